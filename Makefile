@@ -1,0 +1,69 @@
+# Two commands on a fresh Debian machine, as root:   make demo   and   make test
+# What each target needs, it makes first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LAB := $(BIN)/python -m lab
+ROOT := $(filter 0,$(shell id -u))
+APT := $(shell command -v apt-get)
+
+# the Debian packages that this machine lacks: the lab's, Alpine's shell for the tests of the scripts, and Debian's own
+# venv where python3 is Debian's
+WANTED = $(shell cat lab/packages.txt) busybox $(shell $(PYTHON) -c 'import ensurepip' 2>/dev/null || echo python3-venv)
+MISSING = $(shell for each in $(WANTED); do \
+	dpkg-query -W -f='$${db:Status-Status}' $$each 2>/dev/null | grep -qx installed || echo $$each; done)
+INSTALL = missing="$(MISSING)"; [ -z "$$missing" ] || { apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; }
+
+.PHONY: help setup demo test lint fast lab-up lab-down shell drills
+
+help:
+	@echo 'make demo      the main job on four real hosts of this machine'
+	@echo 'make test      all tests; make lint, make fast (without the lab), make drills (minutes each)'
+	@echo 'make setup     the virtual environment, and the Debian packages of the lab'
+	@echo 'make lab-up    the lab; make lab-down; make shell (a shell in its network)'
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt lab/packages.txt
+	@$(if $(and $(ROOT),$(APT)),$(INSTALL))
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# the CA, the trust, the registry and the proof, twice: the second run has nothing to do
+demo: setup
+	@$(LAB) up
+	$(LAB) run -- $(BIN)/pyinfra -y inventory deploy.py
+	@echo; echo 'Once more: nothing is to be done, and nothing is.'; echo
+	$(LAB) run -- $(BIN)/pyinfra -y inventory deploy.py
+
+# 3 is the lab's word for a machine that can't run it
+test: lint
+	@$(BIN)/pytest -n auto tests/unit tests/operations tests/cli
+	@$(LAB) up; case $$? in \
+		0) $(BIN)/pytest -m 'not drill' tests/fleet ;; \
+		3) echo 'tests/fleet was left out: the line above says why'; [ -z "$(DEMAND_LAB)" ] ;; \
+		*) exit 1 ;; \
+	esac
+
+fast: setup
+	@$(BIN)/pytest -n auto tests/unit tests/operations tests/cli
+
+lint: setup
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check
+	@$(BIN)/mypy --no-error-summary
+
+drills: setup
+	@$(LAB) up
+	@$(BIN)/pytest -m drill tests/fleet
+
+lab-up: setup
+	@$(LAB) up
+
+lab-down: setup
+	@$(LAB) down
+
+shell: lab-up
+	@$(LAB) run -- $${SHELL:-sh}

@@ -1,0 +1,126 @@
+"""What hosts are made to trust, and the chain between that and a leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from anchorline.authority.certificates import fingerprint, name_of, to_pem
+from anchorline.errors import AuthorityError
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """One CA certificate as a file for hosts.
+
+    ``name`` carries the site and the content, so that generations and sites stand side by side; ``pem`` is one block,
+    LF, 64 columns; ``sha256`` is of the DER form, in hexadecimal.
+    """
+
+    name: str
+    pem: str
+    sha256: str
+    subject: str
+    not_after: datetime
+
+    @classmethod
+    def of(cls, site: str, certificate: x509.Certificate) -> Anchor:
+        """The anchor that makes hosts of ``site`` trust ``certificate``."""
+        sha256 = fingerprint(certificate)
+        return cls(
+            f"anchorline-{site}-{sha256[:12]}.crt",
+            to_pem(certificate).decode(),
+            sha256,
+            name_of(certificate),
+            certificate.not_valid_after_utc,
+        )
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A CA from the certificate that issues up to the root that hosts trust; both are one where a root issues."""
+
+    issuer: x509.Certificate
+    intermediates: tuple[x509.Certificate, ...]
+    root: x509.Certificate
+
+    @property
+    def above(self) -> tuple[x509.Certificate, ...]:
+        """What stands above the issuer."""
+        every = (*self.intermediates, self.root)
+        return tuple(certificate for certificate in every if certificate != self.issuer)
+
+
+def read_certificates(pem: bytes, file: Path) -> tuple[x509.Certificate, ...]:
+    """Read one or more certificates from PEM. Raises AuthorityError, naming ``file``."""
+    if not pem.strip():
+        raise AuthorityError(f"{file}: the file is empty; restore it from a backup")
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        mend = f"; it looks like DER: openssl x509 -inform der -in {file} -out {file.with_suffix('.pem')}"
+        raise AuthorityError(f"{file}: no certificate in PEM{mend if pem[0] == 0x30 else ''}")
+    try:
+        certificates = tuple(x509.load_pem_x509_certificates(pem))
+        for certificate in certificates:
+            _ = certificate.extensions, certificate.public_key(), certificate.subject  # parsed on first use
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise AuthorityError(f"{file}: a certificate in it can't be read ({error}); restore it from a backup") from None
+    if len(certificates) != pem.count(b"-----BEGIN CERTIFICATE-----"):
+        raise AuthorityError(f"{file}: the file ends before its last certificate does; restore it from a backup")
+    return certificates
+
+
+def read_chain(pem: bytes, file: Path) -> Chain:
+    """Read a CA: the certificate that issues first, then what is above it, up to a self-signed root.
+
+    A root must be there: hosts trust chains that end in one; some clients alone take an intermediate in its place.
+    """
+    issuer, *rest = read_certificates(pem, file)
+    require_ca(issuer, file)
+    chain = [issuer]
+    while not issued(chain[-1], chain[-1]):
+        above = next((each for each in rest if each not in chain and issued(chain[-1], each)), None)
+        if above is None:
+            raise AuthorityError(
+                f"{file}: {name_of(chain[-1])} is issued by {chain[-1].issuer.rfc4514_string()}, which isn't here; "
+                "add it below, up to the root"
+            )
+        require_ca(above, file)
+        chain.append(above)
+    return Chain(issuer, tuple(chain[:-1]), chain[-1])
+
+
+def require_ca(certificate: x509.Certificate, file: Path) -> None:
+    """Raise AuthorityError unless this is a CA that may sign certificates (RFC 5280 4.2.1.9, 4.2.1.3)."""
+    try:
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        basic = x509.BasicConstraints(ca=False, path_length=None)
+    usages = [e.value for e in certificate.extensions if isinstance(e.value, x509.KeyUsage)]
+    if not basic.ca or not all(usage.key_cert_sign for usage in usages):
+        raise AuthorityError(f"{file}: {name_of(certificate)} is not a CA certificate")
+
+
+def require_current(certificate: x509.Certificate, file: Path, now: datetime, mend: str) -> None:
+    """Raise AuthorityError where a CA has ended: it vouches for nothing any more."""
+    if now > certificate.not_valid_after_utc:
+        ended = certificate.not_valid_after_utc
+        raise AuthorityError(f"{file}: the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}; {mend}")
+
+
+def anchors(site: str, certificates: Iterable[x509.Certificate]) -> tuple[Anchor, ...]:
+    """One anchor for each certificate, without doubles."""
+    return tuple(dict.fromkeys(Anchor.of(site, certificate) for certificate in certificates))
+
+
+def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether ``issuer`` signed this certificate: by its name and by its key."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""``anchorline pki``: look at a site's CA and certificates, issue what is missing, hand out what is public."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from anchorline.authority.certificates import fingerprint, name_of, to_pem
+from anchorline.authority.disk import refusals
+from anchorline.authority.plan import Standing, State
+from anchorline.authority.stage import stage
+from anchorline.authority.store import CA
+from anchorline.authority.survey import Survey, also, survey
+from anchorline.errors import AuthorityError, StoreError
+from anchorline.spec import Spec, load
+
+_COLOURS = {State.OK: "green", State.BROKEN: "red", State.CHANGED: "red", State.EXPIRED: "red"}
+_PIPE_WIDTH = 200  # where no terminal gives one: programs and logs take long lines
+
+_spec_option = click.option(
+    "--spec", "spec_file", type=click.Path(path_type=Path), default="anchorline.yml", help="The spec (anchorline.yml)."
+)
+
+
+@click.group()
+def pki() -> None:
+    """The CA and the certificates of a site."""
+
+
+@pki.command()
+@_spec_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+def show(spec_file: Path, form: str) -> None:
+    """Say how the CA and each certificate stand. Needs no key and changes nothing.
+
+    Exit code 0: a deploy can go on from here. 1: it would refuse.
+    """
+    found = survey(load(spec_file))
+    rows = [_row(standing, found.now) for standing in found.standings]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        _print(found, rows)
+    sys.exit(1 if any(standing.problem for standing in found.standings) else 0)
+
+
+@pki.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@_spec_option
+def issue(names: tuple[str, ...], spec_file: Path) -> None:
+    """Issue what is missing, differs from the spec, ends soon or has ended; of the certificates named, or of all.
+
+    Makes the CA as well where the site has none. Unlike a deploy it doesn't see the fleet, so it can't know whether
+    hosts trust a CA of this site already.
+    """
+    spec = load(spec_file)
+    for name in names:
+        _require_known(spec, name)
+    staged = stage(spec, only=names or None)
+    staged.commit()
+    if staged.is_new_ca and staged.ca is not None:
+        click.echo(f"Made a new CA, which no host trusts yet: {name_of(staged.ca)}")
+        click.echo(f"  SHA-256 {staged.fingerprint}")
+        click.echo(f"  Its key is {spec.pki / 'ca-key.pem'}. Keep a backup: a lost key means a new CA on every host.")
+    for change in staged.changes:
+        if change.name != CA or change.state is State.UNFINISHED:
+            click.echo(f"{change.file}: {change.state}: {change.reason}")
+    if not staged.changes:
+        click.echo("Nothing to issue.")
+
+
+@pki.command()
+@click.argument("name", required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file, in place of standard output.")
+@click.option("--as", "form", type=click.Choice(["pem", "der", "bundle"]), default="pem", help="How to write it.")
+@_spec_option
+def export(name: str | None, output: Path | None, form: str, spec_file: Path) -> None:
+    """Hand out the CA's certificate, or that of NAME with its chain. Never a private key.
+
+    pem: the certificate, and what a server sends after it. der: the certificate alone, binary. bundle: with the root at
+    the end; without NAME every CA that hosts of this site trust.
+    """
+    spec = load(spec_file)
+    content = _exported(spec, name, form)
+    if output is not None:
+        _write_new(output, content)
+    elif form == "der" and sys.stdout.isatty():
+        raise AuthorityError("der is binary, and this is a terminal; add -o FILE")
+    else:
+        click.echo(content, nl=False)
+
+
+def _exported(spec: Spec, name: str | None, form: str) -> bytes:
+    if name is not None:
+        _require_known(spec, name)
+    found = survey(spec)
+    chain = found.chain
+    standing = found.authority if name in (None, CA) else next(s for s in found.certificates if s.name == name)
+    if standing is None or standing.certificate is None or chain is None:
+        problem = standing.problem if standing else AuthorityError(f"{spec.site}: the spec declares no CA")
+        raise problem or AuthorityError(f"{standing and standing.file}: not there yet; anchorline pki issue")
+    if form == "der":
+        return standing.certificate.public_bytes(serialization.Encoding.DER)
+    if standing is found.authority:
+        documents = (chain.root, *(also(spec, found.now) if form == "bundle" else ()))
+    else:
+        documents = (standing.certificate, *chain.intermediates, *((chain.root,) if form == "bundle" else ()))
+    return b"".join(dict.fromkeys(map(to_pem, documents)))
+
+
+def _require_known(spec: Spec, name: str) -> None:
+    if name not in {CA, *spec.certificates}:
+        known = ", ".join(spec.certificates) or "none"
+        raise AuthorityError(f"{name!r}: the spec has no certificate of this name; it has: {known}")
+
+
+def _write_new(file: Path, content: bytes) -> None:
+    """Write a file that isn't there. What lies there may be a key, so it isn't replaced."""
+    with refusals(file):
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            if file.is_file() and file.read_bytes() == content:
+                return
+            raise StoreError(f"{file}: something else is here already; take another name or remove it") from None
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+
+
+def _row(standing: Standing, now: datetime) -> dict[str, Any]:
+    certificate = standing.certificate
+    row: dict[str, Any] = {"name": standing.name, "state": standing.state, "reason": standing.reason}
+    row |= {"file": str(standing.file), "subject": None, "names": [], "not_after": None, "days": None, "sha256": None}
+    if certificate is not None:
+        sans = [e.value for e in certificate.extensions if isinstance(e.value, x509.SubjectAlternativeName)]
+        row |= {
+            "subject": certificate.subject.rfc4514_string(),
+            "names": [str(name.value) for san in sans for name in san],
+            "not_after": certificate.not_valid_after_utc.isoformat(),
+            "days": (certificate.not_valid_after_utc - now).days,
+            "sha256": fingerprint(certificate),
+        }
+    return row
+
+
+def _print(found: Survey, rows: list[dict[str, Any]]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    console.print(f"{found.spec.site}: {found.store.folder}", markup=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("NAME", no_wrap=True)
+    table.add_column("STATE", no_wrap=True)
+    table.add_column("NAMES", overflow="fold")
+    table.add_column("ENDS", no_wrap=True)
+    table.add_column("DAYS", no_wrap=True, justify="right")
+    table.add_column("SHA-256", no_wrap=True)
+    for standing, row in zip(found.standings, rows, strict=True):
+        state = f"[{_COLOURS.get(standing.state, 'yellow')}]{standing.state}[/]"
+        names = ", ".join(row["names"]) or row["subject"] or ""
+        days = "" if row["days"] is None else str(row["days"])
+        table.add_row(
+            standing.name, state, escape(names), (row["not_after"] or "")[:10], days, (row["sha256"] or "")[:12]
+        )
+    console.print(table)
+    for standing in found.standings:
+        if standing.reason:
+            console.print(f"{standing.name}: {standing.reason}", markup=False, soft_wrap=True)

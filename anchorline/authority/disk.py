@@ -1,0 +1,118 @@
+"""Files, read and written with care; what the system says becomes a StoreError in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from anchorline.errors import StoreError
+
+CERTIFICATE_MODE, KEY_MODE = 0o644, 0o600
+LARGEST = 1 << 20
+"""A megabyte; no certificate file is as large."""
+
+_MEND = {
+    errno.ENOSPC: "make room on the disk and run again",
+    errno.EDQUOT: "make room in your quota and run again",
+    errno.EROFS: "make the folder writable and run again",
+    errno.EACCES: "let this user at it and run again",
+    errno.EPERM: "let this user at it and run again",
+    errno.ENOENT: "restore it from a backup, or mend its path",
+}
+
+
+def is_key(file: str) -> bool:
+    """Whether a file of this name holds a private key."""
+    return file.endswith("-key.pem")
+
+
+@contextmanager
+def refusals(path: Path, outcome: str = "") -> Iterator[None]:
+    """Raise what the system refuses as StoreError: which file, why, what is left behind, what to do."""
+    try:
+        yield
+    except OSError as error:
+        said = [f"{error.filename or path}: {error.strerror or error}", outcome, _MEND.get(error.errno or 0, "")]
+        raise StoreError("; ".join(filter(None, said))) from None
+
+
+def read(path: Path) -> bytes:
+    """Read a certificate file."""
+    with _opened(path) as descriptor:
+        return _read(path, descriptor)
+
+
+def read_key(path: Path) -> bytes:
+    """Read a key file that belongs to this user and to nobody else."""
+    with _opened(path) as descriptor:
+        _require_private(path, descriptor)
+        return _read(path, descriptor)
+
+
+def check_key(path: Path) -> None:
+    """Raise StoreError unless the key file belongs to this user and to nobody else. The key isn't read."""
+    with _opened(path) as descriptor:
+        _require_private(path, descriptor)
+
+
+def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Create files in an empty folder and see them on the disk. All are written before the first is synced: so the file
+    system writes its own log fewer times."""
+    for file, content in files.items():
+        descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, KEY_MODE)
+        try:
+            os.fchmod(descriptor, KEY_MODE if is_key(file) else CERTIFICATE_MODE)
+            left = memoryview(content)
+            while left:
+                left = left[os.write(descriptor, left) :]
+        finally:
+            os.close(descriptor)
+    for file in files:
+        sync(folder / file)
+    sync(folder)
+
+
+def sync(path: Path) -> None:
+    """See a file or a folder on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    with refusals(path):
+        # without O_NONBLOCK a pipe in its place would wait for a writer
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StoreError(f"{path}: this is no file; move it away")
+        with refusals(path):
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, descriptor: int) -> bytes:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise StoreError(f"{path}: larger than a megabyte; that is no key and no certificate")
+    return content
+
+
+def _require_private(path: Path, descriptor: int) -> None:
+    """Git keeps no mode 0600: a key that a passphrase protects may be read by others, but not written."""
+    found = os.fstat(descriptor)
+    if found.st_uid != os.geteuid():
+        raise StoreError(f"{path}: the key belongs to another user (uid {found.st_uid}); chown {os.geteuid()} {path}")
+    mode = stat.S_IMODE(found.st_mode)
+    encrypted = b"ENCRYPTED" in os.pread(descriptor, 200, 0)
+    if mode & (0o022 if encrypted else 0o077):
+        raise StoreError(f"{path}: the key is in reach of other users (mode {mode:04o}); chmod 600 {path}")

@@ -1,0 +1,171 @@
+"""In which state the CA and each certificate are, and why. Pure: what was read goes in, a standing comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography import x509
+
+from anchorline.authority import keys
+from anchorline.authority.anchors import Chain, issued
+from anchorline.authority.certificates import authority_identifier, end, name_of
+from anchorline.authority.profile import Wanted, WantedAuthority
+from anchorline.errors import AuthorityError
+
+
+class State(StrEnum):
+    """The states of the CA and of a certificate."""
+
+    MISSING = "missing"
+    OK = "ok"
+    DRIFT = "drift"
+    DUE = "due"
+    EXPIRED = "expired"
+    CHANGED = "changed"
+    BROKEN = "broken"
+    UNFINISHED = "unfinished"
+
+
+TO_ISSUE = frozenset({State.MISSING, State.DRIFT, State.DUE, State.EXPIRED})
+"""What a deploy and ``pki issue`` act on."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How it is with the CA (``name`` is "ca") or one certificate. ``problem`` is why a run has to refuse."""
+
+    name: str
+    state: State
+    reason: str
+    file: Path
+    certificate: x509.Certificate | None = None
+    problem: AuthorityError | None = None
+
+    @classmethod
+    def broken(
+        cls,
+        name: str,
+        problem: AuthorityError,
+        file: Path,
+        certificate: x509.Certificate | None = None,
+        state: State = State.BROKEN,
+    ) -> Standing:
+        """A standing that no run may act on."""
+        return cls(name, state, str(problem), file, certificate, problem)
+
+
+def judge_authority(wanted: WantedAuthority, chain: Chain, file: Path, now: datetime) -> Standing:
+    """Compare the CA on disk with the spec. Its life isn't compared: another ``expiry`` counts for the next CA."""
+    certificate = chain.root
+    differences = authority_differences(wanted, certificate)
+    if differences:
+        problem = AuthorityError(
+            f"{file}: the spec's authority section differs from this CA: {'; '.join(differences)}. "
+            "A changed section is not a new CA. Put the spec back; or start another site (`site:`), which gets a CA "
+            "of its own; or take this CA as it is: authority: {certificate: …, key: …}"
+        )
+        return Standing.broken("ca", problem, file, certificate, State.CHANGED)
+    return judge_life("ca", certificate, file, now)
+
+
+def judge_life(name: str, certificate: x509.Certificate, file: Path, now: datetime) -> Standing:
+    """A CA that is as it should be, unless it has ended."""
+    if now <= certificate.not_valid_after_utc:
+        return Standing(name, State.OK, "", file, certificate)
+    ended = certificate.not_valid_after_utc
+    problem = AuthorityError(
+        f"{file}: the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}, and what it issued ended with it; "
+        "start another site (`site:`), which gets a CA of its own, or declare one that exists"
+    )
+    return Standing.broken(name, problem, file, certificate, State.EXPIRED)
+
+
+def authority_differences(wanted: WantedAuthority, certificate: x509.Certificate) -> list[str]:
+    """What differs between the declared CA and the one on disk, old and new."""
+    extensions = {type(extension.value): extension.value for extension in certificate.extensions}
+    basic = extensions.get(x509.BasicConstraints)
+    pathlen = basic.path_length if isinstance(basic, x509.BasicConstraints) else None
+    found = {
+        "subject": (_parts(certificate.subject), _parts(wanted.subject)),
+        "key": (keys.describe(keys.kind(certificate.public_key())), keys.describe(wanted.key)),
+        "pathlen": ("none" if pathlen is None else str(pathlen), str(wanted.pathlen)),
+        "name_constraints": (
+            _constraints_text(extensions.get(x509.NameConstraints)),
+            _constraints_text(wanted.constraints),
+        ),
+    }
+    return [f"{field} is {old}, the spec says {new}" for field, (old, new) in found.items() if old != new]
+
+
+def _parts(subject: x509.Name) -> str:
+    """A subject's parts without regard to their order: cfssl and OpenSSL each have one of their own."""
+    return ", ".join(sorted(attribute.rfc4514_string() for attribute in subject))
+
+
+def _constraints_text(constraints: object) -> str:
+    if not isinstance(constraints, x509.NameConstraints):
+        return "none"
+    permitted = sorted(str(base.value) for base in constraints.permitted_subtrees or ())
+    excluded = sorted(f"not {base.value}" for base in constraints.excluded_subtrees or ())
+    return f"[{', '.join(permitted + excluded)}]"
+
+
+def judge(
+    name: str, wanted: Wanted, certificate: x509.Certificate, issuer: x509.Certificate, file: Path, now: datetime
+) -> Standing:
+    """Compare a certificate on disk with the spec and the clock. Another ``expiry`` alone is no drift."""
+    differences = differences_of(wanted, certificate, issuer)
+    begin, finish = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if differences:
+        state, reason = State.DRIFT, "; ".join(differences)
+    elif now > finish:
+        state, reason = State.EXPIRED, f"it ended on {finish:%Y-%m-%d}"
+    elif finish - now >= (finish - begin) / 3:
+        state, reason = State.OK, ""
+    elif end(wanted, issuer, now) <= finish:
+        state, reason = State.OK, "it ends with its CA; a new one would end no later"
+    else:
+        state, reason = State.DUE, f"less than a third of its life is left, it ends on {finish:%Y-%m-%d}"
+    return Standing(name, state, reason, file, certificate)
+
+
+def differences_of(wanted: Wanted, certificate: x509.Certificate, issuer: x509.Certificate) -> list[str]:
+    """What differs between a declared certificate and the one on disk."""
+    extensions = {type(extension.value): extension.value for extension in certificate.extensions}
+    differences = []
+    if certificate.subject != wanted.subject:
+        differences.append(f"subject: {name_of(certificate)}, now {wanted.subject.rfc4514_string() or '(none)'}")
+    san = extensions.get(x509.SubjectAlternativeName)
+    names, declared = (_names(each) for each in (san, wanted.names))
+    if names != declared:
+        changes = sorted(f"+{name.value}" for name in declared - names)
+        changes += sorted(f"-{name.value}" for name in names - declared)
+        differences.append(f"names: {' '.join(changes)}")
+    extended = extensions.get(x509.ExtendedKeyUsage)
+    if extensions.get(x509.KeyUsage) != wanted.usage or _purposes(extended) != _purposes(wanted.extended):
+        differences.append("usages")
+    kind = keys.kind(certificate.public_key())
+    if kind != wanted.key:
+        differences.append(f"key: {keys.describe(kind)}, now {keys.describe(wanted.key)}")
+    if not _is_issued_by(certificate, issuer):
+        differences.append(
+            f"issuer: {certificate.issuer.rfc4514_string()} with another key or name than {name_of(issuer)}"
+        )
+    return differences
+
+
+def _names(san: object) -> set[x509.GeneralName]:
+    return set(san) if isinstance(san, x509.SubjectAlternativeName) else set()
+
+
+def _purposes(extended: object) -> set[x509.ObjectIdentifier]:
+    return set(extended) if isinstance(extended, x509.ExtendedKeyUsage) else set()
+
+
+def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    extensions = {type(extension.value): extension.value for extension in certificate.extensions}
+    identifier = extensions.get(x509.AuthorityKeyIdentifier)
+    return identifier == authority_identifier(issuer) and issued(certificate, issuer)

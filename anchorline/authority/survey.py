@@ -1,0 +1,171 @@
+"""How a site's CA and certificates stand: the store and the spec, read and compared. Needs no key, changes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from anchorline.authority import disk, profile
+from anchorline.authority.anchors import Chain, read_certificates, read_chain, require_ca, require_current
+from anchorline.authority.plan import TO_ISSUE, Standing, State, judge, judge_authority, judge_life
+from anchorline.authority.profile import Wanted
+from anchorline.authority.store import CA, Contents, Store, certificate_file, files_of, key_file
+from anchorline.errors import AuthorityError
+from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec
+
+# a name becomes file names; "x-key" would be the key of "x"
+_NAME = re.compile(r"(?!.*-key$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found, and what is ``wanted`` by certificate.
+
+    ``authority`` is None where the spec declares no CA, ``chain`` where there is none to read.
+    """
+
+    spec: Spec
+    now: datetime
+    store: Store
+    contents: Contents
+    wanted: Mapping[str, Wanted]
+    chain: Chain | None
+    authority: Standing | None
+    certificates: tuple[Standing, ...]
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """The CA's standing, then each certificate's."""
+        return (self.authority, *self.certificates) if self.authority else self.certificates
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whose files in the store matter."""
+        return names_of(self.spec)
+
+    def require_usable(self, only: Iterable[str] | None = None) -> None:
+        """Raise what stands in the way, all of it at once; of the certificates, those of ``only``."""
+        chosen = set(self.spec.certificates) if only is None else set(only)
+        problems = [each.problem for each in self.standings if each.problem and each.name in {CA, *chosen}]
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            raise AuthorityError("\n".join(map(str, problems)))
+
+
+def names_of(spec: Spec) -> tuple[str, ...]:
+    """The names whose files lie in the spec's store: its certificates, and the CA where we make it."""
+    return (CA, *spec.certificates) if isinstance(spec.authority, DeclaredAuthority) else tuple(spec.certificates)
+
+
+def survey(spec: Spec, now: datetime | None = None) -> Survey:
+    """Read a site's store and judge it.
+
+    What is wrong with one file is that certificate's standing. Raises AuthorityError where the spec itself can't be
+    served, StoreError where the folder as a whole can't be read or another run is writing to it.
+    """
+    now = now or datetime.now(UTC)
+    for name in spec.certificates:
+        if name == CA or not _NAME.fullmatch(name):
+            raise AuthorityError(
+                f"certificates.{name}: no name for a file; letters, digits, dots and hyphens, "
+                "but not 'ca', and not ending in '-key'"
+            )
+    if spec.certificates and spec.authority is None:
+        raise AuthorityError("certificates are declared, but no authority to issue them; declare one")
+    store = Store(spec.pki)
+    contents = store.look(names_of(spec))
+    chain, authority = _authority(spec, store, contents, now)
+    wanted = {name: profile.wanted(spec, name) for name in spec.certificates}
+    certificates = tuple(_certificate(name, wanted[name], store, contents, chain, now) for name in wanted)
+    return Survey(spec, now, store, contents, wanted, chain, authority, certificates)
+
+
+def also(spec: Spec, now: datetime) -> Iterator[x509.Certificate]:
+    """The certificates of ``trust.also``. A CA that has ended is refused: it would be rolled out for nothing."""
+    for relative in spec.trust.also:
+        file = spec.path(relative)
+        for certificate in read_certificates(disk.read(file), file):
+            require_ca(certificate, file)
+            require_current(certificate, file, now, "take it out of the file, or the file out of trust.also")
+            yield certificate
+
+
+def _authority(spec: Spec, store: Store, contents: Contents, now: datetime) -> tuple[Chain | None, Standing | None]:
+    match spec.authority:
+        case None:
+            return None, None
+        case ExistingAuthority() as existing:
+            return _existing(spec.path(existing.certificate), now)
+        case DeclaredAuthority() as declared:
+            return _declared(declared, spec, store, contents, now)
+
+
+def _existing(file: Path, now: datetime) -> tuple[Chain | None, Standing]:
+    try:
+        chain = read_chain(disk.read(file), file)
+    except AuthorityError as problem:
+        return None, Standing.broken(CA, problem, file)
+    standings = (judge_life(CA, certificate, file, now) for certificate in (*chain.above, chain.issuer))
+    return chain, next((each for each in standings if each.problem), Standing(CA, State.OK, "", file, chain.root))
+
+
+def _declared(
+    declared: DeclaredAuthority, spec: Spec, store: Store, contents: Contents, now: datetime
+) -> tuple[Chain | None, Standing]:
+    file, key = store.path(certificate_file(CA)), store.path(key_file(CA))
+    problem = contents.problems.get(file.name) or contents.problems.get(key.name)
+    if problem:
+        return None, Standing.broken(CA, problem, file)
+    if not contents.has(file.name):
+        left = [each for name in names_of(spec) for each in files_of(name) if contents.has(each)]
+        if not left:
+            return None, Standing(CA, State.MISSING, "this site has no CA yet", file)
+        problem = AuthorityError(
+            f"{file}: the CA's certificate is missing, but {', '.join(left)} {'is' if len(left) == 1 else 'are'} here; "
+            f"restore it from a backup, or move {store.folder} away to begin anew with another CA"
+        )
+        return None, Standing.broken(CA, problem, file)
+    try:
+        chain = read_chain(contents.certificates[file.name], file)
+    except AuthorityError as unreadable:
+        return None, Standing.broken(CA, unreadable, file)
+    return chain, judge_authority(profile.wanted_authority(declared), chain, file, now)
+
+
+def _certificate(
+    name: str, wanted: Wanted, store: Store, contents: Contents, chain: Chain | None, now: datetime
+) -> Standing:
+    file, key = store.path(certificate_file(name)), store.path(key_file(name))
+    unreadable = contents.problems.get(file.name)
+    if unreadable:
+        return Standing.broken(name, unreadable, file)
+    if not contents.has(file.name):
+        if not contents.has(key.name):
+            return Standing(name, State.MISSING, "not issued yet", file)
+        half = AuthorityError(f"{file}: missing, but {key.name} is here; restore it, or move the key away")
+        return Standing.broken(name, half, file)
+    try:
+        certificate = read_certificates(contents.certificates[file.name], file)[0]
+    except AuthorityError as damaged:
+        return Standing.broken(name, damaged, file)
+    unsafe = contents.problems.get(key.name)
+    if unsafe:
+        return Standing.broken(name, unsafe, file, certificate)
+    if chain is None:
+        return Standing(name, State.BROKEN, "the CA that issued it isn't here", file, certificate)
+    standing = judge(name, wanted, certificate, chain.issuer, file, now)
+    if contents.has(key.name):
+        return standing
+    if standing.state in TO_ISSUE:
+        half = AuthorityError(
+            f"{key}: missing, and {file.name} has to be issued again ({standing.reason}); "
+            f"restore the key from a backup, or move {file.name} away, and a new pair is made"
+        )
+        return Standing.broken(name, half, file, certificate)
+    return Standing(name, State.OK, f"{key.name} isn't here: it can be trusted, not served", file, certificate)

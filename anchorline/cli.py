@@ -1,0 +1,101 @@
+"""The command line of what has no host: ``anchorline check | schema | pki``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from anchorline import __version__
+from anchorline.authority.cli import pki
+from anchorline.errors import AnchorlineError, Problem
+
+Checker = Callable[[Path], Iterable[Problem]]
+"""Looks at a site by the path of its spec, and says what is wrong there."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="anchorline")
+def cli() -> None:
+    """A private container registry that a whole fleet trusts, from one YAML file.
+
+    The deployment itself is pyinfra's: pyinfra inventory deploy.py
+    """
+
+
+cli.add_command(pki)
+
+
+def _check_spec(path: Path) -> Iterable[Problem]:
+    from anchorline.spec import check  # loads pydantic, which --help doesn't need
+
+    return check(path).problems
+
+
+CHECKERS: tuple[Checker, ...] = (_check_spec,)
+"""What ``check`` runs, one line each."""
+
+
+@cli.command()
+@click.argument("spec", type=click.Path(path_type=Path), default="anchorline.yml")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+def check(spec: Path, form: str) -> None:
+    """Say everything that is wrong with SPEC (anchorline.yml), and touch nothing.
+
+    Exit code 0: clean, warnings apart. 1: errors.
+    """
+    problems = sorted(problem for checker in CHECKERS for problem in checker(spec))
+    errors = sum(not problem.warning for problem in problems)
+    if form == "json":
+        click.echo(json.dumps([_as_data(problem) for problem in problems], indent=2))
+    else:
+        for problem in problems:
+            click.echo(_as_line(problem))
+        click.secho(_summary(spec, errors, len(problems) - errors), fg="red" if errors else "green", bold=True)
+    sys.exit(1 if errors else 0)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of the spec, for editors."""
+    from anchorline.spec.schema import schema as spec_schema
+
+    click.echo(json.dumps(spec_schema(), indent=2))
+
+
+def _as_data(problem: Problem) -> dict[str, Any]:
+    return {
+        "file": str(problem.place.file),
+        "line": problem.place.line,
+        "key": problem.place.key,
+        "level": "warning" if problem.warning else "error",
+        "code": problem.code,
+        "what": problem.what,
+        "mend": problem.mend,
+    }
+
+
+def _as_line(problem: Problem) -> str:
+    # click drops the colours where the output isn't a terminal
+    place = str(problem.place)
+    return click.style(place, fg="yellow" if problem.warning else "red") + str(problem).removeprefix(place)
+
+
+def _summary(spec: Path, errors: int, warnings: int) -> str:
+    if not errors and not warnings:
+        return f"{spec}: clean"
+    count = [f"{n} {word}{'s' * (n != 1)}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    return f"{spec}: {', '.join(count)}"
+
+
+def main() -> NoReturn:
+    """Run the command line. A user's error is its text on standard error and exit code 1, without a traceback."""
+    try:
+        sys.exit(cli())
+    except AnchorlineError as error:
+        click.echo(error, err=True)
+        sys.exit(1)

@@ -1,0 +1,93 @@
+"""The look, and how the rooms change a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+
+from pyinfra import host, logger
+from pyinfra.api import FunctionCommand, Host, State, operation
+
+from anchorline.fleet.room import Question, Room, join, split
+from anchorline.fleet.run import Run
+from anchorline.fleet.ssh import Answer, ask
+
+Commands = Generator[FunctionCommand, None, None]
+
+
+@operation()
+def look(*, rooms: Sequence[Room]) -> Commands:
+    """Observe one host with the probes of all rooms, in one exec.
+
+    A host that can't be observed is unknown, not empty: it fails here, and no later step touches it.
+
+    + rooms: whose probes to join
+    """
+    here = host.state.inventory.get_host(host.name)
+    run = Run.of(here)
+    run.begin_with(here)
+    run.looking = host.state.is_executing
+    questions = {room.name: question for room in rooms if (question := room.ask(run, here))}
+    cause = observe(run, here, questions)
+    if not host.state.is_executing and run.seen_by_all:
+        run.judge()  # the last of them to answer, before pyinfra asks whether to go on
+    if cause:
+        yield failing(cause)
+    else:
+        host.noop("looked at")
+
+
+def observe(run: Run, here: Host, questions: dict[str, Question]) -> str:
+    """Ask a host and keep what it said in the run. Returns why it couldn't be understood, or nothing."""
+    script, data = join(questions)
+    answer = ask(here, script, stdin=data)
+    try:
+        said = split(answer.stdout)
+        run.observations[here.name] = {name: run.rooms[name].read(run, said[name]) for name in questions}
+    except (KeyError, ValueError) as error:
+        run.observations.pop(here.name, None)
+        cause = str(error) if answer.ok and answer.stdout else answer.cause
+        run.fail(here, "look", cause)
+        return cause
+    return ""
+
+
+def failing(cause: str) -> FunctionCommand:
+    """A command that fails its host, and says why beside the host's name."""
+
+    def fail(state: State, host: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
+        say(host, cause)
+        return False
+
+    return FunctionCommand(fail, (), {})
+
+
+def changing(
+    step: str,
+    script: str,
+    *,
+    stdin: str = "",
+    timeout: int | None = None,
+    then: Callable[[Answer], None] | None = None,
+) -> FunctionCommand:
+    """A command that changes its host with one script; where that fails, its cause is kept for the summary.
+
+    ``then`` gets the answer of a script that succeeded.
+    """
+
+    def change(state: State, host: Host) -> bool:  # noqa: ARG001 (as above)
+        answer = ask(host, script, stdin=stdin, timeout=timeout)
+        if not answer.ok:
+            Run.of(host).fail(host, step, answer.cause)
+            for line in answer.stderr or (answer.cause,):
+                say(host, line)
+            return False
+        if then:
+            then(answer)
+        return True
+
+    return FunctionCommand(change, (), {})
+
+
+def say(host: Host, text: str) -> None:
+    """A line about a host on standard error."""
+    logger.error(f"{host.print_prefix}{text}")

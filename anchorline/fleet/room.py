@@ -1,0 +1,71 @@
+"""What a room brings to the look: its probe, and what it would refuse.
+
+A probe is a piece of POSIX shell and the pure function that reads what it prints. The rooms' probes are joined
+into one script, so that a host is asked once however many steps are to come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from anchorline.fleet.shell import PRELUDE
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+
+    from anchorline.fleet.run import Run
+
+END = "=== end"
+Observation = Mapping[str, Any]
+"""What one host said: a room's name, and what its ``read`` made of the answer."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A probe's shell for one host, and lines that it reads from ``$data``."""
+
+    script: str
+    data: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Room:
+    """One room's part in the look.
+
+    ``ask``
+        the probe for a host, or None where the room has nothing to do there.
+    ``read``
+        what the probe printed, as the room's own type. Raises ValueError where it can't be that.
+    ``refuse``
+        after the whole fleet was looked at: a sentence for each reason why nothing may be changed.
+    """
+
+    name: str
+    ask: Callable[[Run, Host], Question | None]
+    read: Callable[[Run, Sequence[str]], Any]
+    refuse: Callable[[Run], Iterable[str]]
+
+
+def join(questions: Mapping[str, Question]) -> tuple[str, str]:
+    """One script that answers all questions, each under its room's name, and the data for its standard input."""
+    parts = [PRELUDE, "data=$(cat)\n"]
+    for name, question in questions.items():
+        parts.append(f"echo '=== {name}'\n(\n{question.script}) </dev/null\n")
+    parts.append(f"echo '{END}'\n")
+    data = "".join(f"{line}\n" for question in questions.values() for line in question.data)
+    return "".join(parts), data or "\n"
+
+
+def split(lines: Sequence[str]) -> dict[str, list[str]]:
+    """The answer to a joined script, by room. Raises ValueError for half an answer: unknown is not empty."""
+    if END not in lines:
+        raise ValueError("the answer broke off")
+    answers: dict[str, list[str]] = {}
+    for line in lines[: lines.index(END)]:
+        if line.startswith("=== "):
+            answers[line.removeprefix("=== ")] = current = []
+        elif answers:
+            current.append(line)
+    return answers

@@ -1,0 +1,55 @@
+"""One question to one host: a script over the connection that pyinfra holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api import Host, StringCommand
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
+
+NO_ANSWER = "no answer: the connection broke or timed out"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: whether the script ended with 0, and its lines."""
+
+    ok: bool
+    stdout: tuple[str, ...] = ()
+    stderr: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> str:
+        """Why it failed, in one line: our scripts say so last, and so do sudo, sh and docker."""
+        lines = [line.strip() for line in (self.stderr or self.stdout) if line.strip()]
+        return lines[-1] if lines else NO_ANSWER
+
+
+def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None) -> Answer:
+    """Run a script on the host, as whoever the operation that is running says (sudo and the like).
+
+    ``timeout`` in seconds replaces the operation's own. Whatever the connection does, the answer is an Answer:
+    an exception here would end the run for every host.
+    """
+    arguments: dict[str, Any] = {
+        key: value for key, value in (host.current_op_global_arguments or {}).items() if key in CONNECTOR_ARGUMENT_KEYS
+    }
+    if stdin:
+        arguments["_stdin"] = stdin
+    if timeout is not None:
+        arguments["_timeout"] = timeout
+    state = host.state
+    try:
+        ok, output = host.run_shell_command(
+            StringCommand(script),
+            print_output=state.print_output,
+            print_input=state.print_input,
+            **arguments,
+        )
+    except TimeoutError:
+        return Answer(False, stderr=(f"no answer within {arguments.get('_timeout')} s",))
+    except Exception as error:
+        # paramiko, gevent and the socket each have their own; all mean that this host didn't answer
+        return Answer(False, stderr=(f"{NO_ANSWER} ({error or type(error).__name__})",))
+    return Answer(ok, tuple(output.stdout_lines), tuple(output.stderr_lines))

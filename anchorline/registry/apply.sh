@@ -1,0 +1,167 @@
+# Bring the registry to what is wanted, or leave it as it was. One script, so that a connection that drops in its
+# middle changes nothing about how it ends: it ignores the hang-up and undoes by itself what didn't get healthy.
+# From control: $action (create, replace, restart, start), $site, $state, $name, $image, $archive, $data, $create,
+# $chain and $leaf (digests of the certificate with and without what stands above it), $drain, $patience (seconds to get healthy), and what health.sh wants.
+
+folder=$state/registry
+kept=$state/registry.before
+
+# whatever went wrong: the old container serves again with its old files, a new one goes
+undo() {
+    code=$?
+    trap '' EXIT
+    [ "$code" != 0 ] || exit 0
+    forget
+    [ -z "$archive" ] || rm -f "$archive"
+    if [ -n "$created" ]; then
+        docker rm -f "$name" >/dev/null 2>&1
+    fi
+    if [ -d "$kept" ]; then
+        rm -rf "$folder" && mv "$kept" "$folder"
+    fi
+    if [ -n "$aside" ]; then
+        docker rename "$name-before" "$name" >/dev/null 2>&1
+        docker start "$name" >/dev/null 2>&1
+        printf 'undone: the container that was there before serves again; ' >>"$story"
+    elif [ -n "$restarted" ]; then
+        docker restart -t "$patience" "$name" >/dev/null 2>&1
+        printf 'undone: the certificate that was there before is served again; ' >>"$story"
+    fi
+    cat "$story" "$story.cause" >&2 2>/dev/null
+    rm -f "$story" "$story.cause"
+    exit "$code"
+}
+
+# what a failure is called, from what docker and the registry say of it
+cause() {
+    case $1 in
+        *'address already in use'* | *'port is already allocated'*)
+            echo "port $port is taken: stop who listens there, or change registry: {listen: ...}" ;;
+        *'pull access denied'* | *'manifest unknown'* | *'No such image'* | *'no such host'* | *'i/o timeout'* | *'not found: manifest'*)
+            echo "the image $image isn't on this host and can't be pulled: give registry: {archive: FILE}" ;;
+        *server.pem* | *server-key.pem* | *'tls: '*)
+            echo "the registry can't read its certificate or key in $folder" ;;
+        *'no space left'*)
+            echo "the disk of $data is full" ;;
+        *'/var/lib/registry'*'permission denied'* | *'/var/lib/registry'*'read-only'*)
+            echo "the data folder $data isn't writable for the container" ;;
+        *'configuration'*)
+            echo "this image doesn't take our configuration; registry 2.7, 2.8 and 3 do" ;;
+        *)
+            printf '%s\n' "$1" | tail -n 1 ;;
+    esac
+}
+
+# end here: $1 failed, and $2 is what was said of it; the log of a container of ours comes before the cause
+fall() {
+    said=$2
+    if [ -n "$created$restarted$started" ]; then
+        log=$(docker logs --tail 15 "$name" 2>&1)
+        printf '%s\n' "$log" | sed 's/^/log: /' >>"$story"
+        said="$2
+$log"
+    fi
+    printf '%s: %s\n' "$1" "$(cause "$said")" >"$story.cause"
+    exit 1
+}
+
+get_image() {
+    docker image inspect "$image" >/dev/null 2>&1 && return
+    if [ -n "$archive" ]; then
+        said=$(docker load --input "$archive" 2>&1) || fall "loading the archive" "$said"
+        rm -f "$archive"
+        docker image inspect "$image" >/dev/null 2>&1 ||
+            fall "loading the archive" "it holds $(printf '%s' "$said" | sed -n 's/^Loaded image[^:]*: //p' | tr '\n' ' '), not $image"
+    else
+        said=$(docker pull --quiet "$image" 2>&1) || fall "getting the image" "$said"
+    fi
+}
+
+# the files of the new state; those of the old one are kept until the new one is healthy
+lay_out() {
+    if [ -e "$folder/started" ] && [ ! -d "$kept" ]; then
+        cp -a "$folder" "$kept" && rm -f "$kept"/*"$fresh"
+    fi
+    mkdir -p "$folder" && chmod 700 "$folder"
+    if [ ! -s "$folder/secret" ]; then
+        (umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$folder/secret")
+    fi
+    place
+    awk 'NR == FNR { secret = $0; next } { sub(/@SECRET@/, secret) } 1' \
+        "$folder/secret" "$folder/config.yml" >"$folder/config.yml$fresh" &&
+        chmod 600 "$folder/config.yml$fresh" && mv -f "$folder/config.yml$fresh" "$folder/config.yml" ||
+        fall "writing the configuration" "can't write $folder/config.yml"
+    mkdir -p "$data" && printf '%s\n' "$site" >"$data/.anchorline" ||
+        fall "making the data folder" "$data isn't writable"
+}
+
+get_healthy() {
+    deadline=$(($(date +%s) + patience))
+    while :; do
+        if health=$(healthy); then
+            case $health in
+                "ok $leaf" | 'ok ') return ;;
+                *) health="it serves the certificate ${health#ok }, not $leaf" ;;
+            esac
+        fi
+        set -- $(docker container inspect --format '{{.State.Status}} {{.RestartCount}}' "$name" 2>&1)
+        [ "$1" = running ] && [ "$2" -lt 3 ] && [ "$(date +%s)" -lt "$deadline" ] ||
+            fall "$name didn't get healthy (container $1)" "$health"
+        sleep 0.3
+    done
+}
+
+begin_anew() {
+    if docker container inspect "$name" >/dev/null 2>&1; then
+        docker rename "$name" "$name-before" || fall "setting the old container aside" "docker can't rename it"
+        aside=yes
+        docker stop -t $((drain + 5)) "$name-before" >/dev/null 2>&1
+    fi
+    label=''
+    case $(getenforce 2>/dev/null) in Enforcing | Permissive) label=Z ;; esac
+    set -f
+    IFS='
+'
+    set -- $(printf '%s\n' "$create" | sed "s/:ro@Z\$/:ro${label:+,$label}/; s/@Z\$/${label:+:$label}/")
+    unset IFS
+    set +f
+    created=yes
+    said=$(docker create --name "$name" "$@" 2>&1) || fall "creating the container" "$said"
+    said=$(docker start "$name" 2>&1) || fall "starting the container" "$said"
+}
+
+# a replacement that was cut off by a power failure: back to what was before it
+heal() {
+    docker container inspect "$name-before" >/dev/null 2>&1 || return
+    docker rm -f "$name" >/dev/null 2>&1
+    docker rename "$name-before" "$name"
+    if [ -d "$kept" ]; then
+        rm -rf "$folder" && mv "$kept" "$folder"
+    fi
+}
+
+main() {
+    trap '' HUP PIPE
+    story=$(mktemp) created='' aside='' restarted='' started=''
+    trap undo EXIT
+    umask 022
+    mkdir -p "$state" && exec 9<"$state"
+    ! command -v flock >/dev/null || flock -n 9 || fall "waiting" "another run is changing the registry of this host"
+    heal
+    receive
+    umask 022
+    get_image
+    lay_out
+    case $action in
+        create | replace) begin_anew ;;
+        restart) restarted=yes; docker restart -t $((drain + 5)) "$name" >/dev/null 2>&1 ;;
+        start) started=yes; docker start "$name" >/dev/null 2>&1 ;;
+    esac
+    get_healthy
+    printf '%s\n' "$chain" >"$folder/started"
+    docker rm -f "$name-before" >/dev/null 2>&1
+    rm -rf "$kept" "$story"
+    logger -t anchorline "site $site: registry $action" 2>/dev/null
+    exit 0
+}
+main

@@ -1,0 +1,37 @@
+# healthy: /v2/ answers 200 or 401, over TLS that only our CA vouches for. Prints "ok FINGERPRINT" or what is wrong.
+# From control: $state, $host (the name that clients type), $listen (where it is reached from here), $port, $tls.
+# IPv6 addresses stand in brackets.
+
+healthy() {
+    if [ -z "$tls" ]; then
+        url=http://$listen:$port/v2/
+        set --
+    else
+        url=https://$host:$port/v2/
+        set -- --cacert "$state/registry/ca.pem" --connect-to "$host:$port:$listen:$port"
+    fi
+    if command -v curl >/dev/null; then
+        code=$(curl -sS --noproxy '*' --max-time 5 -o /dev/null -w '%{http_code}' "$@" "$url" 2>&1) ||
+            { echo "$code" | sed 's/000$//' | head -n 1; return 1; }
+    elif [ -n "$tls" ] && command -v openssl >/dev/null; then
+        bare=${host#[} bare=${bare%]}
+        case $bare in *[!0-9a-f.:]*) name=-verify_hostname ;; *) name=-verify_ip ;; esac
+        code=$(printf 'GET /v2/ HTTP/1.0\r\nHost: %s\r\n\r\n' "$host" |
+            openssl s_client -quiet -connect "$listen:$port" -servername "$bare" -CAfile "$state/registry/ca.pem" \
+                -verify_return_error "$name" "$bare" 2>&1 | sed -n 's/^HTTP[^ ]* \([0-9]*\).*/\1/p')
+    else
+        echo 'neither curl nor openssl is there to ask the registry: install one'
+        return 1
+    fi
+    case $code in
+        200 | 401) echo "ok $(served)" ;;
+        *) echo "$url answers ${code:-nothing}"; return 1 ;;
+    esac
+}
+
+# the fingerprint of the certificate that is served, where openssl can tell it
+served() {
+    [ -n "$tls" ] && command -v openssl >/dev/null || return 0
+    openssl s_client -connect "$listen:$port" </dev/null 2>/dev/null |
+        openssl x509 -noout -fingerprint -sha256 2>/dev/null | sed 's/.*=//; s/://g' | tr A-F a-f
+}

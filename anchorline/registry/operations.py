@@ -1,0 +1,83 @@
+"""The operation of the registry: its container, made or replaced with a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import host
+from pyinfra.api import FileUploadCommand, FunctionCommand, operation
+
+from anchorline.authority.operations import staged
+from anchorline.fleet import File, Run, changing, failing, script, stdin
+from anchorline.registry.container import DRAIN, Container
+from anchorline.registry.room import container, digests, standing_of, variables, what_is_due
+
+STEP = "registry"
+PATIENCE = 30
+"""Seconds that a registry gets to become healthy."""
+DEADLINE = 600
+"""Seconds that the whole script may take: an image to load or pull, a drain, and two times the patience."""
+
+
+@operation()
+def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
+    """Run the registry as the spec says: create, replace, restart or start its container where one of them is due.
+
+    What doesn't get healthy is undone, and the run fails with the container's log and the probable cause.
+    """
+    here = host.state.inventory.get_host(host.name)
+    run = Run.of(here)
+    wanted = container(run)
+    if wanted is None or not run.reached(here):
+        return
+    has = standing_of(run, here)
+    due, why = what_is_due(run, wanted, has)
+    if not due:
+        host.noop("serves")
+        return
+    what = f"registry: {due} ({why})"
+    if not host.state.is_executing:
+        run.changed(here, what)
+    archive = ""
+    if not has.image and wanted.registry.archive:
+        source = run.spec.path(wanted.registry.archive)
+        if not source.is_file():
+            cause = f"{source} isn't there (registry: archive), and {here.name} has no image {wanted.registry.image}"
+            run.fail(here, STEP, cause)
+            yield failing(cause)
+            return
+        archive = f"{variables(wanted)['state']}/image.tar"
+        yield changing(STEP, script(folder=archive.rpartition("/")[0]) + 'mkdir -p "$folder"\n')
+        yield FileUploadCommand(str(source), archive)
+    yield changing(
+        STEP,
+        script(
+            "fleet/receive.sh",
+            "registry/health.sh",
+            "registry/apply.sh",
+            **variables(wanted),
+            action=due,
+            archive=archive,
+            create=wanted.create,
+            **digests(run, wanted),
+            drain=DRAIN,
+            patience=PATIENCE,
+        ),
+        stdin=stdin(_files(run, wanted)),
+        timeout=DEADLINE,
+        then=lambda _: run.changed(here, what),
+    )
+
+
+def _files(run: Run, wanted: Container) -> list[File]:
+    """The files of our folder on the host. The key is read only here, where the registry gets it."""
+    files = [wanted.configuration]
+    if wanted.registry.certificate and wanted.tls:
+        pair = staged(run).pair(wanted.registry.certificate)
+        ca = "".join(anchor.pem for anchor in staged(run).anchors if anchor.sha256 == staged(run).fingerprint)
+        files += [
+            File(f"{wanted.folder}/ca.pem", ca),
+            File(f"{wanted.folder}/server.pem", pair.certificate_pem),
+            File(f"{wanted.folder}/server-key.pem", pair.key_pem, "600"),
+        ]
+    return files

@@ -1,0 +1,28 @@
+"""Templates: Jinja2 into text. They lie at the top of a checkout, and inside the package in a wheel."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_PACKAGE = Path(__file__).parent
+FOLDERS = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader([str(folder) for folder in FOLDERS]),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 (TOML and YAML, no HTML)
+    )
+
+
+def render(template: str, **values: object) -> str:
+    """Render one of our templates. A value that the template names and nobody gives is an error of ours."""
+    return _environment().get_template(template).render(**values)

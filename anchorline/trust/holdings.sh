@@ -1,0 +1,29 @@
+# What a host holds of a site's CAs, and what it serves, as certificates.
+# From control: $site, $state, $places (folders, with patterns, where anchors of ours may lie), $listen and $port (where
+# the registry is reached from here, on its host).
+
+bodies() {
+    awk '
+        { gsub(/\r/, "") }
+        /-----BEGIN CERTIFICATE-----/ { body = ""; within = 1; next }
+        /-----END CERTIFICATE-----/ { if (within) print body; within = 0; next }
+        within { gsub(/[ \t]/, ""); body = body $0 }
+    '
+}
+
+printf '%s\n' "$places" | while read -r place; do
+    # unquoted for its pattern
+    for each in $place/anchorline-"$site"-????????????.*; do
+        [ -f "$each" ] && [ ! -L "$each" ] || continue
+        printf 'certificate %s %s\n' "$(bodies <"$each" | head -n 1)" "$each"
+    done
+done
+
+# what is on disk is served after the next restart
+if [ -n "$port" ]; then
+    {
+        cat "$state/registry/server.pem"
+        ! command -v openssl >/dev/null || timeout 10 openssl s_client -showcerts -connect "$listen:$port" </dev/null
+    } 2>/dev/null | bodies | sort -u | sed 's/^/served /'
+fi
+true

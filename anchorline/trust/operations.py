@@ -1,0 +1,85 @@
+"""The operation of trust: one host's stores, in one command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from pyinfra import host
+from pyinfra.api import operation
+
+from anchorline.fleet import Answer, Commands, File, Run, changing, failing, script, state_folder, stdin
+from anchorline.fleet.shell import STATE
+from anchorline.trust.room import layers, trust_of, wanted
+from anchorline.trust.stale import Process, read, told, variables
+from anchorline.trust.state import HOSTS, difference, to_put
+
+STEP = "trust"
+
+
+@operation()
+def keep() -> Commands:
+    """Make one host trust the site's CAs, in its system's store and in every runtime's that is in use.
+
+    Adds and repairs; removes nothing. The system's own bundle is asked afterwards, and a no fails the host.
+    """
+    here = host.state.inventory.get_host(host.name)
+    run = Run.of(here)
+    if not run.reached(here):
+        return
+    has = trust_of(run, here)
+    change = difference(has, wanted(run))
+    for note in change.notes:
+        run.note(here, note)
+    if change.cause:
+        run.fail(here, STEP, change.cause)
+        yield failing(change.cause)
+        return
+    kept = [store for store in wanted(run).stores if store in has.tools] if wanted(run).names else []
+
+    def tell_of(processes: Iterable[Process]) -> None:
+        for note in told(tuple(processes), kept):
+            run.note(here, note)
+
+    if not change:
+        tell_of(has.stale)
+        host.noop("trusts what it should")
+        return
+    family = has.family
+    summary = ", ".join(change.what) or "marker"
+    if not host.state.is_executing:
+        run.changed(here, summary)
+
+    def done(answer: Answer) -> None:
+        run.changed(here, summary)
+        tell_of(read([line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]))
+
+    yield changing(
+        STEP,
+        script(
+            "fleet/receive.sh",
+            "trust/layers.sh",
+            "trust/hosts.sh",
+            "trust/stale.sh",
+            "trust/apply.sh",
+            site=run.spec.site,
+            state=state_folder(run.spec.site),
+            **variables(run.spec.site),
+            folders=folders(change.files),
+            hosts=HOSTS,
+            update=change.update,
+            anchors=[family.path(anchor.name) for anchor in to_put(has, wanted(run))] if family else [],
+            digests=" ".join(anchor.sha256 for anchor in wanted(run).anchors),
+            **layers(family),
+            hosts_line=change.hosts_line,
+            summary=summary,
+        ),
+        stdin=stdin(change.files),
+        then=done,
+    )
+
+
+def folders(files: Iterable[File]) -> list[str]:
+    """Every folder above these files, from the top, the host's memory aside."""
+    paths = (PurePosixPath(file.path).parents for file in files if not file.path.startswith(f"{STATE}/"))
+    return sorted({str(each) for parents in paths for each in parents})

@@ -1,0 +1,106 @@
+"""Trust's part in the look: its probe, and the CAs that only the fleet remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pyinfra.api import Host
+
+from anchorline.authority.operations import staged
+from anchorline.fleet.room import Question, Room
+from anchorline.fleet.run import Run
+from anchorline.fleet.shell import STATE, script, state_folder
+from anchorline.trust import stale
+from anchorline.trust.families import Family, rows
+from anchorline.trust.runtimes import RUNTIMES
+from anchorline.trust.state import ANCHOR, HOSTS, OS_RELEASE, Trust, Wanted, read
+
+
+def wanted(run: Run) -> Wanted:
+    """What every host should have, worked out once a run."""
+    return run.once("wanted trust", lambda: Wanted.of(run.spec, staged(run)))
+
+
+def trust_of(run: Run, host: Host) -> Trust:
+    """What the look saw on a host. Raises KeyError for one that it couldn't see."""
+    seen: Trust = run.observations[host.name]["trust"]
+    return seen
+
+
+def layers(family: Family | None) -> dict[str, str]:
+    """What layers.sh is told of the host's system."""
+    return {
+        "lock": STATE,
+        "bundle": family.bundle if family else "",
+        "links": family.hashed if family else "",
+        "p11": family.p11 if family else "",
+    }
+
+
+def _ask(run: Run, host: Host) -> Question:  # noqa: ARG001 (every host is asked the same)
+    return run.once("question of trust", lambda: _question(run))
+
+
+def probe(site: str) -> str:
+    """The script of trust's look at a host."""
+    return script(
+        "trust/stale.sh",
+        "trust/probe.sh",
+        site=site,
+        state=state_folder(site),
+        **stale.variables(site),
+        release=OS_RELEASE,
+        hosts=HOSTS,
+        families=rows(),
+        runtimes=[f"{runtime.name} {runtime.folder} {runtime.tool} {runtime.socket}" for runtime in RUNTIMES.values()],
+    )
+
+
+def _question(run: Run) -> Question:
+    return Question(
+        probe(run.spec.site),
+        [f"anchor {anchor.name} {_body(anchor.pem)}" for anchor in staged(run).anchors],
+    )
+
+
+def _body(pem: str) -> str:
+    return "".join(line for line in pem.splitlines() if not line.startswith("-----"))
+
+
+def _refuse(run: Run) -> Iterable[str]:
+    """The fleet remembers: a CA that hosts know and pki/ doesn't means a lost or a wrong ``pki/``, not a new CA."""
+    ours = staged(run)
+    known = {anchor.sha256 for anchor in ours.anchors}
+    strangers: dict[str, list[str]] = {}
+    for name, observation in run.observations.items():
+        if "trust" not in observation:
+            continue
+        for digest in _remembered(observation["trust"], run.spec.site):
+            if not any(each.startswith(digest) for each in known):
+                strangers.setdefault(digest[:12], []).append(name)
+    if ours.is_new_ca and run.spec.registry and not run.reached(run.registry_host):
+        yield (
+            f"{run.spec.pki} has no CA, and the registry's host {run.registry_host.name}, which would remember one, "
+            f"wasn't looked at: bring it up, or take it into --limit"
+        )
+    for digest, hosts in sorted(strangers.items()):
+        some = ", ".join(sorted(hosts)[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
+        yield (
+            f"{run.spec.pki} doesn't know the CA {digest} that {some} know{'s' if len(hosts) == 1 else ''} as the "
+            f"site's: bring back the pki/ that made it, run from the checkout that has it, or name another `site`"
+        )
+
+
+def _remembered(trust: Trust, site: str) -> set[str]:
+    marked = {line.removeprefix("ca ") for line in trust.marker if line.startswith("ca ")}
+    also = {line.removeprefix("also ")[:12] for line in trust.marker if line.startswith("also ")}
+    found = (ANCHOR.search(path) for path in trust.files)
+    anchors = {match["digest"] for match in found if match and match["site"] == site} - also
+    return marked | {digest for digest in anchors if not any(full.startswith(digest) for full in marked)}
+
+
+def _read(run: Run, lines: Sequence[str]) -> Trust:
+    return read(lines, run.spec.site)
+
+
+ROOM = Room("trust", _ask, _read, _refuse)

@@ -1,0 +1,56 @@
+# Take a CA of the site away: its files, what was made of them, and the folders that we made and that are empty now.
+# Then ask the host's own store. From control: $site, $state, $gone (paths), $update (a command, or nothing), $last (set
+# where the site has no other CA here), $pem (the certificate, or nothing where nobody has it any more), $sources (as
+# in the families' table), $ban (set where the host must not trust it, whoever vouches), $digest (of the CA),
+# $summary, and what layers.sh, hosts.sh and stale.sh want.
+
+# the file of someone else's that the host has the CA from
+theirs() {
+    find -L $(echo "$sources" | tr : ' ') -type f ! -path "$bundle" -print 2>/dev/null | while read -r each; do
+        holds "$scratch/ca" "$each" && echo "$each" && break
+    done
+}
+
+# prints `still FILE` where the host goes on to trust it by someone else's file
+untrusted() {
+    scratch=$(mktemp -d) || fail "can't make a temporary folder"
+    printf '%s\n' "$pem" >"$scratch/ca"
+    layer=
+    ! { hashes && hashed "$scratch/ca" >/dev/null; } || layer="the hash links in $links"
+    ! holds "$scratch/ca" "$bundle" || layer=$bundle
+    [ -z "$layer" ] || other=$(theirs)
+    rm -rf "$scratch"
+    [ -n "$layer" ] || return 0
+    [ -n "$other" ] || fail "$layer still holds it after ${update%% *}"
+    [ -z "$ban" ] || fail "still trusted here, by $other, which isn't ours: take that away too"
+    echo "still $other"
+}
+
+# deepest first; what isn't empty stays
+folders() {
+    sort -r "$state/folders" 2>/dev/null | while read -r each; do rmdir "$each" 2>/dev/null; done
+    [ -z "$last" ] || rm -f "$state/verified" "$state/folders"
+    rmdir "$state" "${state%/*}" "${state%/*/*}" 2>/dev/null
+    true
+}
+
+main() {
+    unset SSL_CERT_FILE SSL_CERT_DIR
+    locked
+    receive
+    place
+    printf '%s\n' "$gone" | while read -r each; do
+        [ -z "$each" ] || rm -f "$each" || fail "can't remove $each"
+    done || exit 1
+    if [ -n "$update" ]; then
+        said=$(eval "$update" 2>&1 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"
+    fi
+    [ -z "$update" ] || stamp remove "$digest"
+    ! { [ -n "$last" ] && grep -q "# anchorline $site\$" "$hosts" 2>/dev/null; } || hosts_entry
+    folders
+    [ -z "$update" ] || [ -z "$pem" ] || untrusted
+    logger -t anchorline "site $site: $summary" 2>/dev/null
+    stale
+    true
+}
+main

@@ -1,0 +1,158 @@
+"""What hosts hold of a CA, whether it may go, and what has to go with it. Pure: no host, no disk."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from anchorline.errors import AnchorlineError
+from anchorline.fleet.shell import File, state_folder
+from anchorline.render import render
+from anchorline.trust.families import FAMILIES
+from anchorline.trust.runtimes import RUNTIMES
+from anchorline.trust.state import ANCHOR, Trust
+from anchorline.trust.state import read as read_trust
+
+_WORD = re.compile(r"[0-9a-f]{12,64}")
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One host's trust with the certificates in our files: by path, in DER form, empty for a file that holds none.
+    ``served`` are the certificates that the registry serves, where it is here."""
+
+    trust: Trust
+    certificates: Mapping[str, bytes] = field(default_factory=dict)
+    served: tuple[bytes, ...] = ()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The CAs that are here: SHA-256 where a certificate or the marker tells it, else the 12 digits of a name."""
+        full = {sha256(der).hexdigest() for path, der in self.certificates.items() if der and not _bans(path)}
+        full |= {line.split()[1] for line in self.trust.marker if line.startswith(("ca ", "also "))}
+        short = {_digest(path) for path in self.certificates if not _bans(path)}
+        return frozenset(full | {each for each in short if not any(sha.startswith(each) for sha in full)})
+
+
+def read(lines: Sequence[str], site: str) -> Holding:
+    """Read what probe.sh and holdings.sh printed. Raises ValueError for what they can't have printed."""
+    certificates: dict[str, bytes] = {}
+    served = []
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "certificate":
+            body, _, path = rest.partition(" ")
+            found = ANCHOR.search(path)
+            if found and found["site"] == site:
+                certificates[path] = b64decode(body)
+        elif word == "served":
+            served.append(b64decode(rest))
+    return Holding(read_trust(lines, site), certificates, tuple(served))
+
+
+def places() -> list[str]:
+    """The folders, with patterns, where anchors of ours may lie."""
+    system = (each for family in FAMILIES for each in (family.folder, family.blocklist) if each)
+    return list(dict.fromkeys((*system, *(f"{runtime.folder}/*" for runtime in RUNTIMES.values()))))
+
+
+def digits(given: object) -> str:
+    """The CA that was asked for, as the first digits of its SHA-256. Raises AnchorlineError."""
+    # pyinfra makes a number of what looks like one
+    text = str(given).zfill(12) if isinstance(given, int) else str(given or "")
+    word = text.replace(":", "").lower()
+    if not _WORD.fullmatch(word):
+        raise AnchorlineError(
+            f"which CA? `--data ca=SHA256`, at least the first 12 of its hexadecimal digits, is needed; "
+            f"not {text!r}. `anchorline pki show` and a host's /var/lib/anchorline/sites/SITE/anchors have them"
+        )
+    return word
+
+
+def choose(word: str, holdings: Mapping[str, Holding], declared: Iterable[str] = ()) -> str:
+    """The one CA whose SHA-256 begins so, of those that hosts hold and the spec declares.
+
+    A whole SHA-256 that nobody knows is what a second run finds: it is returned. Raises AnchorlineError for fewer
+    digits that nobody knows, or that several CAs begin with.
+    """
+    known: dict[str, list[str]] = {sha: [] for sha in declared}
+    for host, holding in holdings.items():
+        for sha in holding.held:
+            known.setdefault(sha, []).append(host)
+    found = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
+    if len(found) == 1:
+        return max(found[0], word, key=len)
+    if len(word) == 64 and not found:
+        return word
+    rows = "".join(f"\n  - {sha}: {some(hosts)}" for sha, hosts in sorted(known.items()))
+    what = "several CAs begin with" if found else "no host holds a CA that begins with"
+    raise AnchorlineError(f"{what} {word}; those of this site are: {rows or 'none'}")
+
+
+def some(hosts: Sequence[str]) -> str:
+    """A few names out of many."""
+    return (", ".join(sorted(hosts)[:5]) or "no host") + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What has to be done on one host to be rid of a CA. ``last``: the site has no other CA there."""
+
+    gone: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    update: str = ""
+    last: bool = False
+    what: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.gone or self.files)
+
+
+def removal(has: Holding, site: str, sha: str, ban: str = "") -> Removal:
+    """What goes from one host: the CA's files, its entries in files of ours, its line in the host's memory.
+
+    ``ban`` is the certificate as PEM, where it shall be distrusted as well.
+    """
+    name, family = f"anchorline-{site}-{sha[:12]}.crt", has.trust.family
+    ours = {path for path in has.certificates if not _bans(path)}
+    gone = sorted(path for path in ours if _digest(path) == sha[:12])
+    files: list[File] = []
+    what = ["system store"] if family and family.path(name) in gone else []
+    for runtime in RUNTIMES.values():
+        folders = [path.rpartition("/")[0] for path in gone if path.startswith(f"{runtime.folder}/")]
+        what += [runtime.name] if folders else []
+        for folder in folders:
+            toml = f"{folder}/hosts.toml"
+            left = sorted(path for path in ours if path.startswith(f"{folder}/") and path not in gone)
+            if toml in has.trust.files and left:
+                host = folder.rpartition("/")[2]
+                files.append(File(toml, render("hosts.toml.j2", site=site, name=host, anchors=left)))
+            elif toml in has.trust.files:
+                gone.append(toml)
+    marker = f"{state_folder(site)}/anchors"
+    rest = [line for line in has.trust.marker if line.split()[1:] != [sha]]
+    if len(rest) < len(has.trust.marker):
+        if rest:
+            files.append(File(marker, "".join(f"{line}\n" for line in rest)))
+        else:
+            gone.append(marker)
+        what = what or ["marker"]
+    banned = family.banned(name) if family and ban else ""
+    if banned and banned not in has.certificates:
+        files.append(File(banned, ban))
+        what.append("banned")
+    system = family and not family.declared and bool({"system store", "banned"} & set(what))
+    last = bool(gone) and not any(_digest(path) != sha[:12] for path in ours)
+    return Removal(tuple(gone), tuple(files), family.repair if family and system else "", last, tuple(what))
+
+
+def _bans(path: str) -> bool:
+    return any(row.blocklist and path.startswith(f"{row.blocklist}/") for row in FAMILIES)
+
+
+def _digest(path: str) -> str:
+    found = ANCHOR.search(path)
+    return found["digest"] if found else ""

@@ -1,0 +1,294 @@
+"""Why one host can't pull: the one cause, and the one command that mends it. Pure: a table of checks, in the order in
+which one thing needs another."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
+from cryptography import x509
+
+from anchorline.authority.anchors import issued
+from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.spec.values import Endpoint
+from anchorline.trust.runtimes import RUNTIMES
+from anchorline.trust.stale import FIRST
+from anchorline.trust.state import HOSTS, OURS, Change, Trust
+
+UNVERIFIED = 60
+"""curl's exit code for a certificate that nobody whom it trusts vouches for."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one host said to doctor.sh. ``proxies``: a unit, or ``-`` for who logs in, with its proxy and no_proxy."""
+
+    clock: datetime
+    addresses: tuple[str, ...] = ()
+    way: str = ""
+    served: tuple[x509.Certificate, ...] = ()
+    rules: tuple[str, ...] = ()
+    proxies: tuple[tuple[str, str, str], ...] = ()
+    down: tuple[str, ...] = ()
+    curl: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One host, and what it is held against. ``leaf`` is the fingerprint of the certificate in ``pki/``, or empty;
+    ``change`` is what a rollout would do there."""
+
+    host: str
+    site: str
+    seen: Seen
+    trust: Trust
+    change: Change
+    now: datetime
+    ca: x509.Certificate | None
+    stores: tuple[str, ...] = ()
+    endpoint: Endpoint | None = None
+    entry: str = ""
+    leaf: str = ""
+    options: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people type before ``/image:tag``, without the port."""
+        return str(self.endpoint.host) if self.endpoint else ""
+
+    def step(self, step: str, *, here: bool = True) -> str:
+        """The command of a step, for this host alone or for all."""
+        limit = f"--limit {shlex.quote(self.host)} " if here else ""
+        return f"pyinfra -y {self.options}{limit}inventory anchorline.{step}"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One cause, and the command that mends it: on the control machine where it is pyinfra's, else on the host."""
+
+    cause: str
+    command: str
+
+    def __str__(self) -> str:
+        where = "here" if self.command.startswith(("pyinfra ", "anchorline ")) else "on the host"
+        return f"{self.cause}; mend it {where}: {self.command}"
+
+
+def read(lines: Sequence[str]) -> Seen:
+    """Read what doctor.sh printed. Raises ValueError for what it can't have printed."""
+    said: dict[str, list[str]] = {}
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        said.setdefault(word, []).append(rest)
+    if "clock" not in said:
+        raise ValueError("the host's answer says nothing of its clock")
+    proxies = [line.split(" ", 2) for line in said.get("proxy", ())]
+    return Seen(
+        clock=datetime.fromtimestamp(int(said["clock"][0]), UTC),
+        addresses=tuple(said.get("address", ())),
+        way="".join(said.get("way", ())[:1]),
+        served=tuple(x509.load_der_x509_certificate(base64.b64decode(body)) for body in said.get("served", ())),
+        rules=tuple(said.get("rule", ())),
+        proxies=tuple((unit, "" if url == "-" else url, "" if no == "-" else no) for unit, url, no in proxies),
+        down=tuple(said.get("down", ())),
+        curl=int(said.get("curl", ["0"])[0]),
+    )
+
+
+def diagnose(case: Case) -> Diagnosis | None:
+    """The first thing that is wrong: what comes after it can't be right before it is mended. None where all is well."""
+    checks = (*(WIRE if case.endpoint else ()), *STORES, *(DAEMONS if case.endpoint else ()))
+    return next((found for check in checks if (found := check(case))), None)
+
+
+def _resolves(case: Case) -> Diagnosis | None:
+    if case.seen.addresses:
+        return None
+    if case.entry:
+        return Diagnosis(f"{case.name} doesn't resolve, and {HOSTS} lacks its line", case.step("trust.rollout"))
+    return Diagnosis(f"{case.name} doesn't resolve, and the spec has no hosts_entry", f"getent hosts {case.name}")
+
+
+def _resolves_rightly(case: Case) -> Diagnosis | None:
+    if not case.entry or case.entry in case.seen.addresses[:1]:
+        return None
+    cause = f"{case.name} resolves to {case.seen.addresses[0]}, not to {case.entry}"
+    if case.change.hosts_line:
+        return Diagnosis(cause, case.step("trust.rollout"))
+    others = rf"/{OURS}{case.site}$/!s/[[:space:]]{re.escape(case.name)}\>//g"
+    return Diagnosis(cause, f"sed -i {shlex.quote(others)} {HOSTS}")
+
+
+def _way(case: Case) -> Diagnosis | None:
+    where = f"{case.seen.addresses[0]} port {case.endpoint.port if case.endpoint else ''}"
+    if case.seen.way in ("refused", "closed") and case.seen.rules:
+        family, table, chain, handle = case.seen.rules[0].split()
+        return Diagnosis(
+            f"a rule of this host's firewall keeps it from {where}",
+            f"nft delete rule {family} {table} {chain} handle {handle}",
+        )
+    if case.seen.way == "closed":
+        return Diagnosis(f"no way to {where}: a route or a firewall between", f"tracepath -n {case.seen.addresses[0]}")
+    if case.seen.way == "refused":
+        return Diagnosis(f"nothing listens at {where}", case.step("registry.serve", here=False))
+    if case.seen.way == "odd":
+        return Diagnosis(f"what listens at {where} doesn't speak TLS", case.step("registry.serve", here=False))
+    return None
+
+
+def _proxy(case: Case) -> Diagnosis | None:
+    for unit, url, spared in case.seen.proxies:
+        if not url or is_spared(spared, case.name):
+            continue
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        all_of_them = ",".join(part for part in (spared, case.name) if part)
+        if unit == "-":
+            line = shlex.quote(f"no_proxy={all_of_them}")
+            return Diagnosis(
+                f"who logs in asks the proxy {parts.hostname}:{parts.port} for {case.name}",
+                f"echo {line} >>/etc/environment",
+            )
+        folder = f"/etc/systemd/system/{unit}.service.d"
+        setting = shlex.quote(f'Environment="NO_PROXY={all_of_them}"'.replace("%", "%%"))
+        return Diagnosis(
+            f"{unit} asks the proxy {parts.hostname}:{parts.port} for {case.name}",
+            f"mkdir -p {folder} && printf '%s\\n' '[Service]' {setting} >{folder}/zz-no-proxy.conf && "
+            f"systemctl daemon-reload && systemctl restart {unit}",
+        )
+    return None
+
+
+def is_spared(no_proxy: str, name: str) -> bool:
+    """Whether a program goes to ``name`` without its proxy, as Go reads no_proxy (x/net/http/httpproxy): a name with
+    what is below it, ``.name`` and ``*.name`` with what is below alone, an address, a network, ``*``."""
+    for part in no_proxy.replace(" ", ",").lower().split(","):
+        bare = part.partition(":")[0] if part.count(":") == 1 else part
+        if part == "*" or bare == name:
+            return True
+        try:
+            if ip_address(name) in ip_network(part):
+                return True
+        except ValueError:
+            if bare and name.endswith(f".{bare.removeprefix('*').removeprefix('.')}"):
+                return True
+    return False
+
+
+def _clock(case: Case) -> Diagnosis | None:
+    certificates = [*case.seen.served[:1], *([case.ca] if case.ca else [])]
+    wrong = [each for each in certificates if _is_valid(each, case.now) and not _is_valid(each, case.seen.clock)]
+    if not wrong:
+        return None
+    return Diagnosis(
+        f"the clock says {case.seen.clock:%Y-%m-%d %H:%M} UTC, {_apart(case.seen.clock - case.now)} off: "
+        f"for this host {name_of(wrong[0])} isn't valid now",
+        f"pyinfra -y --limit {shlex.quote(case.host)} inventory exec -- date -u -s @$(date +%s)",
+    )
+
+
+def _apart(difference: timedelta) -> str:
+    hours = abs(difference) // timedelta(hours=1)
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
+
+
+def _is_valid(certificate: x509.Certificate, at: datetime) -> bool:
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
+
+
+def _served(case: Case) -> Diagnosis | None:
+    if not case.seen.served or case.ca is None:
+        return None
+    leaf = case.seen.served[0]
+    serve = case.step("registry.serve", here=False)
+    if not _leads_to(case.seen.served, case.ca):
+        return Diagnosis(f"the certificate served was issued by {name_of_issuer(leaf)}, not by the site's CA", serve)
+    if not _is_valid(leaf, case.now):
+        word = "has expired on" if leaf.not_valid_after_utc < case.now else "isn't valid until"
+        end = leaf.not_valid_after_utc if leaf.not_valid_after_utc < case.now else leaf.not_valid_before_utc
+        return Diagnosis(f"the certificate served {word} {end:%Y-%m-%d %H:%M} UTC", serve)
+    if not covers(leaf, case.name):
+        return Diagnosis(f"the certificate served doesn't cover {case.name}", serve)
+    if case.leaf not in ("", fingerprint(leaf)):
+        return Diagnosis("the certificate served is another one than that in pki/", serve)
+    return None
+
+
+def name_of_issuer(certificate: x509.Certificate) -> str:
+    """Who says to have issued it."""
+    names = certificate.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.issuer.rfc4514_string() or "nobody"
+
+
+def _leads_to(served: Sequence[x509.Certificate], ca: x509.Certificate) -> bool:
+    current, others = served[0], list(served[1:])
+    while current != ca and not issued(current, ca):
+        above = next((each for each in others if issued(current, each)), None)
+        if above is None:
+            return False
+        others.remove(above)
+        current = above
+    return True
+
+
+def covers(certificate: x509.Certificate, name: str) -> bool:
+    """Whether a certificate's subject alternative names have a name or an address (RFC 6125 6.4.3 for ``*.``)."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    try:
+        return ip_address(name) in names.get_values_for_type(x509.IPAddress)
+    except ValueError:
+        dns = {each.lower() for each in names.get_values_for_type(x509.DNSName)}
+        return name.lower() in dns or f"*.{name.lower().partition('.')[2]}" in dns
+
+
+def _system(case: Case) -> Diagnosis | None:
+    if case.change.cause:
+        return None
+    if case.change.update:
+        word = "holds an anchor of the site that was altered" if "repaired" in case.change.what[0] else "lacks the CA"
+        return Diagnosis(f"the system's store {word}", case.step("trust.rollout"))
+    if case.seen.curl == UNVERIFIED and "system" in case.stores and case.trust.family:
+        return Diagnosis("the bundle holds the CA, but curl doesn't trust it", case.trust.family.repair)
+    return None
+
+
+def _runtimes(case: Case) -> Diagnosis | None:
+    if case.change.cause:
+        path = next(iter(sorted(case.trust.foreign & set(case.change.cause.split()))), "")
+        command = f"mv {shlex.quote(path)} {shlex.quote(path)}.before" if path else case.step("trust.rollout")
+        return Diagnosis(case.change.cause.partition(":")[0], command)
+    lacking = [what for what in case.change.what if what in RUNTIMES]
+    if lacking:
+        return Diagnosis(f"{lacking[0]}'s own store lacks the CA for {case.name}", case.step("trust.rollout"))
+    return None
+
+
+def _down(case: Case) -> Diagnosis | None:
+    return (
+        Diagnosis(f"{case.seen.down[0]} doesn't answer", f"systemctl start {case.seen.down[0]}")
+        if case.seen.down
+        else None
+    )
+
+
+def _stale(case: Case) -> Diagnosis | None:
+    for each in case.trust.stale:
+        store = FIRST.get(each.name, "")
+        # one that reads a store of ours at every pull doesn't need the system's roots for it
+        if each.place == "host" and each.command and store in case.trust.runtimes and store not in case.stores:
+            return Diagnosis(f"{each.unit} began before the CA came, and holds the old roots", each.command)
+    return None
+
+
+Check = Callable[[Case], Diagnosis | None]
+WIRE: tuple[Check, ...] = (_resolves, _resolves_rightly, _way, _proxy, _clock, _served)
+STORES: tuple[Check, ...] = (_system, _runtimes)
+DAEMONS: tuple[Check, ...] = (_down, _stale)

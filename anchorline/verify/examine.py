@@ -1,0 +1,99 @@
+"""The read-only view: for each host the one cause why it can't pull, and the command that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pyinfra import host
+from pyinfra.api import Host, operation
+
+from anchorline import trust
+from anchorline.authority.operations import on_disk
+from anchorline.errors import AnchorlineError
+from anchorline.fleet import Commands, Question, Room, Run, RunError, failing, script
+from anchorline.fleet.operations import observe
+from anchorline.fleet.run import SPEC
+from anchorline.trust.room import trust_of, wanted
+from anchorline.trust.state import difference
+from anchorline.verify.diagnosis import Case, Diagnosis, Seen, diagnose, read
+
+STEP = "doctor"
+WELL = "name, way, clock, certificate and stores are well"
+
+
+def _ask(run: Run, here: Host) -> Question:  # noqa: ARG001 (every host is asked the same)
+    registry = run.spec.registry if run.spec.registry and run.spec.registry.mode == "remote" else None
+    host = registry.address.host if registry else ""
+    name = str(host)
+    return Question(
+        script(
+            "verify/doctor.sh",
+            name=name,
+            host=f"[{name}]" if ":" in name else name,
+            port=registry.port if registry else "",
+        )
+    )
+
+
+def _read(run: Run, lines: Sequence[str]) -> Seen:  # noqa: ARG001
+    return read(lines)
+
+
+ROOM = Room("doctor", _ask, _read, lambda _: ())
+
+
+def require_ca(run: Run) -> None:
+    """Raise RunError where there is no CA to hold a host against."""
+    if on_disk(run).is_new_ca:
+        raise RunError(f"{run.spec.pki} has no CA, so there is nothing to hold a host against: deploy first")
+
+
+@operation()
+def examine() -> Commands:
+    """Look at one host and name what is wrong there first. Changes nothing; a host that isn't well fails."""
+    here = host.state.inventory.get_host(host.name)
+    run = Run.of(here)
+    rooms = (trust.ROOM, ROOM)
+    run.begin_with(here)
+    run.rooms.update({room.name: room for room in rooms})
+    cause = observe(run, here, {room.name: question for room in rooms if (question := room.ask(run, here))})
+    if not cause:
+        found = diagnosis_of(run, here)
+        if found is None:
+            run.proofs[here.name] = WELL
+            host.noop("well")
+            return
+        cause = str(found)
+        run.fail(here, STEP, cause)
+    yield failing(cause)
+
+
+def diagnosis_of(run: Run, here: Host) -> Diagnosis | None:
+    """What is wrong first with a host that was looked at."""
+    spec, known = run.spec, on_disk(run)
+    registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None
+    trusted = trust_of(run, here)
+    leaf = ""
+    if registry and registry.certificate:
+        try:
+            leaf = known.certificate(registry.certificate).fingerprint
+        except AnchorlineError:
+            leaf = ""  # it was never issued here, so nothing is known of it
+    return diagnose(
+        Case(
+            host=here.name,
+            site=spec.site,
+            seen=run.observations[here.name]["doctor"],
+            trust=trusted,
+            change=difference(trusted, wanted(run)),
+            now=datetime.now(UTC),
+            ca=known.ca,
+            stores=wanted(run).stores,
+            endpoint=replace(registry.address, port=registry.port) if registry else None,
+            entry=str(registry.hosts_entry or "") if registry and isinstance(registry.address.host, str) else "",
+            leaf=leaf,
+            options="" if run.file.name == SPEC else f"--data spec={run.file.name} ",
+        )
+    )

@@ -1,0 +1,1 @@
+"""What only the registry's host needs, such as another ssh_user."""

@@ -1,0 +1,165 @@
+"""``anchorline pki``, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+SPEC = """\
+version: 1
+site: production
+authority: {CN: Example Fleet CA, name_constraints: {dns: [example.com], ip: [192.0.2.0/24]}}
+signing:
+  profiles:
+    server: {expiry: 8760h, usages: [signing, server auth]}
+certificates:
+  server: {profile: server, CN: registry.example.com, hosts: [registry.example.com, 192.0.2.10]}
+  other: {profile: server, CN: other.example.com, hosts: [other.example.com]}
+"""
+
+
+class Site:
+    """A folder with a spec, and the command in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pki = folder / "pki/production"
+        self.spec = folder / "anchorline.yml"
+        self.spec.write_text(SPEC)
+
+    def __call__(self, *arguments: str, code: int = 0, passphrase: str | None = None) -> str:
+        """Run ``anchorline pki``; gives what it said. It never shows a key or a traceback."""
+        environment = {key: value for key, value in os.environ.items() if key != "ANCHORLINE_PASSPHRASE"}
+        if passphrase:
+            environment["ANCHORLINE_PASSPHRASE"] = passphrase
+        command = [str(Path(sys.executable).parent / "anchorline"), "pki", *arguments]
+        run = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, check=False)
+        said = run.stdout + run.stderr
+        assert run.returncode == code, said.decode("latin1")
+        assert b"Traceback" not in said
+        assert b"PRIVATE KEY" not in said
+        for key in self.pki.glob("*-key.pem"):
+            assert not any(line in said for line in key.read_bytes().splitlines()[1:-1])
+        if code and not run.stdout:
+            assert run.stderr.count(b"\n") == 1
+            return run.stderr.decode()
+        return run.stdout.decode("latin1")
+
+    def files(self) -> dict[str, tuple[int, bytes]]:
+        return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in self.pki.iterdir()}
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_a_new_site_from_show_to_issue_and_back(pki: Site) -> None:
+    assert "missing" in pki("show")
+    assert not pki.pki.exists()
+    said = pki("issue")
+    assert "Made a new CA, which no host trusts yet: CN=Example Fleet CA" in said
+    assert "ca-key.pem" in said
+    assert "server.pem: missing: not issued yet" in said
+    before = pki.files()
+    shown = pki("show")
+    assert "missing" not in shown
+    assert "registry.example.com" in shown
+    assert pki("issue") == "Nothing to issue.\n"
+    assert pki.files() == before
+
+
+def test_show_for_programs(pki: Site) -> None:
+    pki("issue")
+    for key in pki.pki.glob("*-key.pem"):
+        key.unlink()
+    ca, server, other = json.loads(pki("show", "--format", "json"))
+    assert (ca["name"], server["name"], other["name"]) == ("ca", "server", "other")
+    assert (ca["state"], ca["days"], ca["reason"]) == ("ok", 3649, "")
+    assert server["names"] == ["192.0.2.10", "registry.example.com"]
+    assert server["file"] == str(pki.pki / "server.pem")
+    text = subprocess.run(
+        ["openssl", "x509", "-in", str(pki.pki / "server.pem"), "-noout", "-fingerprint", "-sha256"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert text.strip().partition("=")[2].replace(":", "").lower() == server["sha256"]
+
+
+def test_show_tells_what_a_deploy_would_refuse(pki: Site) -> None:
+    pki("issue")
+    (pki.pki / "server-key.pem").chmod(0o644)
+    said = pki("show", code=1)
+    assert "broken" in said
+    assert f"chmod 600 {pki.pki / 'server-key.pem'}" in said
+    assert "chmod 600" in pki("issue", code=1)
+
+
+def test_only_those_named_are_issued(pki: Site) -> None:
+    pki("issue", "other")
+    assert not (pki.pki / "server.pem").exists()
+    assert "it has: server, other" in pki("issue", "nobody", code=1)
+    assert "server.pem" in pki("issue", "server")
+
+
+def test_a_passphrase_protects_every_key(pki: Site) -> None:
+    pki("issue", passphrase="secret")
+    for key in pki.pki.glob("*-key.pem"):
+        assert key.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    pki("show")
+    assert pki("issue") == "Nothing to issue.\n"
+    pki.spec.write_text(SPEC.replace("hosts: [other.example.com]", "hosts: [third.example.com, other.example.com]"))
+    assert "names: +third.example.com" in pki("show")
+    before = pki.files()
+    assert "set ANCHORLINE_PASSPHRASE" in pki("issue", code=1)
+    assert "is not this key's passphrase" in pki("issue", code=1, passphrase="wrong")
+    assert pki.files() == before
+    assert "drift: names: +third.example.com" in pki("issue", passphrase="secret")
+
+
+def test_a_changed_authority_is_refused(pki: Site) -> None:
+    pki("issue")
+    pki.spec.write_text(SPEC.replace("Example Fleet CA", "Another CA"))
+    assert "Put the spec back" in pki("issue", code=1)
+    assert "changed" in pki("show", code=1)
+
+
+def test_export_hands_out_what_is_public(pki: Site) -> None:
+    assert "pki issue" in pki("export", code=1)
+    pki("issue")
+    ca, server = (x509.load_pem_x509_certificate((pki.pki / f"{name}.pem").read_bytes()) for name in ("ca", "server"))
+    assert x509.load_pem_x509_certificates(pki("export").encode()) == [ca]
+    assert x509.load_pem_x509_certificates(pki("export", "server").encode()) == [server]
+    assert x509.load_pem_x509_certificates(pki("export", "server", "--as", "bundle").encode()) == [server, ca]
+    assert x509.load_der_x509_certificate(pki("export", "--as", "der").encode("latin1")) == ca
+    assert "it has: server, other" in pki("export", "nobody", code=1)
+
+
+def test_the_bundle_is_all_that_hosts_trust(pki: Site) -> None:
+    pki("issue")
+    (pki.folder / "also.pem").write_text(pki("export"))
+    pki.spec.write_text(SPEC.replace("site: production", "site: staging") + "trust: {also: [also.pem]}\n")
+    pki("issue")
+    assert len(x509.load_pem_x509_certificates(pki("export", "--as", "bundle").encode())) == 2
+
+
+def test_export_writes_a_new_file_and_replaces_none(pki: Site) -> None:
+    pki("issue")
+    for _ in range(2):
+        assert pki("export", "-o", "ca.crt") == ""
+    assert (pki.folder / "ca.crt").read_bytes() == (pki.pki / "ca.pem").read_bytes()
+    before = pki.files()
+    assert "something else is here already" in pki("export", "-o", "pki/production/ca-key.pem", code=1)
+    assert pki.files() == before
+    assert "No such file" in pki("export", "-o", "nowhere/ca.crt", code=1)
+
+
+def test_a_spec_that_is_not_there(pki: Site) -> None:
+    assert "other.yml" in pki("show", "--spec", "other.yml", code=1)

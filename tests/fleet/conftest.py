@@ -1,0 +1,135 @@
+"""The lab for the tests of whole fleets: real hosts, and a site of its own for each test."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import Lab
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+OF_A_SITE = ("deploy.py", "config.py", "anchorline.yml", "inventory", "group_data")
+CLIENTS = ("debian", "arch-layout", "fedora-layout")
+HOSTS = ("registry", *CLIENTS)
+
+
+class Site:
+    """A site's folder with the lab's hosts, and the commands that a user types in it."""
+
+    def __init__(self, folder: Path, lab: Lab) -> None:
+        self.folder, self.lab = folder, lab
+        for name in OF_A_SITE:
+            source = CHECKOUT / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+        for name in (".lab", "images"):
+            (folder / name).symlink_to(CHECKOUT / name)
+        self.pki = folder / "pki" / "production"
+
+    def declare(self, **changes: Any) -> None:
+        """Change the spec: a value of None takes a key out, a mapping is merged."""
+        file = self.folder / "anchorline.yml"
+        spec = yaml.safe_load(file.read_text())
+        merge(spec, changes)
+        file.write_text(yaml.safe_dump(spec, sort_keys=False))
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "pyinfra", *arguments]
+
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run pyinfra with these arguments in the site's folder, in the lab's network."""
+        return self.lab.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=options.pop("timeout", 240),
+            **options,
+        )
+
+    def deploy(self, *options: str, step: str = "deploy.py", inventory: str = "inventory") -> Result:
+        """A deploy with --json, and what came of it."""
+        return Result(self.run("-y", "--json", *options, inventory, step))
+
+
+class Result:
+    """What a deploy came to."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+        self.code, self.out, self.err = process.returncode, process.stdout, process.stderr
+        self.json: dict[str, Any] = json.loads(process.stdout) if process.stdout.strip() else {}
+
+    def __str__(self) -> str:
+        return f"exit code {self.code}\n{self.out}\n{self.err}"
+
+    @property
+    def operations(self) -> dict[str, dict[str, list[str]]]:
+        """By an operation's name: the hosts on which it succeeded, failed, changed nothing."""
+        return {each["name"]: each for each in self.json["results"]["operations"]}
+
+    @property
+    def changed(self) -> bool:
+        return any(each["success"] or each["error"] for each in self.operations.values())
+
+    def ok(self) -> Result:
+        assert self.code == 0, str(self)
+        return self
+
+    def failed(self, *words: str) -> Result:
+        """It ended with 1, without a traceback, and said these words."""
+        assert self.code == 1, str(self)
+        assert "Traceback" not in self.err, str(self)
+        said = " ".join(self.err.split())
+        for each in words:
+            assert each in said, f"{each!r} is not in\n{self}"
+        return self
+
+
+def merge(spec: dict[str, Any], changes: dict[str, Any]) -> None:
+    for key, value in changes.items():
+        if value is None:
+            spec.pop(key, None)
+        elif isinstance(value, dict) and isinstance(spec.get(key), dict):
+            merge(spec[key], value)
+        else:
+            spec[key] = value
+
+
+def eventually(check: Any, seconds: float = 20) -> Any:
+    """Ask until the answer is true; bounded."""
+    deadline = time.monotonic() + seconds
+    while not (answer := check()):
+        assert time.monotonic() < deadline, f"still not after {seconds} s"
+        time.sleep(0.2)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    lab = Lab.current()
+    lab.up()
+    return lab
+
+
+@pytest.fixture
+def site(tmp_path: Path, lab: Lab) -> Site:
+    """A site that no host has heard of, on hosts as they are on their first day."""
+    lab.up(fresh=True)
+    return Site(tmp_path, lab)
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Site:
+    """A site that has been deployed once; tests leave it as they found it."""
+    lab.up(fresh=True)
+    site = Site(tmp_path_factory.mktemp("site"), lab)
+    site.deploy().ok()
+    return site

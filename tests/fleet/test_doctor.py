@@ -1,0 +1,138 @@
+"""The doctor: a lab broken in one way after another, each named with its cause, each mended by the command shown."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+
+import pytest
+
+from tests.fleet.conftest import HOSTS, Result, Site
+from tests.fleet.test_bad_hosts import summary
+
+pytestmark = pytest.mark.fleet
+
+NAME = "registry.example.com"
+STATE = "/var/lib/anchorline/sites/production/registry"
+OTHER = (  # another certificate, of nobody's CA, for the same name
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=Intruder -days 9 "
+    f"-addext subjectAltName=DNS:{NAME} -keyout {STATE}/server-key.pem -out {STATE}/server.pem 2>/dev/null && "
+    "docker restart -t 1 registry"
+)
+PROXY = (
+    "mkdir -p /etc/systemd/system/docker.service.d && "
+    "printf '[Service]\\nEnvironment=HTTPS_PROXY=http://u:p@192.0.2.99:3128\\n' "
+    ">/etc/systemd/system/docker.service.d/proxy.conf && systemctl daemon-reload && systemctl restart docker"
+)
+DROP = (
+    "nft add table inet mine && nft 'add chain inet mine out { type filter hook output priority 0; }' && "
+    "nft add rule inet mine out tcp dport 443 drop"
+)
+BREAKS = {
+    "the name": (
+        "debian",
+        "sed -i '/# anchorline production$/d' /etc/hosts",
+        f"{NAME} doesn't resolve, and /etc/hosts lacks its line",
+    ),
+    "the address": (
+        "debian",
+        f"sed -i '1i 192.0.2.22 {NAME}' /etc/hosts",
+        f"{NAME} resolves to 192.0.2.22, not to 192.0.2.10",
+    ),
+    "a firewall": ("arch-layout", DROP, "a rule of this host's firewall keeps it from 192.0.2.10 port 443"),
+    "the registry": ("registry", "docker stop -t 1 registry", "nothing listens at 192.0.2.10 port 443"),
+    "a proxy": ("debian", PROXY, "docker asks the proxy 192.0.2.99:3128"),
+    "the certificate": ("registry", OTHER, "was issued by Intruder, not by the site's CA"),
+    "the system's store": (
+        "fedora-layout",
+        "rm /etc/pki/ca-trust/source/anchors/anchorline-* && update-ca-trust",
+        "the system's store lacks the CA",
+    ),
+    "an anchor": (
+        "debian",
+        "echo x >>$(echo /usr/local/share/ca-certificates/anchorline-production-*)",
+        "the system's store holds an anchor of the site that was altered",
+    ),
+    "a runtime's store": ("debian", "rm -r /etc/docker/certs.d", f"docker's own store lacks the CA for {NAME}"),
+    "the runtime": ("debian", "systemctl stop docker.socket docker.service", "docker doesn't answer"),
+}
+
+
+def look(site: Site, *options: str) -> Result:
+    return site.deploy(*options, step="anchorline.verify.doctor")
+
+
+def without_keys(site: Site) -> Result:
+    """The doctor on a copy of the site that has ca.pem alone."""
+    other = site.folder / "colleague"
+    shutil.rmtree(other, ignore_errors=True)
+    other.mkdir()
+    copy = Site(other, site.lab)
+    copy.pki.mkdir(parents=True)
+    shutil.copy(site.pki / "ca.pem", copy.pki)
+    return look(copy)
+
+
+def test_a_fleet_that_is_well(deployed: Site) -> None:
+    before = sorted(path.stat().st_mtime_ns for path in deployed.pki.rglob("*"))
+    for result in (look(deployed).ok(), without_keys(deployed).ok()):
+        assert not result.changed
+        assert all(summary(result)[host].startswith("proved") for host in HOSTS), str(result)
+    assert sorted(path.stat().st_mtime_ns for path in deployed.pki.rglob("*")) == before
+    plan = deployed.run("--dry", "inventory", "anchorline.verify.doctor")
+    assert plan.returncode == 0, plan.stderr
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("what", BREAKS)
+def test_the_cause_and_the_command_that_mends_it(deployed: Site, what: str) -> None:
+    host, breaking, cause = BREAKS[what]
+    done = deployed.lab.exec(host, breaking)
+    assert done.returncode == 0, done.stderr
+    first = look(deployed).failed(cause)
+    line = summary(first)[host]
+    assert line.startswith("failed"), str(first)
+    assert f"doctor: {cause}" in line or cause in line
+    where, _, command = line.partition("; mend it ")[2].partition(": ")
+    command = command.strip()
+    if where == "on the host":
+        assert deployed.lab.exec(host, command).returncode == 0, command
+    else:
+        words = shlex.split(command)
+        assert words[0] == "pyinfra"
+        mended = deployed.run(*words[1:])
+        assert mended.returncode == 0, mended.stderr
+    result = look(deployed)
+    assert result.code == 0, f"after {command}\n{result}"
+
+
+def test_a_clock_that_is_off(deployed: Site) -> None:
+    """The clock of all lab hosts is this machine's, so the command that tells it is what is off."""
+    lie = '#!/bin/sh\n[ "$1" = +%s ] && echo 1000000000 || exec /usr/bin/date "$@"\n'
+    deployed.lab.exec("debian", "cat >/usr/local/bin/date; chmod +x /usr/local/bin/date", input=lie)
+    try:
+        line = summary(look(deployed).failed())["debian"]
+        assert "the clock says 2001-09-09 01:46 UTC" in line
+        assert "inventory exec -- date -u -s @$(date +%s)" in line
+    finally:
+        deployed.lab.exec("debian", "rm /usr/local/bin/date")
+    look(deployed).ok()
+
+
+def test_no_ca_is_no_diagnosis(site: Site) -> None:
+    look(site).failed("has no CA, so there is nothing to hold a host against: deploy first")
+
+
+def test_a_daemon_that_began_before_where_its_store_is_not_kept(site: Site) -> None:
+    site.declare(trust={"stores": ["system"]})
+    site.deploy(step="anchorline.trust.rollout").ok()
+    first = look(site)
+    assert first.code == 1
+    site.deploy().ok()
+    line = summary(look(site).failed())["debian"]
+    assert "docker.service began before the CA came, and holds the old roots" in line
+    assert line.rstrip().endswith("on the host: systemctl restart docker")
+    for host in ("debian", "registry"):
+        site.lab.exec(host, "systemctl restart docker")
+    site.lab.exec("fedora-layout", "systemctl restart containerd")
+    look(site).ok()

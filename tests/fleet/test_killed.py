@@ -1,0 +1,63 @@
+"""The control process is killed during a first deploy: the next run completes, with the same CA key."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+
+from tests.fleet.conftest import Site
+
+pytestmark = pytest.mark.fleet
+
+
+def kill_after(site: Site, seconds: float) -> bool:
+    """Start a deploy and kill it with SIGKILL; whether it was still running then."""
+    process = site.lab.popen(
+        site.command("-y", "inventory", "deploy.py"),
+        cwd=site.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds)
+    running = process.poll() is None
+    process.kill()
+    process.wait()
+    return running
+
+
+def completes(site: Site, seconds: float) -> bool:
+    running = kill_after(site, seconds)
+    key = site.pki / "ca-key.pem"
+    before = key.read_bytes() if key.exists() else None
+    site.deploy().ok()
+    assert before in (None, key.read_bytes())
+    assert not site.deploy().ok().changed
+    return running
+
+
+@pytest.mark.parametrize("seconds", [1.0, 1.8, 2.8])
+def test_killed(site: Site, seconds: float) -> None:
+    completes(site, seconds)
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(1200)
+def test_killed_at_25_points(site: Site) -> None:
+    """Spread over the whole of a first deploy, as long as it takes here."""
+    lengths = []
+    for _ in range(3):
+        began = time.monotonic()
+        site.deploy().ok()
+        lengths.append(time.monotonic() - began)
+        site.lab.up(fresh=True)
+        subprocess.run(["rm", "-rf", site.folder / "pki"], check=True)
+    length = min(lengths)
+    caught = 0
+    for number in range(25):
+        site.lab.up(fresh=True)
+        subprocess.run(["rm", "-rf", site.folder / "pki"], check=True)
+        caught += completes(site, 0.5 + (length - 0.5) * number / 25)
+    assert caught >= 20, f"only {caught} of 25 kills met a running deploy"

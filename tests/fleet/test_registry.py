@@ -1,0 +1,194 @@
+"""The registry's life: what was pushed outlives its container, a bad replacement is undone, nothing is taken over."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.fleet.conftest import Site, eventually
+from tests.fleet.test_first_deploy import fingerprint
+
+pytestmark = pytest.mark.fleet
+
+
+def on_registry(site: Site, command: str) -> str:
+    done = site.lab.exec("registry", command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def push(site: Site) -> str:
+    """Push an image of our own from a client; its reference."""
+    name = "registry.example.com/kept:1"
+    made = site.lab.exec(
+        "debian", f"echo kept >/tmp/kept && tar -C /tmp -c kept | docker import - {name} && docker push {name}"
+    )
+    assert made.returncode == 0, made.stderr
+    return name
+
+
+def pulls(site: Site, name: str) -> bool:
+    site.lab.exec("debian", f"docker image rm {name}")
+    return site.lab.exec("debian", f"docker pull {name}").returncode == 0
+
+
+def container(site: Site) -> str:
+    return on_registry(site, "docker inspect --format '{{.Id}} {{.State.StartedAt}}' registry")
+
+
+def broken_image(site: Site) -> str:
+    """An image on the registry's host that starts and never serves."""
+    on_registry(
+        site,
+        "docker create --name bad registry:2.8.3 && docker commit --change "
+        '\'ENTRYPOINT ["/bin/sh", "-c", "echo it is broken >&2; exit 7"]\' bad broken:1 && docker rm bad',
+    )
+    return "broken:1"
+
+
+class TestLife:
+    def test_images_outlive_the_container(self, deployed: Site) -> None:
+        name = push(deployed)
+        on_registry(deployed, "docker rm -f registry")
+        assert not pulls(deployed, name)
+        deployed.deploy().ok()
+        assert pulls(deployed, name)
+
+    def test_a_stopped_container_is_started(self, deployed: Site) -> None:
+        on_registry(deployed, "docker stop -t 1 registry")
+        identity = container(deployed).split()[0]
+        deployed.deploy().ok()
+        assert container(deployed).split()[0] == identity
+
+    def test_a_bad_replacement_is_undone(self, deployed: Site) -> None:
+        name, before = push(deployed), container(deployed).split()[0]
+        files = on_registry(deployed, "cd /var/lib/anchorline/sites/production/registry && sha256sum *")
+        spec = (deployed.folder / "anchorline.yml").read_text()
+        deployed.declare(registry={"image": broken_image(deployed)})
+        deployed.deploy().failed("registry: ", "it is broken", "the container that was there before serves again")
+        assert container(deployed).split()[0] == before
+        assert on_registry(deployed, "cd /var/lib/anchorline/sites/production/registry && sha256sum *") == files
+        assert pulls(deployed, name)
+        assert on_registry(deployed, "docker ps -a --format '{{.Names}}'") == "registry"
+        (deployed.folder / "anchorline.yml").write_text(spec)
+        assert not deployed.deploy().ok().changed
+
+    @pytest.mark.drill
+    def test_a_bad_replacement_is_undone_with_nobody_there(self, deployed: Site) -> None:
+        """The control process is killed while the new container is waited for."""
+        name, before = push(deployed), container(deployed).split()[0]
+        spec = (deployed.folder / "anchorline.yml").read_text()
+        # serves nothing, and doesn't end either: the patience runs out
+        on_registry(
+            deployed,
+            "docker create --name bad --entrypoint /bin/sh registry:2.8.3 && docker commit --change "
+            '\'ENTRYPOINT ["/bin/sh", "-c", "while sleep 1; do :; done"]\' bad mute:1 && docker rm bad',
+        )
+        deployed.declare(registry={"image": "mute:1"})
+        process = deployed.lab.popen(
+            deployed.command("-y", "inventory", "deploy.py"),
+            cwd=deployed.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            eventually(lambda: "registry-before" in on_registry(deployed, "docker ps -a --format '{{.Names}}'"), 60)
+            eventually(
+                lambda: "mute:1 registry" in on_registry(deployed, "docker ps --format '{{.Image}} {{.Names}}'"), 60
+            )
+        finally:
+            process.kill()
+            process.wait()
+        eventually(lambda: on_registry(deployed, "docker ps -a --format '{{.Names}}'") == "registry", 90)
+        eventually(lambda: pulls(deployed, name), 20)
+        assert container(deployed).split()[0] == before
+        (deployed.folder / "anchorline.yml").write_text(spec)
+        assert not deployed.deploy().ok().changed
+
+    def test_a_replacement_that_was_cut_off_is_healed(self, deployed: Site) -> None:
+        """What a power failure leaves: the old container set aside, the new one not yet healthy."""
+        name = push(deployed)
+        on_registry(deployed, "docker rename registry registry-before && docker stop -t 1 registry-before")
+        on_registry(deployed, "docker create --name registry --label anchorline.site=production registry:2.8.3")
+        deployed.deploy().ok()
+        assert on_registry(deployed, "docker ps -a --format '{{.Names}}'") == "registry"
+        assert pulls(deployed, name)
+
+    def test_another_certificate_restarts_it(self, deployed: Site) -> None:
+        identity = container(deployed).split()[0]
+        for file in deployed.pki.glob("server*"):
+            file.unlink()
+        result = deployed.deploy().ok()
+        assert result.operations["Registry | Run the registry"]["success"] == ["registry"]
+        assert container(deployed).split()[0] == identity
+        served = deployed.lab.run(
+            ["openssl", "s_client", "-connect", "192.0.2.10:443"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        ).stdout
+        body = (deployed.pki / "server.pem").read_text().split("-----")[2]
+        assert body in served
+        assert not deployed.deploy().ok().changed
+
+
+class TestRefusals:
+    def test_a_container_of_someone_else(self, site: Site) -> None:
+        site.lab.exec("registry", "docker load", input=(site.folder / "images/registry.tar").read_bytes())
+        on_registry(site, "docker run -d --name registry registry:2.8.3")
+        before = container(site)
+        site.deploy().failed("registry: a container named registry isn't anchorline's", "docker rename registry")
+        assert container(site) == before
+        assert not site.pki.exists()
+        for host in ("registry", "debian"):
+            assert not site.lab.exec(
+                host, "find /usr/local/share /etc/docker /var/lib/anchorline -name '*anchorline*'"
+            ).stdout
+
+    def test_a_port_in_other_hands(self, site: Site) -> None:
+        on_registry(site, "systemd-run --unit=squatter openssl s_server -accept 443 -nocert -quiet")
+        eventually(lambda: on_registry(site, "ss -Hltn sport = :443"))
+        site.deploy().failed("registry: port 443 is taken by", "listen")
+        assert not site.pki.exists()
+
+    def test_a_data_folder_in_other_hands(self, site: Site) -> None:
+        on_registry(site, "mkdir -p /var/lib/anchorline/registry && touch /var/lib/anchorline/registry/mine")
+        site.deploy().failed("the data folder /var/lib/anchorline/registry isn't anchorline's", "adopt it with")
+        on_registry(site, "echo production >/var/lib/anchorline/registry/.anchorline")
+        site.deploy().ok()
+        on_registry(site, "test -f /var/lib/anchorline/registry/mine")
+
+    def test_no_docker(self, site: Site) -> None:
+        on_registry(site, "systemctl stop docker.socket docker")
+        site.deploy().failed("registry: docker doesn't answer")
+        assert not site.pki.exists()
+
+
+def test_local_mode(site: Site) -> None:
+    site.declare(
+        authority=None,
+        certificates=None,
+        registry={
+            "mode": "local",
+            "address": "localhost:5000",
+            "listen": "127.0.0.1:5000",
+            "certificate": None,
+            "aliases": None,
+            "hosts_entry": None,
+        },
+    )
+    site.deploy().ok()
+    done = site.lab.exec(
+        "registry",
+        "tar -C / -c etc/hostname | docker import - localhost:5000/say && docker push localhost:5000/say && "
+        "docker rmi localhost:5000/say && docker pull localhost:5000/say",
+    )
+    assert done.returncode == 0, done.stderr
+    for host in ("debian", "arch-layout"):
+        closed = site.lab.exec(host, "curl -sS --max-time 3 http://192.0.2.10:5000/v2/")
+        assert closed.returncode == 7, closed.stderr
+    before = fingerprint(site)
+    assert not site.deploy().ok().changed
+    assert fingerprint(site) == before

@@ -1,0 +1,91 @@
+"""No private key is seen anywhere that it isn't kept: output, logs, process lists, temporary folders, the container."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.conftest import HOSTS, Site
+
+pytestmark = pytest.mark.fleet
+
+# looks again and again, for at most two minutes, and counts what it found; the patterns are in a file, so that it
+# doesn't find itself
+SCAN = """
+cat >/root/patterns; : >/root/found; end=$(($(date +%s) + 120)); scans=0
+while [ ! -e /root/enough ] && [ "$(date +%s)" -lt $end ]; do
+    grep -laFf /root/patterns /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null >>/root/found
+    grep -rlaFf /root/patterns /tmp /var/tmp /dev/shm /run/user 2>/dev/null >>/root/found
+    scans=$((scans + 1))
+done
+echo $scans; cat /root/found
+"""
+
+
+def key_lines(folder: Path) -> list[str]:
+    """What tells the keys: their base64 lines, without the first, which many keys of a kind share."""
+    lines = [line for file in folder.glob("*-key.pem") for line in file.read_text().splitlines()]
+    return [line for line in lines if not line.startswith("-----") and not line.startswith("MIG")]
+
+
+def test_private_keys(site: Site) -> None:
+    issued = subprocess.run(
+        [Path(sys.executable).with_name("anchorline"), "pki", "issue"], cwd=site.folder, capture_output=True, text=True
+    )
+    assert issued.returncode == 0, issued.stderr
+    patterns = key_lines(site.pki)
+    assert len(patterns) >= 4
+    everything = issued.stdout + issued.stderr
+    scanners = [
+        site.lab.popen(
+            [*site.lab.ssh(host), SCAN],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for host in HOSTS
+    ]
+    for scanner in scanners:
+        assert scanner.stdin
+        scanner.stdin.write("".join(f"{line}\n" for line in patterns))
+        scanner.stdin.close()
+        scanner.stdin = None
+    time.sleep(1)
+    loud = site.run("-y", "-vvv", "--debug", "--diff", "inventory", "deploy.py")
+    assert loud.returncode == 0, loud.stderr
+    for file in site.pki.glob("server.*"):
+        file.unlink()  # a new certificate: the key is sent once more
+    (site.pki / "server-key.pem").unlink()
+    as_json = site.run("-y", "--json", "-vvv", "inventory", "deploy.py")
+    assert as_json.returncode == 0, as_json.stderr
+    patterns += key_lines(site.pki)
+    plan = site.run("--dry", "-vvv", "--debug-operations", "inventory", "deploy.py")
+    for host in HOSTS:
+        site.lab.exec(host, "touch /root/enough")
+    for host, scanner in zip(HOSTS, scanners, strict=True):
+        out, _ = scanner.communicate(timeout=60)
+        scans, *found = out.split()
+        assert int(scans) > 20, f"{host}: too few scans to mean anything"
+        assert not found, f"{host}: {found}"
+    for done in (loud, as_json, plan):
+        everything += done.stdout + done.stderr
+    for host in HOSTS:
+        everything += site.lab.exec(host, "journalctl --no-pager -o cat; cat /var/log/*.log 2>/dev/null").stdout
+    everything += site.lab.exec("registry", "docker inspect registry; docker logs registry 2>&1").stdout
+    for file in site.folder.rglob("*"):
+        if file.is_file() and not file.is_relative_to(site.folder / "pki") and "images" not in file.parts:
+            everything += file.read_bytes().decode(errors="replace")
+    leaked = [line[:8] for line in patterns if line in everything]
+    assert not leaked
+    # the negative control: where the key belongs, the same search finds it
+    kept = site.lab.exec("registry", "cat /var/lib/anchorline/sites/production/registry/server-key.pem").stdout
+    assert any(line in kept for line in patterns)
+    mode = site.lab.exec(
+        "registry", "stat -c '%a %U' /var/lib/anchorline/sites/production/registry/server-key.pem"
+    ).stdout
+    assert mode.split() == ["600", "root"]

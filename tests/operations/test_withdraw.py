@@ -1,0 +1,176 @@
+"""Withdraw and distrust by the real command line over @fake hosts, and their script over a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anchorline.authority import Anchor, Staged, stage
+from anchorline.fleet.shell import script, stdin
+from anchorline.spec import load
+from anchorline.trust.families import FAMILIES
+from anchorline.trust.state import Wanted, difference
+from anchorline.trust.withdrawal import Holding, removal
+
+from .site import LOOK, SPEC, Ran, Site
+from .test_families import RELEASES, Root
+
+TRUST = "version: 1\nsite: blue\nauthority: {CN: Blue CA}\n"
+OLD = "version: 1\nsite: blue\nauthority: {CN: Old CA}\n"
+
+
+@pytest.fixture
+def old(tmp_path_factory: pytest.TempPathFactory) -> Anchor:
+    file = tmp_path_factory.mktemp("old") / "anchorline.yml"
+    file.write_text(OLD)
+    return stage(load(file)).anchors[0]
+
+
+def holds(site: Site, host: str, *anchors: Anchor, served: str = "") -> None:
+    lines = ["=== withdrawal", "os debian", "family debian"]
+    for anchor in anchors:
+        body = "".join(anchor.pem.splitlines()[1:-1])
+        lines += [f"certificate {body} {FAMILIES[0].path(anchor.name)}", f"marker ca {anchor.sha256}"]
+    lines += [f"served {''.join(served.splitlines()[1:-1])}"] * bool(served)
+    site.answers[host] = {LOOK: {"stdout": [*lines, LOOK]}, "untrusted": {"stdout": []}}
+
+
+def verb(site: Site, ca: str, *options: str, name: str = "withdraw") -> Ran:
+    return site.run(*(options or ["-y"]), "--data", f"ca={ca}", "inventory", f"anchorline.trust.{name}")
+
+
+@pytest.fixture
+def own(site: Site) -> Staged:
+    """The site has its CA, and its key isn't here."""
+    site.write(TRUST)
+    staged = site.commit()
+    (site.pki / "blue/ca-key.pem").unlink()
+    return staged
+
+
+@pytest.mark.usefixtures("own")
+def test_one_look_and_one_change(site: Site, old: Anchor) -> None:
+    holds(site, "registry", old)
+    holds(site, "a", old)
+    holds(site, "b")
+    before = site.trace()
+    plan = verb(site, old.sha256[:12], "--dry")
+    assert plan.code == 0, plan.said
+    assert f"would change withdrawn: CN=Old CA ({old.sha256[:12]}) from system store" in plan.summary("a")
+    assert plan.counts == dict.fromkeys(("registry", "a", "b"), 1)
+    ran = verb(site, old.sha256[:12])
+    assert ran.code == 0, ran.said
+    assert ran.counts == {"registry": 2, "a": 2, "b": 1}
+    assert ran.summary("b") == "@fake/b as declared"
+    assert site.trace() == before
+
+
+def test_the_spec_still_declares_it(site: Site, own: Staged) -> None:
+    holds(site, "registry", *own.anchors)
+    ran = verb(site, own.anchors[0].sha256)
+    assert ran.code == 1
+    assert "the spec still declares CN=Blue CA" in ran.said
+    assert ran.counts == {"registry": 1}
+    emergency = verb(site, own.anchors[0].sha256, name="distrust")
+    assert emergency.code == 0, emergency.said
+    assert emergency.summary("registry").startswith("@fake/registry changed distrusted: CN=Blue CA")
+
+
+@pytest.mark.usefixtures("own")
+def test_unknown_digits(site: Site, old: Anchor) -> None:
+    holds(site, "a", old)
+    for word in ("0" * 12, "rubbish", ""):
+        ran = verb(site, word)
+        assert (ran.code, ran.counts) == (1, {"a": 1}), ran.said
+        assert "Traceback" not in ran.said
+    assert f"{old.sha256}: @fake/a" in verb(site, "0123456789ab").said
+    again = verb(site, "f" * 64)
+    assert (again.code, again.counts) == (0, {"a": 1}), "what is gone already is well"
+
+
+def test_a_chain_that_is_served_holds_it(site: Site) -> None:
+    staged = site.commit()
+    [anchor] = staged.anchors
+    leaf = staged.certificate("server").pem
+    site.write(SPEC.replace("Blue CA", "Next CA").replace("site: blue", "site: blue\nignore: []"))
+    (site.pki / "blue").rename(site.folder / "away")
+    holds(site, "registry", anchor, served=leaf)
+    holds(site, "a", anchor)
+    ran = verb(site, anchor.sha256)
+    assert ran.code == 1
+    assert "serves CN=registry.example.com, which ends in this CA, and @fake/a, @fake/registry trust it" in ran.said
+    holds(site, "registry", anchor)
+    assert verb(site, anchor.sha256).code == 0, "the control: nothing that is served ends in it"
+    site.answers["registry"] = {"down": {}}
+    assert "wasn't looked at, and what it serves may end in this CA" in verb(site, anchor.sha256).said
+
+
+@pytest.fixture(params=["sh", "dash", "bash"])
+def rolled(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Root, Wanted]:
+    """A host that was made to trust a CA, over a folder."""
+    (tmp_path / "anchorline.yml").write_text(TRUST)
+    spec = load(tmp_path / "anchorline.yml")
+    wanted = Wanted.of(spec, stage(spec))
+    root = Root(tmp_path / "root", FAMILIES[0], request.param)
+    has = root.look(wanted, RELEASES["debian"])
+    assert root.apply(has, wanted, difference(has, wanted)).returncode == 0
+    return root, wanted
+
+
+def withdraw(root: Root, wanted: Wanted, **values: str) -> tuple[int, str, str]:
+    [anchor] = wanted.anchors
+    trust = root.look(wanted, RELEASES["debian"])
+    change = removal(Holding(trust, {root.moved.path(anchor.name): b"0"}), "blue", anchor.sha256)
+    given: dict[str, str | list[str]] = {
+        "site": "blue",
+        "state": f"{root.folder}/state",
+        "lock": f"{root.folder}/lock",
+        "gone": [*change.gone, f"{root.folder}/state/anchors"],
+        "update": root.moved.repair,
+        "last": "yes" if change.last else "",
+        "hosts": f"{root.folder}/hosts",
+        "hosts_line": "",
+        "pem": anchor.pem,
+        "sources": ":".join(root.moved.sources),
+        "bundle": root.moved.bundle,
+        "links": root.moved.hashed,
+        "p11": "",
+        "ban": "",
+        "summary": "a test",
+    }
+    sources = ("fleet/receive.sh", "trust/layers.sh", "trust/hosts.sh", "trust/stale.sh", "trust/withdraw.sh")
+    done = root.run(script(*sources, **(given | values)), stdin(change.files))
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_nothing_of_ours_is_left(rolled: tuple[Root, Wanted]) -> None:
+    root, wanted = rolled
+    (root.folder / "hosts").write_text("::1 x\n192.0.2.1 y # anchorline blue\n192.0.2.1 z # anchorline blue-east\n")
+    root.updates(f"cat {root.moved.folder}/*.crt >{root.moved.bundle}; rm -f {root.moved.hashed}/*.0; true")
+    assert withdraw(root, wanted) == (0, "", "")
+    assert (root.folder / "hosts").read_text() == "::1 x\n192.0.2.1 z # anchorline blue-east\n"
+    assert not (root.folder / "state").exists()
+    assert not [path for path in root.folder.rglob("anchorline-*") if path.parent.name == "ca-certificates"]
+
+
+def test_a_store_that_keeps_it_fails_the_host(rolled: tuple[Root, Wanted]) -> None:
+    root, wanted = rolled
+    root.updates("exit 0")
+    code, _, said = withdraw(root, wanted)
+    assert code == 1
+    assert "/etc/ssl/certs/ca-certificates.crt still holds it after " in said
+
+
+def test_someone_elses_file_is_told_and_stays(rolled: tuple[Root, Wanted]) -> None:
+    root, wanted = rolled
+    theirs = Path(root.moved.folder) / "company.crt"
+    theirs.write_text(wanted.anchors[0].pem)
+    assert withdraw(root, wanted, ban="yes") == (
+        1,
+        "",
+        f"still trusted here, by {theirs}, which isn't ours: take that away too\n",
+    )
+    code, out, _ = withdraw(root, wanted)
+    assert (code, out) == (0, f"still {theirs}\n")
+    assert theirs.exists()

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from anchorline.registry.container import Container
+from anchorline.registry.state import ENOUGH, Found, Standing, action, objections, read
+from anchorline.spec.model import Registry
+
+WANTED = Container("blue", Registry.model_validate({"address": "registry.example.com", "certificate": "server"}))
+CHAIN, LEAF = "1" * 64, "2" * 64
+OURS = Found("running", "abc", "blue", WANTED.digest)
+WELL = Standing(
+    runtime="28.0",
+    container=OURS,
+    image="sha256:1",
+    port="docker-proxy",
+    data="blue",
+    free=ENOUGH * 10,
+    started=CHAIN,
+    health="",
+    served=LEAF,
+)
+FREE = Standing(runtime="28.0", free=ENOUGH * 10)
+
+SAID = f"""\
+runtime up 28.0
+container /registry running abc blue {WANTED.digest}
+image sha256:1
+port docker-proxy
+data blue
+free {ENOUGH * 10}
+started {CHAIN}
+health ok {LEAF}
+""".splitlines()
+
+
+def test_reading_a_host_that_serves() -> None:
+    assert read(SAID, "registry") == WELL
+
+
+@pytest.mark.parametrize(
+    ("lines", "standing"),
+    [
+        (["runtime missing"], Standing(runtime_cause="docker isn't installed")),
+        (["runtime down permission denied"], Standing(runtime_cause="docker doesn't answer: permission denied")),
+        (["runtime up 28.0", "health "], Standing(runtime="28.0", health="")),
+        (["runtime up 28.0", "port ", "health no"], Standing(runtime="28.0", port="?", health="no")),
+        (["runtime up 28.0", "free ", "health x"], Standing(runtime="28.0", free=None, health="x")),
+        (
+            ["runtime up 1", "container /registry exited abc  ", "health x"],
+            Standing(runtime="1", container=Found("exited", "abc", "", ""), health="x"),
+        ),
+        (
+            ["runtime up 1", "container /registry-before exited abc blue 12", "health x"],
+            Standing(runtime="1", before=Found("exited", "abc", "blue", "12"), health="x"),
+        ),
+        (["runtime up 1", "container /another running a b c", "health x"], Standing(runtime="1", health="x")),
+    ],
+)
+def test_reading_other_answers(lines: list[str], standing: Standing) -> None:
+    assert read(lines, "registry") == standing
+
+
+@pytest.mark.parametrize("lines", [[], ["health ok"], ["container /registry running abc blue 12"]])
+def test_an_answer_without_its_first_line_is_none(lines: list[str]) -> None:
+    with pytest.raises(ValueError, match="says nothing of its container runtime"):
+        read(lines, "registry")
+
+
+@pytest.mark.parametrize(
+    "has",
+    [
+        FREE,
+        WELL,
+        replace(WELL, port="?"),  # no ss on the host
+        replace(WELL, container=replace(OURS, state="exited"), port=""),
+        replace(WELL, container=replace(OURS, digest="another")),
+        # a replacement that was cut off: what listens is the new one
+        replace(FREE, before=OURS, port="docker-proxy"),
+        replace(FREE, free=None),
+    ],
+)
+def test_nothing_stands_in_the_way(has: Standing) -> None:
+    assert objections(has, WANTED) == []
+
+
+@pytest.mark.parametrize(
+    ("has", "reason"),
+    [
+        (Standing(runtime_cause="docker isn't installed"), "docker isn't installed: install and start Docker"),
+        (replace(FREE, container=replace(OURS, site="")), "a container named registry isn't anchorline's"),
+        (replace(FREE, container=replace(OURS, site="green")), "a container named registry belongs to the site green"),
+        (replace(FREE, port="nginx"), "port 443 is taken by nginx"),
+        (replace(FREE, port="?"), "port 443 is taken by another process"),
+        (replace(FREE, port="docker-proxy"), "port 443 is taken by docker-proxy"),
+        (replace(WELL, port="nginx"), "port 443 is taken by nginx"),
+        (replace(WELL, container=replace(OURS, state="exited")), "port 443 is taken by docker-proxy"),
+        (replace(FREE, data="file"), "/var/lib/anchorline/registry is no folder"),
+        (replace(FREE, data="foreign"), "/var/lib/anchorline/registry isn't anchorline's: adopt it with `echo blue >"),
+        (replace(FREE, data="green"), "/var/lib/anchorline/registry belongs to the site green"),
+        (replace(FREE, free=ENOUGH - 1), "has 63 MiB left: make room"),
+    ],
+)
+def test_what_stands_in_the_way(has: Standing, reason: str) -> None:
+    [told] = objections(has, WANTED)
+    assert reason in told
+
+
+def test_all_objections_come_at_once() -> None:
+    has = replace(FREE, container=replace(OURS, site="green"), port="nginx", data="foreign", free=0)
+    assert len(objections(has, WANTED)) == 4
+
+
+@pytest.mark.parametrize(
+    ("has", "due", "why"),
+    [
+        (WELL, "", ""),
+        (replace(WELL, served=""), "", ""),  # no openssl on the host to tell it
+        (FREE, "create", "no container"),
+        (replace(WELL, before=OURS), "replace", "a replacement was cut off"),
+        (replace(FREE, before=OURS), "replace", "a replacement was cut off"),
+        (replace(WELL, container=replace(OURS, digest="")), "replace", "the specification changed"),
+        (replace(WELL, started="3" * 64), "restart", "another certificate"),
+        (replace(WELL, started=""), "restart", "another certificate"),
+        (replace(WELL, container=replace(OURS, state="exited")), "start", "the container is exited"),
+        (replace(WELL, health="no answer"), "restart", "not healthy: no answer"),
+        (replace(WELL, served="3" * 64), "restart", "it serves another certificate"),
+        # what is worse comes first
+        (replace(WELL, container=replace(OURS, digest="", state="exited"), started=""), "replace", "the specification"),
+        (replace(WELL, container=replace(OURS, state="exited"), started=""), "restart", "another certificate"),
+    ],
+)
+def test_what_is_to_be_done(has: Standing, due: str, why: str) -> None:
+    told = action(has, WANTED, chain=CHAIN, leaf=LEAF)
+    assert told[0] == due
+    assert told[1].startswith(why)
+
+
+def test_plain_http_has_no_certificate() -> None:
+    has = replace(WELL, started="", served="")
+    assert action(has, WANTED, chain="", leaf="") == ("", "")
+    assert action(WELL, WANTED, chain="", leaf="")[0] == "restart"

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from anchorline.authority import Staged, stage
+from anchorline.fleet.shell import File
+from anchorline.spec import Spec, load
+from anchorline.trust.families import FAMILIES
+from anchorline.trust.runtimes import RUNTIMES
+from anchorline.trust.state import Change, Trust, Wanted, difference, read
+
+SPEC = """
+version: 1
+site: blue
+authority: {CN: Blue CA}
+signing: {default: {expiry: 8760h, usages: [signing, server auth]}}
+certificates:
+  server: {CN: registry.example.com, hosts: [registry.example.com, 192.0.2.10]}
+registry:
+  address: registry.example.com
+  aliases: [192.0.2.10]
+  hosts_entry: 192.0.2.10
+  certificate: server
+"""
+DEBIAN = next(family for family in FAMILIES if family.name == "debian")
+FEDORA = next(family for family in FAMILIES if family.name == "fedora")
+
+
+def spec_of(folder: Path, text: str) -> Spec:
+    file = folder / "anchorline.yml"
+    file.write_text(text)
+    return load(file)
+
+
+@pytest.fixture(scope="module")
+def blue(tmp_path_factory: pytest.TempPathFactory) -> tuple[Spec, Staged]:
+    spec = spec_of(tmp_path_factory.mktemp("blue"), SPEC)
+    return spec, stage(spec)
+
+
+@pytest.fixture(scope="module")
+def wanted(blue: tuple[Spec, Staged]) -> Wanted:
+    return Wanted.of(*blue)
+
+
+@pytest.fixture
+def new() -> Trust:
+    """A host of Debian with Docker and containerd, that has heard of nothing."""
+    return Trust(("debian",), DEBIAN, tools=frozenset({"docker", "containerd", "curl"}))
+
+
+def after(has: Trust, wanted: Wanted, change: Change) -> Trust:
+    """What the host has when the change was made."""
+    return replace(
+        has,
+        bundled=has.bundled | {anchor.name for anchor in wanted.anchors},
+        files={**has.files, **{file.path: file.sha256 for file in change.files if file.path != wanted.marker_file}},
+        marker=tuple(
+            line for file in change.files if file.path == wanted.marker_file for line in file.content.split("\n")[:-1]
+        )
+        or has.marker,
+        hosts_line=f"{change.hosts_line} # anchorline {wanted.site}" if change.hosts_line else has.hosts_line,
+    )
+
+
+@pytest.fixture
+def settled(new: Trust, wanted: Wanted) -> Trust:
+    """A host that has what it should."""
+    return after(new, wanted, difference(new, wanted))
+
+
+def paths(change: Change) -> set[str]:
+    return {file.path for file in change.files}
+
+
+def test_what_is_wanted(wanted: Wanted) -> None:
+    [anchor] = wanted.anchors
+    assert wanted.own == {anchor.sha256}
+    assert wanted.marker == (f"ca {anchor.sha256}",)
+    assert wanted.names == ("registry.example.com", "registry.example.com:443", "192.0.2.10", "192.0.2.10:443")
+    assert wanted.hosts_line == "192.0.2.10 registry.example.com"
+    assert wanted.marker_file == "/var/lib/anchorline/sites/blue/anchors"
+
+
+def test_first_rollout(new: Trust, wanted: Wanted) -> None:
+    change = difference(new, wanted)
+    name = wanted.anchors[0].name
+    certs = {
+        f"{RUNTIMES[runtime].folder}/{each}/{name}" for runtime in ("docker", "containerd") for each in wanted.names
+    }
+    tomls = {f"{RUNTIMES['containerd'].folder}/{each}/hosts.toml" for each in wanted.names}
+    assert paths(change) == {f"{DEBIAN.folder}/{name}", wanted.marker_file, *certs, *tomls}
+    assert change.update == DEBIAN.update
+    assert change.hosts_line == wanted.hosts_line
+    assert change.what == ("system store", "docker", "containerd", "/etc/hosts")
+    assert change
+    assert not change.cause
+
+
+def test_nothing_to_do_afterwards(settled: Trust, wanted: Wanted) -> None:
+    change = difference(settled, wanted)
+    assert not change
+    assert change == Change()
+
+
+@pytest.mark.parametrize("path", ["anchor", "toml", "marker", "hosts", "bundle"])
+def test_one_thing_missing_is_seen(settled: Trust, wanted: Wanted, path: str) -> None:
+    anchor = f"{DEBIAN.folder}/{wanted.anchors[0].name}"
+    toml = f"/etc/containerd/certs.d/{wanted.names[0]}/hosts.toml"
+    less = {
+        "anchor": replace(settled, files={k: v for k, v in settled.files.items() if k != anchor}),
+        "toml": replace(settled, files={k: v for k, v in settled.files.items() if k != toml}),
+        "marker": replace(settled, marker=()),
+        "hosts": replace(settled, hosts_line=""),
+        "bundle": replace(settled, bundled=frozenset()),
+    }[path]
+    change = difference(less, wanted)
+    assert paths(change) == {"anchor": {anchor}, "toml": {toml}, "marker": {wanted.marker_file}}.get(path, set())
+    assert bool(change.update) == (path in ("anchor", "bundle"))
+    assert bool(change.hosts_line) == (path == "hosts")
+
+
+def test_an_anchor_that_was_altered_is_repaired(settled: Trust, wanted: Wanted) -> None:
+    anchor = f"{DEBIAN.folder}/{wanted.anchors[0].name}"
+    change = difference(replace(settled, files={**settled.files, anchor: "0" * 64}), wanted)
+    assert paths(change) == {anchor}
+    assert change.update == DEBIAN.repair != DEBIAN.update
+    assert change.what == ("system store repaired",)
+
+
+def test_a_ca_that_the_host_has_already_is_not_doubled(new: Trust, wanted: Wanted) -> None:
+    name = wanted.anchors[0].name
+    theirs = "/usr/local/share/ca-certificates/company root.crt"
+    has = replace(new, bundled=frozenset({name}), elsewhere={name: theirs})
+    change = difference(has, wanted)
+    assert f"{DEBIAN.folder}/{name}" not in paths(change)
+    assert not change.update
+    assert change.notes == (f"trusted already as {theirs}, not doubled",)
+    # runtimes don't look into the system's folder
+    assert f"/etc/docker/certs.d/{wanted.names[0]}/{name}" in paths(change)
+
+
+def test_a_hosts_toml_of_someone_else_is_not_touched(new: Trust, wanted: Wanted) -> None:
+    toml = f"/etc/containerd/certs.d/{wanted.names[0]}/hosts.toml"
+    change = difference(replace(new, foreign=frozenset({toml})), wanted)
+    assert not change
+    assert change.cause.startswith(f"{toml} is someone else's: ")
+    # of a registry that isn't ours, or where containerd isn't kept, it is nobody's business
+    other = replace(new, foreign=frozenset({"/etc/containerd/certs.d/docker.io/hosts.toml"}))
+    assert not difference(other, wanted).cause
+    spared = replace(wanted, stores=("system", "docker"))
+    assert not difference(replace(new, foreign=frozenset({toml})), spared).cause
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("192.0.2.10 registry.example.com # anchorline blue", False),
+        ("192.0.2.99 registry.example.com # anchorline blue", True),
+        ("192.0.2.10 registry.example.com # anchorline blue\n192.0.2.10 registry.example.com # anchorline blue", True),
+        ("", True),
+    ],
+)
+def test_the_line_in_the_hosts_file(settled: Trust, wanted: Wanted, line: str, written: bool) -> None:
+    change = difference(replace(settled, hosts_line=line), wanted)
+    assert bool(change) == bool(change.hosts_line) == written
+
+
+def test_what_is_surplus_is_told_and_stays(settled: Trust, wanted: Wanted) -> None:
+    old = f"{DEBIAN.folder}/anchorline-blue-{'0' * 12}.crt"
+    has = replace(settled, files={**settled.files, old: "1" * 64})
+    change = difference(has, replace(wanted, hosts_line=""))
+    assert not change
+    assert change.notes == (f"surplus, not declared: {old}", "surplus, not declared: the line in /etc/hosts")
+    assert difference(settled, wanted).notes == ()
+
+
+def test_the_marker_forgets_nothing(settled: Trust, wanted: Wanted) -> None:
+    before = (f"ca {'1' * 64}", "later words")
+    change = difference(replace(settled, marker=before), wanted)
+    [marker] = change.files
+    assert marker == File(wanted.marker_file, "".join(f"{line}\n" for line in sorted({*before, *wanted.marker})))
+    assert not difference(replace(settled, marker=(*before, *wanted.marker)), wanted)
+
+
+@pytest.mark.parametrize("stores", [("system",), ("docker",), ("containerd", "podman"), ()])
+def test_only_the_stores_that_are_asked_for(new: Trust, wanted: Wanted, stores: tuple[str, ...]) -> None:
+    change = difference(new, replace(wanted, stores=stores))
+    folders = {"system": DEBIAN.folder, **{name: runtime.folder for name, runtime in RUNTIMES.items()}}
+    touched = {store for store, folder in folders.items() if any(path.startswith(folder) for path in paths(change))}
+    assert touched == set(stores) - {"podman"}, "podman isn't there"
+    assert bool(change.update) == ("system" in stores)
+    assert wanted.marker_file in paths(change)
+
+
+def test_a_system_without_a_row(new: Trust, wanted: Wanted) -> None:
+    strange = replace(new, os_ids=("slackware", "gnu"), family=None)
+    change = difference(strange, wanted)
+    assert not change
+    assert "(slackware gnu) among debian, ubuntu, " in change.cause
+    assert "no ID in /etc/os-release" in difference(replace(strange, os_ids=()), wanted).cause
+    # without the system's store its row isn't needed
+    runtimes_only = difference(strange, replace(wanted, stores=("docker",)))
+    assert runtimes_only
+    assert not runtimes_only.cause
+
+
+def test_local_mode_has_the_system_alone(tmp_path: Path, new: Trust) -> None:
+    local = SPEC[: SPEC.index("registry:\n")] + "registry: {mode: local, address: localhost:5000}\n"
+    spec = spec_of(tmp_path, local)
+    wanted = Wanted.of(spec, stage(spec))
+    assert (wanted.names, wanted.hosts_line) == ((), "")
+    change = difference(new, wanted)
+    assert paths(change) == {f"{DEBIAN.folder}/{wanted.anchors[0].name}", wanted.marker_file}
+
+
+def test_other_cas_go_to_the_system_alone(tmp_path: Path, blue: tuple[Spec, Staged], new: Trust) -> None:
+    (tmp_path / "company.pem").write_text(blue[1].anchors[0].pem)
+    spec = spec_of(tmp_path, SPEC.replace("blue", "green").replace("Blue", "Green") + "trust: {also: [company.pem]}\n")
+    wanted = Wanted.of(spec, stage(spec))
+    own, also = wanted.anchors
+    assert wanted.own == {own.sha256}
+    assert wanted.marker == (f"ca {own.sha256}", f"also {also.sha256}")
+    change = difference(new, wanted)
+    assert {path for path in paths(change) if path.endswith(also.name)} == {f"{DEBIAN.folder}/{also.name}"}
+    assert also.name not in "".join(file.content for file in change.files if file.path.endswith("hosts.toml"))
+
+
+def test_a_ca_from_outside_is_no_memory_of_a_made_one(tmp_path: Path, blue: tuple[Spec, Staged]) -> None:
+    (tmp_path / "company.pem").write_text(blue[1].anchors[0].pem)
+    spec = spec_of(tmp_path, "version: 1\nsite: red\nauthority: {certificate: company.pem}\n")
+    wanted = Wanted.of(spec, stage(spec))
+    assert wanted.marker == (f"also {blue[1].fingerprint}",)
+    assert wanted.own == {blue[1].fingerprint}
+
+
+SAID = f"""\
+os rocky rhel centos fedora
+family fedora
+family debian
+bundled debian anchorline-blue-{"a" * 12}.crt
+bundled fedora anchorline-blue-{"b" * 12}.crt
+elsewhere fedora anchorline-blue-{"b" * 12}.crt /etc/pki/ca-trust/source/anchors/of others.pem
+runtime podman
+runtime curl
+file {"1" * 64} /etc/pki/ca-trust/source/anchors/anchorline-blue-{"b" * 12}.crt
+file {"2" * 64} /etc/containerd/certs.d/registry.example.com/hosts.toml
+file {"3" * 64} /etc/pki/ca-trust/source/anchors/anchorline-blue-east-{"c" * 12}.crt
+foreign /etc/containerd/certs.d/docker io/hosts.toml
+marker ca {"b" * 64}
+hosts 192.0.2.10 registry.example.com # anchorline blue
+""".splitlines()
+
+
+def test_reading_an_answer() -> None:
+    assert read(SAID, "blue") == Trust(
+        os_ids=("rocky", "rhel", "centos", "fedora"),
+        family=FEDORA,
+        bundled=frozenset({f"anchorline-blue-{'b' * 12}.crt"}),
+        elsewhere={f"anchorline-blue-{'b' * 12}.crt": "/etc/pki/ca-trust/source/anchors/of others.pem"},
+        tools=frozenset({"podman", "curl"}),
+        files={
+            f"/etc/pki/ca-trust/source/anchors/anchorline-blue-{'b' * 12}.crt": "1" * 64,
+            "/etc/containerd/certs.d/registry.example.com/hosts.toml": "2" * 64,
+        },
+        foreign=frozenset({"/etc/containerd/certs.d/docker io/hosts.toml"}),
+        marker=(f"ca {'b' * 64}",),
+        hosts_line="192.0.2.10 registry.example.com # anchorline blue",
+    )
+
+
+def test_a_host_of_no_known_system() -> None:
+    has = read(["os slackware", "bundled debian anchorline-blue-0.crt"], "blue")
+    assert (has.family, has.bundled) == (None, frozenset())
+
+
+@pytest.mark.parametrize(
+    "line", ["ca", "ca ", "ca 1234", f"ca {'b' * 63}", f"also {'B' * 64}", f"ca {'b' * 64} ", "also"]
+)
+def test_a_damaged_marker_is_unknown_not_empty(line: str) -> None:
+    with pytest.raises(ValueError, match=r"sites/blue/anchors, which the host keeps, is damaged at"):
+        read([*SAID, f"marker {line}"], "blue")
+
+
+@pytest.mark.parametrize("lines", [[], ["family debian"], ["os debian", "file"], ["os debian", "file 1234"]])
+def test_half_an_answer_is_no_answer(lines: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"nothing of its system|unpack"):
+        read(lines, "blue")

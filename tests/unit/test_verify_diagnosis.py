@@ -1,0 +1,318 @@
+"""Each check of the doctor by itself, and their order."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from anchorline.authority import Staged, stage
+from anchorline.authority.anchors import read_certificates
+from anchorline.spec import load
+from anchorline.spec.values import Endpoint
+from anchorline.trust.families import FAMILIES
+from anchorline.trust.stale import Process
+from anchorline.trust.state import Change, Trust
+from anchorline.verify.diagnosis import Case, Diagnosis, Seen, covers, diagnose, is_spared, read
+
+NAME = "registry.example.com"
+SPEC = """
+version: 1
+site: blue
+authority: {CN: CN CA}
+signing: {default: {expiry: 8760h, usages: [signing, server auth]}}
+certificates:
+  server: {CN: registry.example.com, hosts: [registry.example.com, 192.0.2.10]}
+  wild: {CN: wild, hosts: ["*.example.com"]}
+registry: {address: registry.example.com, hosts_entry: 192.0.2.10, certificate: server}
+"""
+NOW = datetime.now(UTC)
+ROLLOUT = "pyinfra -y --limit web inventory anchorline.trust.rollout"
+SERVE = "pyinfra -y inventory anchorline.registry.serve"
+
+
+def site(folder: Path, name: str) -> Staged:
+    file = folder / f"{name}.yml"
+    file.write_text(SPEC.replace("blue", name).replace("CN CA", f"{name.title()} CA"))
+    return stage(load(file))
+
+
+@pytest.fixture(scope="module")
+def blue(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    return site(tmp_path_factory.mktemp("blue"), "blue")
+
+
+@pytest.fixture(scope="module")
+def red(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    return site(tmp_path_factory.mktemp("red"), "red")
+
+
+def served(staged: Staged, name: str = "server") -> tuple[x509.Certificate, ...]:
+    return read_certificates(staged.certificate(name).pem.encode(), Path("served"))
+
+
+@pytest.fixture
+def well(blue: Staged) -> Case:
+    """A host on which nothing is wrong."""
+    return Case(
+        host="web",
+        site="blue",
+        seen=Seen(NOW, ("192.0.2.10",), "open", served(blue), proxies=(("docker", "", ""), ("-", "", ""))),
+        trust=Trust(("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"})),
+        change=Change(),
+        now=NOW,
+        ca=blue.ca,
+        stores=("system", "docker"),
+        endpoint=Endpoint(NAME, 443),
+        entry="192.0.2.10",
+        leaf=blue.certificate("server").fingerprint,
+    )
+
+
+def sees(case: Case, **what: Any) -> Case:
+    return replace(case, seen=replace(case.seen, **what))
+
+
+def found(case: Case) -> Diagnosis:
+    diagnosis = diagnose(case)
+    assert diagnosis is not None
+    return diagnosis
+
+
+def test_nothing_is_wrong(well: Case) -> None:
+    assert diagnose(well) is None
+    assert diagnose(replace(well, leaf="")) is None, "a leaf that nobody knows is judged by what it shows"
+
+
+def test_a_name_that_does_not_resolve(well: Case) -> None:
+    lost = sees(well, addresses=())
+    assert found(lost) == Diagnosis(f"{NAME} doesn't resolve, and /etc/hosts lacks its line", ROLLOUT)
+    assert "no hosts_entry" in found(replace(lost, entry="")).cause
+
+
+def test_a_name_that_resolves_to_another_address(well: Case) -> None:
+    astray = sees(well, addresses=("192.0.2.9", "192.0.2.10"))
+    assert found(astray).cause == f"{NAME} resolves to 192.0.2.9, not to 192.0.2.10"
+    assert found(astray).command.startswith("sed -i ")
+    assert found(replace(astray, change=Change(hosts_line="192.0.2.10 x"))).command == ROLLOUT
+
+
+@pytest.mark.parametrize(
+    ("way", "rules", "cause", "command"),
+    [
+        ("refused", (), "nothing listens at 192.0.2.10 port 443", SERVE),
+        ("odd", (), "what listens at 192.0.2.10 port 443 doesn't speak TLS", SERVE),
+        (
+            "closed",
+            (),
+            "no way to 192.0.2.10 port 443: a route or a firewall between",
+            "tracepath -n 192.0.2.10",
+        ),
+        (
+            "closed",
+            ("inet mine out 2",),
+            "a rule of this host's firewall keeps it from 192.0.2.10 port 443",
+            "nft delete rule inet mine out handle 2",
+        ),
+    ],
+)
+def test_no_way(well: Case, way: str, rules: tuple[str, ...], cause: str, command: str) -> None:
+    assert found(sees(well, way=way, served=(), rules=rules)) == Diagnosis(cause, command)
+
+
+def test_a_rule_that_stops_nothing_is_nobodys_business(well: Case) -> None:
+    assert diagnose(sees(well, rules=("inet mine out 2",))) is None
+
+
+def test_a_proxy_of_a_daemon(well: Case) -> None:
+    diagnosis = found(sees(well, proxies=(("docker", "http://me:secret@proxy:3128", "localhost"),)))
+    assert diagnosis.cause == f"docker asks the proxy proxy:3128 for {NAME}"
+    assert f"NO_PROXY=localhost,{NAME}" in diagnosis.command
+    assert diagnosis.command.endswith("systemctl daemon-reload && systemctl restart docker")
+    assert "secret" not in str(diagnosis)
+    assert diagnose(sees(well, proxies=(("docker", "http://proxy:3128", ".example.com"),))) is None
+
+
+def test_a_proxy_of_who_logs_in(well: Case) -> None:
+    assert found(sees(well, proxies=(("-", "proxy:3128", ""),))) == Diagnosis(
+        f"who logs in asks the proxy proxy:3128 for {NAME}", f"echo no_proxy={NAME} >>/etc/environment"
+    )
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "name", "spared"),
+    [
+        ("", NAME, False),
+        ("*", NAME, True),
+        (NAME, NAME, True),
+        (f"a.b, {NAME.upper()}:443", NAME, True),
+        ("example.com", NAME, True),
+        (".example.com", NAME, True),
+        ("*.example.com", NAME, True),
+        ("ample.com", NAME, False),
+        (".registry.example.com", NAME, False),
+        ("192.0.2.0/24", "192.0.2.10", True),
+        ("192.0.2.10", "192.0.2.10", True),
+        ("192.0.2.1", "192.0.2.10", False),
+        ("2001:db8::/32", "2001:db8::1", True),
+        ("192.0.2.0/24", NAME, False),
+    ],
+)
+def test_who_is_spared_the_proxy(no_proxy: str, name: str, spared: bool) -> None:
+    assert is_spared(no_proxy, name) == spared
+
+
+@pytest.mark.parametrize(("years", "what"), [(-2, "730 days"), (20, "7300 days")])
+def test_a_clock_that_is_off(well: Case, years: int, what: str) -> None:
+    diagnosis = found(sees(well, clock=NOW + timedelta(days=365 * years)))
+    assert f"UTC, {what} off: for this host " in diagnosis.cause
+    assert diagnosis.command == "pyinfra -y --limit web inventory exec -- date -u -s @$(date +%s)"
+
+
+def test_a_clock_that_is_off_and_hurts_nobody(well: Case) -> None:
+    assert diagnose(sees(well, clock=NOW + timedelta(hours=3))) is None
+
+
+def test_another_ca(well: Case, red: Staged) -> None:
+    assert found(sees(well, served=served(red))) == Diagnosis(
+        "the certificate served was issued by Red CA, not by the site's CA", SERVE
+    )
+
+
+@pytest.mark.parametrize(("days", "word"), [(370, "has expired on"), (-2, "isn't valid until")])
+def test_a_certificate_out_of_its_time(well: Case, days: int, word: str) -> None:
+    then = NOW + timedelta(days=days)
+    diagnosis = found(replace(sees(well, clock=then), now=then))
+    assert f"the certificate served {word} " in diagnosis.cause
+    assert diagnosis.command == SERVE
+
+
+def test_a_certificate_for_other_names(well: Case) -> None:
+    other = replace(well, endpoint=Endpoint("other.example.net", 443))
+    assert found(other).cause == "the certificate served doesn't cover other.example.net"
+
+
+def test_another_certificate_of_the_same_ca(well: Case, blue: Staged) -> None:
+    assert found(sees(well, served=served(blue, "wild"))).cause == (
+        "the certificate served is another one than that in pki/"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [
+        (NAME, "server"),
+        ("192.0.2.10", "server"),
+        ("other.example.com", "wild"),
+    ],
+)
+def test_names_that_a_certificate_covers(blue: Staged, name: str, by: str) -> None:
+    assert covers(served(blue, by)[0], name)
+    assert not covers(served(blue, by)[0], f"below.{name}")
+    assert not covers(served(blue, by)[0], "192.0.2.1")
+
+
+def test_the_systems_store(well: Case) -> None:
+    lacking = replace(well, change=Change(update="/usr/sbin/update", what=("system store",)))
+    assert found(lacking) == Diagnosis("the system's store lacks the CA", ROLLOUT)
+    altered = replace(well, change=Change(update="/usr/sbin/update", what=("system store repaired",)))
+    assert found(altered).cause == "the system's store holds an anchor of the site that was altered"
+    half = sees(well, curl=60)
+    assert found(half) == Diagnosis("the bundle holds the CA, but curl doesn't trust it", FAMILIES[0].repair)
+    assert diagnose(replace(half, stores=("docker",))) is None, "where the system's store isn't kept, curl may say no"
+
+
+def test_a_runtimes_store(well: Case) -> None:
+    assert found(replace(well, change=Change(what=("docker", "/etc/hosts")))) == Diagnosis(
+        f"docker's own store lacks the CA for {NAME}", ROLLOUT
+    )
+    toml = "/etc/containerd/certs.d/a b/hosts.toml"
+    theirs = f"/etc/containerd/certs.d/{NAME}/hosts.toml"
+    trust = replace(well.trust, foreign=frozenset({toml, theirs}))
+    foreign = replace(well, trust=trust, change=Change(cause=f"{theirs} is someone else's: move it away"))
+    assert found(foreign) == Diagnosis(f"{theirs} is someone else's", f"mv {theirs} {theirs}.before")
+
+
+def test_a_runtime_that_is_down(well: Case) -> None:
+    assert found(sees(well, down=("docker",))) == Diagnosis("docker doesn't answer", "systemctl start docker")
+
+
+@pytest.mark.parametrize(
+    ("stores", "wrong"), [(("system",), True), (("system", "docker"), False), (("system", "podman"), True)]
+)
+def test_a_daemon_that_began_before(well: Case, stores: tuple[str, ...], wrong: bool) -> None:
+    process = Process(7, "add", "host", "go", "/system.slice/docker.service", "dockerd")
+    case = replace(well, stores=stores, trust=replace(well.trust, stale=(process,)))
+    assert diagnose(case) == (
+        Diagnosis("docker.service began before the CA came, and holds the old roots", "systemctl restart docker")
+        if wrong
+        else None
+    )
+    beside = replace(process, name="containerd")
+    assert diagnose(replace(case, trust=replace(well.trust, stale=(beside,)))) is None, "it only serves Docker"
+    elsewhere = replace(process, place="container")
+    assert diagnose(replace(case, trust=replace(well.trust, stale=(elsewhere,)))) is None
+
+
+def test_what_comes_first(well: Case, red: Staged) -> None:
+    """All is wrong at once: mended one after the other, each is named in its turn."""
+    case = replace(
+        sees(well, addresses=(), way="refused", clock=NOW + timedelta(days=9999), served=served(red), down=("docker",)),
+        change=Change(update="x", what=("system store", "docker")),
+    )
+    causes = []
+    for mended in (
+        {"addresses": ("192.0.2.10",)},
+        {"way": "open"},
+        {"clock": NOW},
+        {"served": well.seen.served},
+        {},
+    ):
+        causes.append(found(case).cause)
+        case = sees(case, **mended)
+    expected = ("resolve", "listens", "clock", "issued by", "system's store")
+    assert all(word in cause for word, cause in zip(expected, causes, strict=True)), causes
+    case = replace(case, change=Change(what=("docker",)))
+    assert "docker's own store" in found(case).cause
+    assert "doesn't answer" in found(replace(case, change=Change())).cause
+
+
+def test_trust_alone(well: Case) -> None:
+    alone = replace(sees(well, addresses=(), way="", served=(), down=("docker",)), endpoint=None)
+    assert diagnose(alone) is None
+    assert "lacks the CA" in found(replace(alone, change=Change(update="x", what=("system store",)))).cause
+
+
+def test_where_the_command_is_typed(well: Case) -> None:
+    assert str(found(sees(well, addresses=()))).endswith(f"; mend it here: {ROLLOUT}")
+    assert "; mend it on the host: systemctl start docker" in str(found(sees(well, down=("docker",))))
+    assert "--data spec=s.yml --limit" in str(found(sees(replace(well, options="--data spec=s.yml "), addresses=())))
+
+
+def test_reading_an_answer(blue: Staged) -> None:
+    (leaf,) = served(blue)
+    body = base64.b64encode(leaf.public_bytes(Encoding.DER)).decode()
+    lines = f"clock 1700000000\naddress 192.0.2.10\naddress ::1\nway open\nserved {body}\nrule inet a b 7\n"
+    lines += "proxy docker http://p:1 a,b\nproxy - - -\ndown containerd\ncurl 60"
+    assert read(lines.splitlines()) == Seen(
+        datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+        ("192.0.2.10", "::1"),
+        "open",
+        (leaf,),
+        ("inet a b 7",),
+        (("docker", "http://p:1", "a,b"), ("-", "", "")),
+        ("containerd",),
+        60,
+    )
+
+
+@pytest.mark.parametrize("lines", [[], ["way open"], ["clock x"], ["clock 1", "served ?"], ["clock 1", "proxy docker"]])
+def test_half_an_answer_is_no_answer(lines: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read(lines)
