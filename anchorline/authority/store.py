@@ -122,7 +122,7 @@ class Store:
         try:
             with refusals(self.folder, "nothing was changed"):
                 if not self.folder.is_dir():
-                    self.folder.mkdir(FOLDER_MODE, parents=True)
+                    self.folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
                     created = True
                     disk.sync(self.folder.parent)
                 with self._locked(fcntl.LOCK_EX):
@@ -132,7 +132,8 @@ class Store:
                     self._place(fresh=True)
         except BaseException:
             if created:
-                with suppress(OSError):  # where it isn't empty
+                # where it isn't empty, or another run holds it, it stays
+                with suppress(OSError, StoreError), self._locked(fcntl.LOCK_EX):
                     self.folder.rmdir()
             raise
 
@@ -218,7 +219,7 @@ class Store:
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[bool]:
-        """Hold the folder. False where there is none."""
+        """Hold the folder. False where there is none. It goes only while it is held, so it stays what it was."""
         try:
             descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -229,6 +230,14 @@ class Store:
                 fcntl.flock(descriptor, how | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise StoreError(f"{self.folder}: another run holds it; let that one end, then run again") from None
+            if not self._is(descriptor):
+                raise StoreError(f"{self.folder}: changed since it was read; run again")
             yield True
         finally:
             os.close(descriptor)
+
+    def _is(self, descriptor: int) -> bool:
+        """Whether an open folder is still the one at our path: another run may have removed it before it was held."""
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(descriptor), self.folder.stat())
+        return False

@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from anchorline.authority import Staged, keys, stage, survey
+from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.spec.model import Key, Spec
 
@@ -285,6 +286,38 @@ try:
 except StoreError as error:
     print("refused:", error)
 """
+
+
+def test_a_folder_that_another_run_took_up_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, held = Store(tmp_path / "site"), []
+    mkdir = Path.mkdir
+
+    def meanwhile(path: Path, *arguments: Any, **options: Any) -> None:
+        mkdir(path, *arguments, **options)
+        held.append(os.open(path, os.O_RDONLY))
+        fcntl.flock(held[0], fcntl.LOCK_EX)
+
+    monkeypatch.setattr(Path, "mkdir", meanwhile)
+    try:
+        with pytest.raises(StoreError, match="another run holds it"):
+            store.commit({"a.pem": b"a"}, Contents(), ["a"])
+        assert store.folder.is_dir()
+    finally:
+        os.close(held[0])
+
+
+def test_a_folder_that_another_run_removed_meanwhile_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, flock = Store(tmp_path / "site"), fcntl.flock
+
+    def meanwhile(descriptor: int, how: int) -> None:
+        store.folder.rmdir()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    with pytest.raises(StoreError, match="changed since it was read; run again"):
+        store.commit({"a.pem": b"a"}, Contents(), ["a"])
 
 
 def test_processes_at_once_end_with_one_ca(tmp_path: Path) -> None:
