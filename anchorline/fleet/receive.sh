@@ -30,10 +30,14 @@ receive() {
     fail 'the connection broke before all files had come; nothing was changed'
 }
 
+# what is replaced keeps its owner, and what is new gets its folder's: a home's files stay the user's.
 # a file that can't be moved over (a bind mount, such as a container's /etc/hosts) is written through
 place() {
     while read -r mode path; do
         [ -n "$path" ] || continue
+        like=$path
+        [ -e "$like" ] || like=${path%/*}
+        chown "$(stat -Lc %u:%g "$like")" "$path$fresh" 2>/dev/null
         chmod "$mode" "$path$fresh" && mv -f "$path$fresh" "$path" 2>/dev/null && continue
         cat "$path$fresh" >"$path" && rm -f "$path$fresh" || fail "can't write $path"
     done <<LIST

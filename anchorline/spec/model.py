@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -38,6 +38,7 @@ from anchorline.spec.values import (
     PathValue,
     PercentValue,
     SiteValue,
+    UserValue,
     parse_address,
     parse_duration,
     remote_path,
@@ -60,7 +61,9 @@ Usage = Literal[
     "timestamping",
     "ocsp signing",
 ]
-Store = Literal["system", "docker", "podman", "containerd"]
+Store = Literal[
+    "system", "docker", "podman", "containerd", "k3s", "rke2", "buildkit", "gitlab-runner", "java", "nss", "environment"
+]
 
 HTTPS = 443
 HTTP = 80
@@ -277,11 +280,21 @@ class Registry(Model):
         return tuple(names)
 
 
+class Containerd(Model):
+    """containerd's own configuration, which its plugin for Kubernetes reads."""
+
+    configure: bool = False
+    """Whether config_path is merged into /etc/containerd/config.toml, where a kubelet needs it. Else it is shown."""
+
+
 class Trust(Model):
     """Which stores are kept, each where it exists and is in use, and which other CAs go into them."""
 
-    stores: tuple[Store, ...] = ("system", "docker", "podman", "containerd")
-    """The stores to keep."""
+    stores: tuple[Store, ...] = tuple(each for each in get_args(Store) if each != "environment")
+    """The stores to keep. `environment` isn't among those that are kept unless they are named."""
+    users: tuple[UserValue, ...] = ()
+    """Users whose own stores are kept as well: rootless Docker's, and NSS databases (Chromium, Firefox)."""
+    containerd: Containerd = Containerd()
     also: tuple[PathValue, ...] = ()
     """PEM files of other CAs, such as a company's root."""
 

@@ -245,6 +245,7 @@ ImageValue = Annotated[
         r"[a-z0-9][A-Za-z0-9._:/@-]*", "an image is written NAME:TAG or NAME@sha256:DIGEST", 255, "registry:2.8.3"
     ),
 ]
+UserValue = Annotated[str, *_written(r"[a-z_][a-z0-9_.-]*", "a user's name on the hosts", 32, "alice")]
 ContainerValue = Annotated[
     str, *_written(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "letters, digits and _ . - after the first", 63, "registry")
 ]

@@ -1,6 +1,6 @@
 # Put the files that came on standard input in their places, and make the system see its anchors.
 # From control: $site, $state, $folders (those of the files), $update (a command, or nothing), $anchors (paths), $digests
-# (of the anchors), $summary, and what layers.sh, hosts.sh and stale.sh want.
+# (of the anchors), $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh and keystores.sh want.
 
 # the stores are asked, layer by layer, not the update's exit code: that one is 0 for a file that was passed over
 trusted() {
@@ -32,6 +32,8 @@ main() {
     locked
     made=$(absent)
     receive
+    as_they_were
+    backed_up
     place
     if [ -n "$made" ]; then
         (umask 022 && mkdir -p "$state" && printf '%s\n' "$made" >>"$state/folders") || fail "can't write $state/folders"
@@ -41,6 +43,7 @@ main() {
         printf '%s\n' "$anchors" | while read -r anchor; do trusted "$anchor"; done || exit 1
         stamp add $digests
     fi
+    keystores
     [ -z "$hosts_line" ] || hosts_entry
     logger -t anchorline "site $site: $summary" 2>/dev/null
     stale

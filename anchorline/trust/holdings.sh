@@ -1,5 +1,5 @@
 # What a host holds of a site's CAs, and what it serves, as certificates.
-# From control: $site, $state, $places (folders, with patterns, where anchors of ours may lie), $listen and $port (where
+# From control: $site, $state, $places (folders, with patterns, where anchors of ours may lie), $wholes (files of ours with several), $listen and $port (where
 # the registry is reached from here, on its host).
 
 bodies() {
@@ -11,11 +11,25 @@ bodies() {
     '
 }
 
+# a place in a home is in everybody's, whoever the spec names now
 printf '%s\n' "$places" | while read -r place; do
+    case $place in
+        '~'*) cut -d : -f 6 /etc/passwd | sort -u | sed "s|\$|${place#?}|" ;;
+        *) printf '%s\n' "$place" ;;
+    esac
+done | while read -r place; do
     # unquoted for its pattern
     for each in $place/anchorline-"$site"-????????????.*; do
         [ -f "$each" ] && [ ! -L "$each" ] || continue
         printf 'certificate %s %s\n' "$(bodies <"$each" | head -n 1)" "$each"
+    done
+done
+
+printf '%s\n' "$wholes" | while read -r place; do
+    for each in $place; do
+        [ "$(head -n 1 "$each" 2>/dev/null)" = "# anchorline $site" ] || continue
+        printf 'bundle %s \n' "$each"
+        bodies <"$each" | sed "s|^|bundle $each |"
     done
 done
 

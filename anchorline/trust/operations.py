@@ -10,7 +10,7 @@ from pyinfra.api import operation
 
 from anchorline.fleet import Answer, Commands, File, Run, changing, failing, script, state_folder, stdin
 from anchorline.fleet.shell import STATE
-from anchorline.trust.room import layers, trust_of, wanted
+from anchorline.trust.room import body, layers, nicknames, trust_of, wanted
 from anchorline.trust.stale import Process, read, told, variables
 from anchorline.trust.state import HOSTS, difference, to_put
 
@@ -61,11 +61,19 @@ def keep() -> Commands:
             "trust/layers.sh",
             "trust/hosts.sh",
             "trust/stale.sh",
+            "trust/used.sh",
+            "trust/merged.sh",
+            "trust/keystores.sh",
             "trust/apply.sh",
             site=run.spec.site,
             state=state_folder(run.spec.site),
             **variables(run.spec.site),
-            folders=folders(change.files),
+            folders=folders((*change.files, *change.merged)),
+            merged=[file.path for file in change.merged],
+            unchanged=digests_of(change.unchanged),
+            tasks=change.tasks,
+            pems=[f"{anchor.name} {body(anchor.pem)}" for anchor in wanted(run).anchors],
+            nicknames=nicknames(wanted(run).anchors),
             hosts=HOSTS,
             update=change.update,
             anchors=[family.path(anchor.name) for anchor in to_put(has, wanted(run))] if family else [],
@@ -74,9 +82,14 @@ def keep() -> Commands:
             hosts_line=change.hosts_line,
             summary=summary,
         ),
-        stdin=stdin(change.files),
+        stdin=stdin((*change.files, *change.merged)),
         then=done,
     )
+
+
+def digests_of(files: Iterable[File]) -> list[str]:
+    """What files of others were when they were looked at, as merged.sh reads it. A mode of ``-``: not there."""
+    return [f"{'-' if file.mode == '-' else file.sha256} {file.path}" for file in files]
 
 
 def folders(files: Iterable[File]) -> list[str]:

@@ -1,7 +1,7 @@
 # What a host has of trust: its system, its stores, our files in them, the registry's line in its hosts file.
 # From control: $site, $state, $release (os-release), $hosts (its hosts file), $families (name, words of os-release
 # joined by commas, folder that tells it, folder, suffix, command, bundle, sources joined by colons, folder of hash links
-# or -), $runtimes (name, folder, tool, socket if it has one).
+# or -), $runtimes (name, folder, what tells that it is in use, socket or -), $users (whose homes count).
 # $data holds a line for each anchor that is wanted: "anchor NAME BASE64".
 
 os=$(
@@ -65,26 +65,26 @@ printf '%s\n' "$families" | while read -r family beside folder suffix command bu
     done
 done
 
-# a file of ours: file SHA256 PATH (from standard input, since sha256sum escapes odd names)
-file() {
-    [ ! -f "$1" ] || printf 'file %s %s\n' "$(sha256sum <"$1" | cut -d ' ' -f 1)" "$1"
-}
+homes=$(printf '%s\n' "$users" | while read -r user; do home_of "$user"; done)
 
-printf '%s\n' "$runtimes" | while read -r runtime folder tool socket; do
-    command -v "$tool" >/dev/null && { [ -z "$socket" ] || [ -S "$socket" ]; } && case $runtime in
+# a row for each home that it stands for
+printf '%s\n' "$runtimes" | while read -r runtime folder tells socket; do
+    case $folder in
+        '~'*) printf '%s\n' "$homes" | while read -r home; do
+            [ -z "$home" ] || echo "$runtime $home${folder#?} $(echo "$tells" | sed "s|~|$home|g") $socket"
+        done ;;
+        *) echo "$runtime $folder $tells $socket" ;;
+    esac
+done | while read -r runtime folder tells socket; do
+    used "$tells" && { [ "$socket" = - ] || [ -S "$socket" ]; } && case $runtime in
         # beside Docker, containerd serves Docker alone until someone uses a namespace that isn't Docker's or ours
         containerd)
             ! command -v dockerd >/dev/null ||
                 timeout 10 ctr namespaces list -q 2>/dev/null | grep -qvx -e moby -e plugins.moby -e anchorline
             ;;
-    esac && echo "runtime $runtime"
+    esac && echo "runtime $runtime $folder"
     for each in "$folder"/*/anchorline-"$site"-*.crt; do file "$each"; done
-    for each in "$folder"/*/hosts.toml; do
-        case $(head -n 1 "$each" 2>/dev/null) in
-            "# anchorline $site") file "$each" ;;
-            *) [ ! -e "$each" ] || printf 'foreign %s\n' "$each" ;;
-        esac
-    done
+    for each in "$folder"/*/hosts.toml; do ours "$each"; done
 done
 # what lies among the anchors as a link was made by an update; what users can't read isn't as it should be
 printf '%s\n' "$families" | while read -r _ _ folder suffix _; do

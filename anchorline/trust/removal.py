@@ -14,11 +14,12 @@ from anchorline.authority import Anchor, survey
 from anchorline.authority.anchors import issued
 from anchorline.authority.survey import also
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Answer, Commands, Question, Room, Run, changing, script, state_folder, stdin
+from anchorline.fleet import Answer, Commands, Question, Room, Run, changing, failing, script, state_folder, stdin
 from anchorline.trust import stale
+from anchorline.trust.operations import digests_of
 from anchorline.trust.room import layers, probe
 from anchorline.trust.state import HOSTS
-from anchorline.trust.withdrawal import Holding, choose, digits, places, read, removal, some
+from anchorline.trust.withdrawal import Holding, choose, digits, places, read, removal, some, wholes
 
 STEP = "withdraw"
 
@@ -28,10 +29,13 @@ def _ask(run: Run, here: Host) -> Question:
     serves = registry is not None and registry.mode == "remote" and here.name == run.registry_host.name
     listen = registry.listen if registry and serves else None
     return Question(
-        probe(run.spec.site)
+        probe(run.spec)
         + script(
+            "trust/used.sh",
             "trust/holdings.sh",
+            site=run.spec.site,
             places=places(),
+            wholes=wholes(run.spec.site),
             listen=str(listen.nearby) if listen else "",
             port=str(listen.port) if listen else "",
         ),
@@ -137,6 +141,10 @@ def remove(*, ban: bool) -> Commands:
     authority = _certificate(run, sha)
     pem = authority.public_bytes(Encoding.PEM).decode() if authority else ""
     change = removal(has, run.spec.site, sha, pem if ban else "")
+    if change.cause:
+        run.fail(here, STEP, change.cause)
+        yield failing(change.cause)
+        return
     if not change:
         host.noop("doesn't hold it")
         return
@@ -162,12 +170,21 @@ def remove(*, ban: bool) -> Commands:
             "trust/layers.sh",
             "trust/hosts.sh",
             "trust/stale.sh",
+            "trust/used.sh",
+            "trust/merged.sh",
+            "trust/keystores.sh",
             "trust/withdraw.sh",
             site=run.spec.site,
             digest=sha,
             **stale.variables(run.spec.site),
             state=state_folder(run.spec.site),
             gone=change.gone,
+            restored=change.restored,
+            unchanged=digests_of(change.unchanged),
+            merged="",
+            tasks=change.tasks,
+            pems="",
+            nicknames="",
             update=change.update,
             last="yes" if change.last else "",
             hosts=HOSTS,

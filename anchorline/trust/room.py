@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from pyinfra.api import Host
 
+from anchorline.authority import Anchor
 from anchorline.authority.operations import staged
 from anchorline.fleet.room import Question, Room
 from anchorline.fleet.run import Run
 from anchorline.fleet.shell import STATE, script, state_folder
-from anchorline.trust import stale
-from anchorline.trust.families import Family, rows
-from anchorline.trust.runtimes import RUNTIMES
+from anchorline.spec import Spec
+from anchorline.trust import others, runtimes, stale
+from anchorline.trust.configurations import CONFIGURATIONS, WHOLES, bundle
+from anchorline.trust.families import FAMILIES, Family, rows
 from anchorline.trust.state import ANCHOR, HOSTS, OS_RELEASE, Trust, Wanted, read
 
 
@@ -41,29 +43,46 @@ def _ask(run: Run, host: Host) -> Question:  # noqa: ARG001 (every host is asked
     return run.once("question of trust", lambda: _question(run))
 
 
-def probe(site: str) -> str:
+SOURCES = ("trust/stale.sh", "trust/used.sh", "trust/probe.sh", "trust/others.sh")
+"""What the look is put together from."""
+
+
+def probe(spec: Spec, anchors: Sequence[Anchor] = ()) -> str:
     """The script of trust's look at a host."""
+    site = spec.site
     return script(
-        "trust/stale.sh",
-        "trust/probe.sh",
+        *SOURCES,
         site=site,
         state=state_folder(site),
         **stale.variables(site),
         release=OS_RELEASE,
         hosts=HOSTS,
         families=rows(),
-        runtimes=[f"{runtime.name} {runtime.folder} {runtime.tool} {runtime.socket}" for runtime in RUNTIMES.values()],
+        runtimes=runtimes.rows(),
+        sites=STATE,
+        users=spec.trust.users,
+        bundle=bundle(site),
+        configurations=[f"{row.store} {row.path} {','.join(row.used)}" for row in CONFIGURATIONS],
+        wholes=[f"{row.store} {row.path.format(site=site, host='*')} {','.join(row.used)}" for row in WHOLES],
+        jvms=" ".join(others.JVMS),
+        system_keystores=" ".join(dict.fromkeys(family.java for family in FAMILIES if family.java)),
+        databases=" ".join(others.DATABASES),
+        nicknames=nicknames(anchors),
     )
+
+
+def nicknames(anchors: Iterable[Anchor]) -> list[str]:
+    """Each anchor's name with its SHA-256 as keytool prints it."""
+    return [f"{each.name} {bytes.fromhex(each.sha256).hex(':').upper()}" for each in anchors]
 
 
 def _question(run: Run) -> Question:
-    return Question(
-        probe(run.spec.site),
-        [f"anchor {anchor.name} {_body(anchor.pem)}" for anchor in staged(run).anchors],
-    )
+    anchors = staged(run).anchors
+    return Question(probe(run.spec, anchors), [f"anchor {each.name} {body(each.pem)}" for each in anchors])
 
 
-def _body(pem: str) -> str:
+def body(pem: str) -> str:
+    """The base64 of a PEM block, in one line."""
     return "".join(line for line in pem.splitlines() if not line.startswith("-----"))
 
 

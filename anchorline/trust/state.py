@@ -10,8 +10,9 @@ from anchorline.authority import Anchor, Staged
 from anchorline.fleet.shell import File, state_folder
 from anchorline.spec import Spec
 from anchorline.spec.model import DeclaredAuthority
-from anchorline.trust import stale
+from anchorline.trust import others, stale
 from anchorline.trust.families import REAL, Family, family_of, unknown
+from anchorline.trust.others import Others, Want
 from anchorline.trust.runtimes import RUNTIMES
 from anchorline.trust.stale import Process
 
@@ -33,6 +34,7 @@ class Trust:
     links lacks; ``elsewhere`` those that it has under a file of someone else's. ``files`` are ours, path to SHA-256.
     ``foreign`` are files of others where ours would go, ``strays`` those among the anchors that bear our prefix.
     ``marker`` is the host's own memory of the site, a line for each anchor: ``ca SHA256`` or ``also SHA256``.
+    ``folders`` are the runtimes in use with the folder of each; ``others`` the stores that aren't folders of ours.
     ``stale`` are the processes that hold the roots of before the last change.
     """
 
@@ -42,6 +44,8 @@ class Trust:
     unhashed: frozenset[str] = frozenset()
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     tools: frozenset[str] = frozenset()
+    folders: tuple[tuple[str, str], ...] = ()
+    others: Others = field(default_factory=Others)
     files: Mapping[str, str] = field(default_factory=dict)
     foreign: frozenset[str] = frozenset()
     strays: frozenset[str] = frozenset()
@@ -81,7 +85,11 @@ def read(lines: Sequence[str], site: str) -> Trust:
             if line.startswith(prefix)
             for name, path in [line.removeprefix(prefix).split(maxsplit=1)]
         },
-        tools=frozenset(said.get("runtime", ())),
+        tools=frozenset(line.partition(" ")[0] for line in said.get("runtime", ())),
+        folders=tuple(
+            (name, path) for name, _, path in (line.partition(" ") for line in said.get("runtime", ())) if path
+        ),
+        others=others.read(said),
         files={path: digest for path, digest in files.items() if _is_of(path, site)},
         foreign=frozenset(said.get("foreign", ())),
         strays=frozenset(path for path in files if "/anchorline-" in path and not ANCHOR.search(path)),
@@ -93,7 +101,8 @@ def read(lines: Sequence[str], site: str) -> Trust:
 
 def _is_of(path: str, site: str) -> bool:
     anchor = ANCHOR.search(path)
-    return anchor["site"] == site if anchor else path.endswith("/hosts.toml")
+    # the probe prints no file of another site that bears its site in its first line
+    return anchor["site"] == site if anchor else "/anchorline-" not in path
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,8 @@ class Wanted:
     stores: tuple[str, ...]
     names: tuple[str, ...]
     hosts_line: str
+    hosts: tuple[str, ...] = ()
+    configure: bool = False
 
     @classmethod
     def of(cls, spec: Spec, staged: Staged) -> Wanted:
@@ -124,7 +135,15 @@ class Wanted:
             stores=spec.trust.stores,
             names=registry.store_names if registry else (),
             hosts_line=f"{entry} {' '.join(dict.fromkeys(dns))}" if entry and dns else "",
+            hosts=tuple(dict.fromkeys(str(each.host) for each in registry.endpoints)) if registry else (),
+            configure=spec.trust.containerd.configure,
         )
+
+    @property
+    def others(self) -> Want:
+        """What the stores that aren't folders of ours should have."""
+        own = [anchor.pem for anchor in self.anchors if anchor.sha256 in self.own]
+        return Want(self.site, self.stores, self.anchors, own, self.names, self.hosts, self.configure)
 
     @property
     def marker_file(self) -> str:
@@ -134,9 +153,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Change:
-    """What has to be done on one host, and what the summary says of it. ``cause`` set: it can't be done."""
+    """What has to be done on one host, and what the summary says of it. ``cause`` set: it can't be done.
+
+    ``merged`` are files of others with our entry, ``unchanged`` what they were when they were looked at; ``tasks`` are
+    for keystores.
+    """
 
     files: tuple[File, ...] = ()
+    merged: tuple[File, ...] = ()
+    unchanged: tuple[File, ...] = ()
+    tasks: tuple[str, ...] = ()
     update: str = ""
     hosts_line: str = ""
     what: tuple[str, ...] = ()
@@ -144,7 +170,7 @@ class Change:
     cause: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.files or self.update or self.hosts_line)
+        return bool(self.files or self.merged or self.tasks or self.update or self.hosts_line)
 
 
 def difference(has: Trust, wanted: Wanted) -> Change:
@@ -173,19 +199,27 @@ def difference(has: Trust, wanted: Wanted) -> Change:
                 again = any(path in has.files for path in [*lacking, *(file.path for file in differing)])
                 update = has.family.repair if again else has.family.update
                 what.append("system store repaired" if again else "system store")
-    for name in has.runtimes:
-        if name not in wanted.stores:
+    anchors = [(anchor.name, anchor.pem) for anchor in wanted.anchors if anchor.sha256 in wanted.own]
+    for name, folder in has.folders:
+        store = RUNTIMES[name].kept_as
+        if store not in wanted.stores:
             continue
-        anchors = [(anchor.name, anchor.pem) for anchor in wanted.anchors if anchor.sha256 in wanted.own]
-        kept = RUNTIMES[name].files(wanted.site, wanted.names, anchors) if anchors else []
+        kept = RUNTIMES[name].files(folder, wanted.site, wanted.names, anchors) if anchors else []
         if foreign := [file.path for file in kept if file.path in has.foreign]:
             return Change(
                 cause=f"{foreign[0]} is someone else's: move it away and the next run writes ours, or name our CA in "
-                f"it (ca = [...]) and take {name} out of trust: {{stores: ...}}"
+                f"it (ca = [...]) and take {store} out of trust: {{stores: ...}}"
             )
         differing = [file for file in kept if has.files.get(file.path) != file.sha256]
-        files += differing
-        what += [name] if differing else []
+        files += [file for file in differing if file not in files]
+        what += [store] if differing else []
+    due = others.due(has.others, wanted.others, has.files, has.foreign, has.family.bundle if has.family else "")
+    if due.cause:
+        return Change(cause=due.cause)
+    files += due.files
+    if due.system and has.family and "system" in wanted.stores:
+        update = update or has.family.repair
+    what += due.what
     hosts_line = wanted.hosts_line
     if has.hosts_line == (f"{hosts_line} {OURS}{wanted.site}" if hosts_line else has.hosts_line):
         hosts_line = ""
@@ -193,7 +227,11 @@ def difference(has: Trust, wanted: Wanted) -> Change:
     if wanted.marker and set(wanted.marker) - set(has.marker):
         lines = sorted(set(wanted.marker) | set(has.marker))
         files.append(File(wanted.marker_file, "".join(f"{line}\n" for line in lines)))
-    return Change(tuple(files), update, hosts_line, tuple(what), _notes(has, wanted, update))
+    # where the system's store changes, or one keystore lacks something, all are asked
+    tasks = due.tasks if update or due.lacking else ()
+    notes = (*due.notes, *_notes(has, wanted, update))
+    what = list(dict.fromkeys(what))
+    return Change(tuple(files), due.merged, due.unchanged, tasks, update, hosts_line, tuple(what), notes)
 
 
 def to_put(has: Trust, wanted: Wanted) -> list[Anchor]:

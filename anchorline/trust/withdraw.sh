@@ -1,8 +1,9 @@
 # Take a CA of the site away: its files, what was made of them, and the folders that we made and that are empty now.
 # Then ask the host's own store. From control: $site, $state, $gone (paths), $update (a command, or nothing), $last (set
 # where the site has no other CA here), $pem (the certificate, or nothing where nobody has it any more), $sources (as
-# in the families' table), $ban (set where the host must not trust it, whoever vouches), $digest (of the CA),
-# $summary, and what layers.sh, hosts.sh and stale.sh want.
+# in the families' table), $restored (files of others that become what they were), $ban (set where the host must not trust it, whoever vouches), $digest (of the CA),
+# $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh and
+# keystores.sh want.
 
 # the file of someone else's that the host has the CA from
 theirs() {
@@ -29,7 +30,7 @@ untrusted() {
 # deepest first; what isn't empty stays
 folders() {
     sort -r "$state/folders" 2>/dev/null | while read -r each; do rmdir "$each" 2>/dev/null; done
-    [ -z "$last" ] || rm -f "$state/verified" "$state/folders"
+    [ -z "$last" ] || rm -f "$state/verified" "$state/folders" "$state/keystores"
     rmdir "$state" "${state%/*}" "${state%/*/*}" 2>/dev/null
     true
 }
@@ -38,13 +39,18 @@ main() {
     unset SSL_CERT_FILE SSL_CERT_DIR
     locked
     receive
+    as_they_were
     place
+    printf '%s\n' "$restored" | while read -r each; do
+        [ -z "$each" ] || mv -f "$each.anchorline-backup" "$each" || fail "can't write $each"
+    done || exit 1
     printf '%s\n' "$gone" | while read -r each; do
         [ -z "$each" ] || rm -f "$each" || fail "can't remove $each"
     done || exit 1
     if [ -n "$update" ]; then
         said=$(eval "$update" 2>&1 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"
     fi
+    keystores
     [ -z "$update" ] || stamp remove "$digest"
     ! { [ -n "$last" ] && grep -q "# anchorline $site\$" "$hosts" 2>/dev/null; } || hosts_entry
     folders

@@ -1,0 +1,98 @@
+# keystores: put anchors into keystores of Java and NSS, or take them out. From control: $tasks (add|drop KIND WHO NAME
+# PATH), $pems (NAME BASE64), $nicknames (NAME SHA-256 as keytool prints it), $state. $state/keystores remembers what
+# was put where, a line each: NAME SHA256 KIND PATH WHO.
+
+# run a command that may say no, and keep what it said
+tried() {
+    said=$("$@" 2>&1 </dev/null)
+}
+
+pem_of() {
+    echo '-----BEGIN CERTIFICATE-----'
+    printf '%s\n' "$pems" | awk -v name="$1" '$1 == name { print $2; exit }' | fold -w 64
+    echo '-----END CERTIFICATE-----'
+}
+
+fingerprint_of() {
+    printf '%s\n' "$nicknames" | awk -v name="$1" '$1 == name { print $2; exit }'
+}
+
+java_holds() {
+    tried timeout 60 "$1" -list -keystore "$2" -storepass changeit || fail "$2: $(printf '%s\n' "$said" | tail -n 1)"
+    case $said in *"$(fingerprint_of "$3")"*) ;; *) return 1 ;; esac
+}
+
+# a copy is changed and then moved over, so that a keystore is never half-written
+java_changed() {
+    cp -p "$2" "$2$fresh" || fail "can't write $2$fresh"
+    keytool=$1 keystore=$2
+    shift 2
+    tried timeout 60 "$keytool" "$@" -noprompt -keystore "$keystore$fresh" -storepass changeit || {
+        rm -f "$keystore$fresh"
+        fail "$keystore: $(printf '%s\n' "$said" | tail -n 1)"
+    }
+    mv -f "$keystore$fresh" "$keystore" || fail "can't write $keystore"
+}
+
+add_java() {
+    java_holds "$1" "$3" "$2" && return
+    pem_of "$2" >"$scratch/pem"
+    java_changed "$1" "$3" -importcert -trustcacerts -alias "${2%.crt}" -file "$scratch/pem"
+    java_holds "$1" "$3" "$2" || fail "Java's keystore $3 doesn't hold $2 afterwards"
+}
+
+# the system's update made it, and is asked
+add_system() {
+    java_holds "$1" "$3" "$2" || fail "Java's keystore $3 doesn't hold $2 after ${update%% *}"
+}
+
+# Debian's update forgets to take out what it put in
+drop_java() {
+    for alias in "${2%.crt}" "debian:${2%.crt}.pem"; do
+        tried timeout 60 "$1" -list -keystore "$3" -storepass changeit -alias "$alias" || continue
+        java_changed "$1" "$3" -delete -alias "$alias"
+    done
+}
+
+drop_system() {
+    drop_java "$@"
+}
+
+add_nss() {
+    pem_of "$2" >"$scratch/pem"
+    chmod 644 "$scratch/pem"
+    said=$(as "$1" certutil -A -d "sql:$3" -n "${2%.crt}" -t C,, -i "$scratch/pem") ||
+        fail "the NSS database $3: $(printf '%s\n' "$said" | tail -n 1)"
+    as "$1" certutil -L -d "sql:$3" | grep -q "^${2%.crt} *C," || fail "the NSS database $3 doesn't hold $2 afterwards"
+}
+
+drop_nss() {
+    as "$1" certutil -L -d "sql:$3" -n "${2%.crt}" >/dev/null || return 0
+    said=$(as "$1" certutil -D -d "sql:$3" -n "${2%.crt}") || fail "the NSS database $3: $(printf '%s\n' "$said" | tail -n 1)"
+}
+
+keystores() {
+    [ -n "$tasks" ] || return 0
+    scratch=$(mktemp -d) && chmod 755 "$scratch" || fail "can't make a temporary folder"
+    # what is about to be put somewhere is remembered before, so that whoever takes it out again finds it
+    noted "$(printf '%s\n' "$tasks" | grep '^add ')" - || fail "can't write $state/keystores"
+    printf '%s\n' "$tasks" | while read -r action kind who name path; do
+        [ ! -e "$path" ] || "${action}_$kind" "$who" "$name" "$path"
+    done || { rm -rf "$scratch" && exit 1; }
+    rm -rf "$scratch"
+    noted "$tasks" || fail "can't write $state/keystores"
+}
+
+# the lines that these tasks are about become those of now, with the keystore's digest unless $2 is -; the rest stays
+noted() {
+    mkdir -p "$state" && {
+        printf '%s\n' "$1" | while read -r action kind who name path; do
+            digest=-
+            [ "$kind" = nss ] || [ "$2" = - ] || digest=$(sha256sum <"$path" | cut -d ' ' -f 1)
+            [ -z "$action" ] || printf '%s %s %s %s %s %s\n' "$action" "$name" "${digest:--}" "$kind" "$path" "$who"
+        done
+        sed 's/^/old /' "$state/keystores" 2>/dev/null
+    } | awk '!seen[$2 " " $5]++ && $1 != "drop" { sub(/^[a-z]* /, ""); print }' >"$state/keystores$fresh" &&
+        chmod 644 "$state/keystores$fresh" && mv -f "$state/keystores$fresh" "$state/keystores" || return 1
+    [ -s "$state/keystores" ] || rm -f "$state/keystores"
+}

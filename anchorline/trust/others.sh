@@ -1,0 +1,76 @@
+# What a host has of stores that aren't folders of CAs. From control: $site, $state, $configurations (store, path, what
+# tells that it is in use), $wholes (store, path with a pattern, what tells), $bundle (the site's own), $jvms (folders,
+# with patterns), $system_keystores (that a system's update keeps), $users, $databases (NSS databases in a home, with
+# patterns), $nicknames (of the anchors: NAME SHA-256 as keytool prints it), $sites (the folder of all sites' state).
+# Base64 of a whole file is one word; what it may hold of others' secrets goes to control alone, and is never printed.
+
+whole() {
+    printf '%s' "$(base64 <"$1" | tr -d '\n')"
+}
+
+printf '%s\n' "$configurations" | while read -r store path tells; do
+    used "$tells" || continue
+    [ ! -e "$path" ] || [ -f "$path" ] || { printf 'foreign %s\n' "$path" && continue; }
+    if [ -f "$path" ]; then
+        printf 'config %s %s %s %s\n' "$store" "$(stat -c %a "$path")" "$path" "$(whole "$path")"
+    else
+        printf 'config %s - %s\n' "$store" "$path"
+    fi
+    [ ! -f "$path.anchorline-backup" ] || printf 'backup %s %s\n' "$path" "$(whole "$path.anchorline-backup")"
+done
+
+ours "$bundle"
+printf '%s\n' "$wholes" | while read -r store path tells; do
+    ! used "$tells" || echo "whole $store"
+    for each in $path; do ours "$each"; done
+done
+
+# a keystore is asked by keytool, which takes half a second, only where it isn't as we left it
+java() {
+    digest=$(sha256sum <"$2" | cut -d ' ' -f 1)
+    known=$(awk -v digest="$digest" -v path="$2" '$2 == digest && $4 == path { print $1 }' "$state/keystores" 2>/dev/null)
+    listed=
+    printf '%s\n' "$nicknames" | while read -r name fingerprint; do
+        [ -n "$name" ] || continue
+        if printf '%s\n' "$known" | grep -qxF "$name"; then
+            echo "holds $name $2"
+            continue
+        fi
+        [ -n "$listed" ] || listed=$(timeout 20 "$1" -list -keystore "$2" -storepass changeit </dev/null 2>&1)
+        case $listed in *"$fingerprint"*) echo "holds $name $2" ;; esac
+    done
+}
+
+{
+    readlink -f "$(command -v java)" 2>/dev/null | sed 's|/bin/java$||'
+    for each in $jvms; do [ ! -x "$each/bin/keytool" ] || echo "$each"; done
+} | while read -r home; do
+    for file in "$home/lib/security/cacerts" "$home/jre/lib/security/cacerts"; do
+        [ -f "$file" ] && [ -x "$home/bin/keytool" ] && printf '%s %s\n' "$home/bin/keytool" "$(readlink -f "$file")"
+    done
+done | awk '!seen[$2]++' | while read -r keytool keystore; do
+    kind=java
+    for each in $system_keystores; do [ "$(readlink -f "$each")" != "$keystore" ] || kind=system; done
+    printf 'keystore %s %s %s\n' "$kind" "$keytool" "$keystore"
+    java "$keytool" "$keystore"
+done
+
+! command -v certutil >/dev/null || printf '%s\n' "$users" | while read -r user; do
+    home=$(home_of "$user")
+    [ -n "$home" ] || continue
+    for each in $databases; do
+        for database in "$home"/$each; do
+            [ -f "$database/cert9.db" ] || continue
+            printf 'keystore nss %s %s\n' "$user" "$database"
+            listed=$(as "$user" certutil -L -d "sql:$database")
+            printf '%s\n' "$nicknames" | while read -r name _; do
+                [ -z "$name" ] || ! printf '%s\n' "$listed" | grep -q "^${name%.crt} *C," || echo "holds $name $database"
+            done
+        done
+    done
+done
+sed 's/^/kept /' "$state/keystores" 2>/dev/null
+for each in "$sites"/*/anchors; do
+    [ ! -f "$each" ] || [ "$each" = "$state/anchors" ] || echo sibling
+done
+true
