@@ -93,17 +93,17 @@ class Configuration:
         try:
             document = tomlkit.parse(text) if self.path.endswith(".toml") else _yaml().load(text)
         except ParseError as error:
-            raise MergeError(
-                f"{self.path}, line {error.line}: {_one_line(error)}; mend it, it was left as it is"
-            ) from None
+            raise self._unread(error.line, str(error).partition(" at line ")[0]) from None
         except MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise MergeError(f"{self.path}, line {line}: {error.problem}; mend it, it was left as it is") from None
+            raise self._unread(error.problem_mark.line + 1 if error.problem_mark else 1, error.problem) from None
         if document is None:
             return _yaml().map()  # type: ignore[no-any-return]
         if not isinstance(document, MutableMapping):
-            raise MergeError(f"{self.path}, line 1: not a mapping; mend it, it was left as it is")
+            raise self._unread(1, "not a mapping")
         return document
+
+    def _unread(self, line: int, cause: str | None) -> MergeError:
+        return MergeError(f"{self.path}, line {line}: {cause}; mend it, it was left as it is")
 
     def _dump(self, document: Document) -> str:
         if self.path.endswith(".toml"):
@@ -118,10 +118,6 @@ def _yaml() -> Any:
     yaml.preserve_quotes = True
     yaml.width = 4096  # or long lines of others are folded
     return yaml
-
-
-def _one_line(error: Exception) -> str:
-    return str(error).partition(" at line ")[0]
 
 
 def _plain(value: Any) -> Any:
@@ -317,7 +313,5 @@ class Whole:
 
 WHOLES = (
     Whole("gitlab-runner", "/etc/gitlab-runner/certs/{host}.crt", used=("/etc/gitlab-runner/config.toml",)),
-    Whole(
-        "environment", "/etc/profile.d/50-anchorline-{site}.sh", used=("/etc/profile.d",), template="environment.sh.j2"
-    ),
+    Whole("environment", "/etc/profile.d/50-anchorline-{site}.sh", used=("/etc/profile.d",), template="profile.sh.j2"),
 )

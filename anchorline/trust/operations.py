@@ -15,6 +15,17 @@ from anchorline.trust.stale import Process, read, told, variables
 from anchorline.trust.state import HOSTS, difference, to_put
 
 STEP = "trust"
+CHANGING = (
+    "fleet/receive.sh",
+    "trust/layers.sh",
+    "trust/hosts.sh",
+    "trust/stale.sh",
+    "trust/used.sh",
+    "trust/merged.sh",
+    "trust/keystores.sh",
+)
+"""What every change of a host's stores is put together from."""
+SOURCES = (*CHANGING, "trust/apply.sh")
 
 
 @operation()
@@ -57,14 +68,7 @@ def keep() -> Commands:
     yield changing(
         STEP,
         script(
-            "fleet/receive.sh",
-            "trust/layers.sh",
-            "trust/hosts.sh",
-            "trust/stale.sh",
-            "trust/used.sh",
-            "trust/merged.sh",
-            "trust/keystores.sh",
-            "trust/apply.sh",
+            *SOURCES,
             site=run.spec.site,
             state=state_folder(run.spec.site),
             **variables(run.spec.site),
@@ -72,7 +76,7 @@ def keep() -> Commands:
             merged=[file.path for file in change.merged],
             unchanged=digests_of(change.unchanged),
             tasks=change.tasks,
-            pems=[f"{anchor.name} {body(anchor.pem)}" for anchor in wanted(run).anchors],
+            pems=[f"{anchor.name} {body(anchor.pem)}" for anchor in wanted(run).anchors if change.tasks],
             nicknames=nicknames(wanted(run).anchors),
             hosts=HOSTS,
             update=change.update,

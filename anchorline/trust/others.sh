@@ -1,6 +1,6 @@
 # What a host has of stores that aren't folders of CAs. From control: $site, $state, $configurations (store, path, what
-# tells that it is in use), $wholes (store, path with a pattern, what tells), $bundle (the site's own), $jvms (folders,
-# with patterns), $system_keystores (that a system's update keeps), $users, $databases (NSS databases in a home, with
+# tells that it is in use), $wholes (store, path with a pattern, what tells), $bundle (the site's own), $java (a command),
+# $jvms (folders of others, with patterns), $system_keystores (that a system's update keeps), $users, $databases (NSS databases in a home, with
 # patterns), $nicknames (of the anchors: NAME SHA-256 as keytool prints it), $sites (the folder of all sites' state).
 # Base64 of a whole file is one word; what it may hold of others' secrets goes to control alone, and is never printed.
 
@@ -42,7 +42,7 @@ java() {
 }
 
 {
-    readlink -f "$(command -v java)" 2>/dev/null | sed 's|/bin/java$||'
+    readlink -f "$(command -v "$java")" 2>/dev/null | sed 's|/bin/java$||'
     for each in $jvms; do [ ! -x "$each/bin/keytool" ] || echo "$each"; done
 } | while read -r home; do
     for file in "$home/lib/security/cacerts" "$home/jre/lib/security/cacerts"; do

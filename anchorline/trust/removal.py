@@ -16,12 +16,13 @@ from anchorline.authority.survey import also
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Answer, Commands, Question, Room, Run, changing, failing, script, state_folder, stdin
 from anchorline.trust import stale
-from anchorline.trust.operations import digests_of
+from anchorline.trust.operations import CHANGING, digests_of
 from anchorline.trust.room import layers, probe
 from anchorline.trust.state import HOSTS
 from anchorline.trust.withdrawal import Holding, choose, digits, places, read, removal, some, wholes
 
 STEP = "withdraw"
+SOURCES = (*CHANGING, "trust/withdraw.sh")
 
 
 def _ask(run: Run, here: Host) -> Question:
@@ -166,14 +167,7 @@ def remove(*, ban: bool) -> Commands:
     yield changing(
         STEP,
         script(
-            "fleet/receive.sh",
-            "trust/layers.sh",
-            "trust/hosts.sh",
-            "trust/stale.sh",
-            "trust/used.sh",
-            "trust/merged.sh",
-            "trust/keystores.sh",
-            "trust/withdraw.sh",
+            *SOURCES,
             site=run.spec.site,
             digest=sha,
             **stale.variables(run.spec.site),
@@ -181,7 +175,6 @@ def remove(*, ban: bool) -> Commands:
             gone=change.gone,
             restored=change.restored,
             unchanged=digests_of(change.unchanged),
-            merged="",
             tasks=change.tasks,
             pems="",
             nicknames="",

@@ -47,28 +47,32 @@ SOURCES = ("trust/stale.sh", "trust/used.sh", "trust/probe.sh", "trust/others.sh
 """What the look is put together from."""
 
 
-def probe(spec: Spec, anchors: Sequence[Anchor] = ()) -> str:
-    """The script of trust's look at a host."""
-    site = spec.site
-    return script(
-        *SOURCES,
-        site=site,
-        state=state_folder(site),
+def variables(site: str, users: Iterable[str] = (), anchors: Iterable[Anchor] = ()) -> dict[str, str | list[str]]:
+    """What the look's sources are told."""
+    return {
+        "site": site,
+        "state": state_folder(site),
         **stale.variables(site),
-        release=OS_RELEASE,
-        hosts=HOSTS,
-        families=rows(),
-        runtimes=runtimes.rows(),
-        sites=STATE,
-        users=spec.trust.users,
-        bundle=bundle(site),
-        configurations=[f"{row.store} {row.path} {','.join(row.used)}" for row in CONFIGURATIONS],
-        wholes=[f"{row.store} {row.path.format(site=site, host='*')} {','.join(row.used)}" for row in WHOLES],
-        jvms=" ".join(others.JVMS),
-        system_keystores=" ".join(dict.fromkeys(family.java for family in FAMILIES if family.java)),
-        databases=" ".join(others.DATABASES),
-        nicknames=nicknames(anchors),
-    )
+        "release": OS_RELEASE,
+        "hosts": HOSTS,
+        "families": rows(),
+        "runtimes": runtimes.rows(),
+        "sites": STATE,
+        "users": list(users),
+        "bundle": bundle(site),
+        "configurations": [f"{row.store} {row.path} {','.join(row.used)}" for row in CONFIGURATIONS],
+        "wholes": [f"{row.store} {row.path.format(site=site, host='*')} {','.join(row.used)}" for row in WHOLES],
+        "java": "java",
+        "jvms": " ".join(others.JVMS),
+        "system_keystores": " ".join(dict.fromkeys(family.java for family in FAMILIES if family.java)),
+        "databases": " ".join(others.DATABASES),
+        "nicknames": nicknames(anchors),
+    }
+
+
+def probe(spec: Spec, anchors: Iterable[Anchor] = ()) -> str:
+    """The script of trust's look at a host."""
+    return script(*SOURCES, **variables(spec.site, spec.trust.users, anchors))
 
 
 def nicknames(anchors: Iterable[Anchor]) -> list[str]:

@@ -50,9 +50,9 @@ REFRESH = (
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 
 
-def variables(site: str) -> dict[str, str | tuple[str, ...]]:
+def variables(site: str) -> dict[str, str | list[str]]:
     """What stale.sh is told."""
-    return {"proc": PROC, "stamps": f"{STAMPS}/{site}", "hashed": HASHED}
+    return {"proc": PROC, "stamps": f"{STAMPS}/{site}", "hashed": [*HASHED]}
 
 
 @dataclass(frozen=True)

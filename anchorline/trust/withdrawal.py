@@ -27,7 +27,8 @@ _WORD = re.compile(r"[0-9a-f]{12,64}")
 @dataclass(frozen=True)
 class Holding:
     """One host's trust with the certificates in our files: by path, in DER form, empty for a file that holds none.
-    ``bundles`` are our files that hold several; ``served`` are the certificates that the registry serves, where it is here."""
+    ``bundles`` are our files that hold several; ``served`` are the certificates that the registry serves, where it is
+    here."""
 
     trust: Trust
     certificates: Mapping[str, bytes] = field(default_factory=dict)

@@ -34,6 +34,8 @@ from fakes import group
 registry = group("registry.*")
 clients = group("(?!registry).*")
 """
+NOTHING_ELSE: dict[str, str | list[str]] = dict.fromkeys(("configurations", "wholes", "bundle", "java", "jvms"), "")
+"""What the look is told where the stores that aren't folders of ours are tried elsewhere."""
 Answers = dict[str, Any]
 LOOK = "=== end"
 
@@ -158,11 +160,12 @@ class Site:
         return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
-NEW = Trust(("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"}))
+DOCKER = (("docker", "/etc/docker/certs.d"),)
+NEW = Trust(("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"}), folders=DOCKER)
 
 
 def _trust(spec: Spec, staged: Staged, *, known: bool) -> list[str]:
-    lines = ["os debian", "family debian", "runtime docker", "runtime curl"]
+    lines = ["os debian", "family debian", "runtime docker /etc/docker/certs.d", "runtime curl"]
     if not known:
         return lines
     wanted = Wanted.of(spec, staged)

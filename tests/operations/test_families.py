@@ -15,11 +15,13 @@ from anchorline.authority import Staged, stage
 from anchorline.fleet.room import Question, join, split
 from anchorline.fleet.shell import File, script, stdin
 from anchorline.spec import load
-from anchorline.trust import families
+from anchorline.trust import families, room
 from anchorline.trust.families import FAMILIES, Family
-from anchorline.trust.operations import folders
+from anchorline.trust.operations import SOURCES, folders
 from anchorline.trust.room import layers
 from anchorline.trust.state import Change, Trust, Wanted, difference, read, to_put
+
+from .site import NOTHING_ELSE
 
 SHELLS = ("sh", "dash", "bash")
 SPEC = "version: 1\nsite: blue\nauthority: {CN: Blue CA}\ntrust: {stores: [system]}\n"
@@ -110,15 +112,17 @@ class Root:
         with patch("anchorline.trust.families.FAMILIES", table):
             question = Question(
                 script(
-                    "trust/stale.sh",
-                    "trust/stale.sh",
-                    "trust/probe.sh",
-                    site=wanted.site,
-                    state=f"{self.folder}/state",
-                    release=f"{self.folder}/os-release",
-                    hosts=f"{self.folder}/hosts",
-                    families=families.rows(),
-                    runtimes="",
+                    *room.SOURCES,
+                    **room.variables(wanted.site, (), wanted.anchors)
+                    | {
+                        "state": f"{self.folder}/state",
+                        "sites": f"{self.folder}/sites",
+                        "release": f"{self.folder}/os-release",
+                        "hosts": f"{self.folder}/hosts",
+                        "families": families.rows(),
+                        "runtimes": "",
+                        **NOTHING_ELSE,
+                    },
                 ),
                 [f"anchor {anchor.name} {''.join(anchor.pem.splitlines()[1:-1])}" for anchor in wanted.anchors],
             )
@@ -146,9 +150,7 @@ class Root:
             "summary": "a test",
         }
         return self.run(
-            script(
-                "fleet/receive.sh", "trust/layers.sh", "trust/hosts.sh", "trust/stale.sh", "trust/apply.sh", **values
-            ),
+            script(*SOURCES, **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""), **values),
             stdin(files),
         )
 

@@ -16,10 +16,14 @@ from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.room import Question, join, split
 from anchorline.fleet.shell import File, script, stdin
 from anchorline.spec import load
+from anchorline.trust import room
 from anchorline.trust.families import FAMILIES, Family, rows
+from anchorline.trust.operations import SOURCES
 from anchorline.trust.room import layers
 from anchorline.trust.runtimes import RUNTIMES
 from anchorline.trust.state import Trust, Wanted, difference, read
+
+from .site import NOTHING_ELSE
 
 SHELLS = {"sh": ["sh"], "dash": ["dash"], "bash": ["bash", "--posix"], "ash": ["busybox", "ash"]}
 ARGUMENT = 128 * 1024
@@ -120,19 +124,23 @@ class Machine:
             families = rows()
         question = Question(
             script(
-                "trust/stale.sh",
-                "trust/probe.sh",
-                proc=f"{here}/proc",
-                site=site or wanted.site,
-                state=f"{self.root}/state",
-                release=f"{self.root}/os-release",
-                hosts=f"{self.root}/hosts",
-                families=families,
-                runtimes=[
-                    f"{runtime.name} {self.root}{runtime.folder} {runtime.tool} "
-                    f"{self.root / 'run/socket' if runtime.socket else ''}"
-                    for runtime in RUNTIMES.values()
-                ],
+                *room.SOURCES,
+                **room.variables(site or wanted.site, (), wanted.anchors)
+                | {
+                    "proc": f"{here}/proc",
+                    "state": f"{here}/state",
+                    "sites": f"{here}/sites",
+                    "release": f"{here}/os-release",
+                    "hosts": f"{here}/hosts",
+                    "families": families,
+                    "runtimes": [
+                        f"{runtime.name} {here}{runtime.folder} {','.join(runtime.used)} "
+                        f"{f'{here}/run/socket' if runtime.socket else '-'}"
+                        for runtime in RUNTIMES.values()
+                        if runtime.name == runtime.kept_as
+                    ],
+                    **NOTHING_ELSE,
+                },
             ),
             [f"anchor {anchor.name} {''.join(anchor.pem.splitlines()[1:-1])}" for anchor in wanted.anchors],
         )
@@ -143,6 +151,7 @@ class Machine:
         return replace(
             seen,
             family=family if seen.family else None,
+            folders=tuple((name, path.removeprefix(here)) for name, path in seen.folders),
             files={path.removeprefix(here) if "certs.d" in path else path: seen.files[path] for path in seen.files},
             foreign=frozenset(path.removeprefix(here) for path in seen.foreign),
         )
@@ -165,9 +174,9 @@ class Machine:
             "digests": " ".join(anchor.sha256 for anchor in wanted.anchors),
             "hashed": "",
             "summary": "a test",
+            **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""),
         }
-        sources = ("fleet/receive.sh", "trust/layers.sh", "trust/hosts.sh", "trust/stale.sh", "trust/apply.sh")
-        text = script(*sources, **given | values)
+        text = script(*SOURCES, **given | values)
         return self.run(text, stdin(files) if data is None else data, before=before)
 
     def moved(self, files: Sequence[File]) -> list[File]:
@@ -447,19 +456,15 @@ def test_the_scripts_are_short_arguments(many: Wanted) -> None:
                 script(*sources, anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors])
             )
             for name, sources in {
-                "trust": ["trust/stale.sh", "trust/probe.sh"],
+                "trust": room.SOURCES,
                 "registry": ["registry/health.sh", "registry/probe.sh"],
             }.items()
         }
     )[0]
     apply = script(
-        "fleet/receive.sh",
         "registry/health.sh",
         "registry/apply.sh",
-        "trust/layers.sh",
-        "trust/hosts.sh",
-        "trust/stale.sh",
-        "trust/apply.sh",
+        *SOURCES,
         anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors],
     )
     for text in (everything, apply, script("verify/trip.sh")):

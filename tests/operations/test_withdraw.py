@@ -10,6 +10,7 @@ from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.shell import script, stdin
 from anchorline.spec import load
 from anchorline.trust.families import FAMILIES
+from anchorline.trust.removal import SOURCES
 from anchorline.trust.state import Wanted, difference
 from anchorline.trust.withdrawal import Holding, removal
 
@@ -139,8 +140,8 @@ def withdraw(root: Root, wanted: Wanted, **values: str) -> tuple[int, str, str]:
         "ban": "",
         "summary": "a test",
     }
-    sources = ("fleet/receive.sh", "trust/layers.sh", "trust/hosts.sh", "trust/stale.sh", "trust/withdraw.sh")
-    done = root.run(script(*sources, **(given | values)), stdin(change.files))
+    given |= dict.fromkeys(("restored", "unchanged", "tasks", "pems", "nicknames"), "")
+    done = root.run(script(*SOURCES, **(given | values)), stdin(change.files))
     return done.returncode, done.stdout, done.stderr
 
 

@@ -16,12 +16,13 @@ import pytest
 
 from anchorline.authority.anchors import Anchor
 from anchorline.cli import cli
-from anchorline.fleet.shell import state_folder
+from anchorline.fleet.shell import File, state_folder
 from anchorline.registry.container import SITE_LABEL, SPEC_LABEL, Container
 from anchorline.spec import check
 from anchorline.spec.model import Registry
+from anchorline.trust.configurations import CONFIGURATIONS, WHOLES, bundle
 from anchorline.trust.families import FAMILIES
-from anchorline.trust.runtimes import RUNTIMES
+from anchorline.trust.runtimes import RUNTIMES, Runtime
 from anchorline.trust.stale import STAMPS
 from anchorline.trust.state import OURS, Wanted
 
@@ -176,7 +177,15 @@ def written() -> set[str]:
     return {
         *(family.path(anchor) for family in FAMILIES if not family.declared),
         *(family.banned(anchor) for family in FAMILIES if family.blocklist),
-        *(file.path for runtime in RUNTIMES.values() for file in runtime.files("SITE", ["NAME"], [(anchor, "")])),
+        *(
+            file.path
+            for row in RUNTIMES.values()
+            if row.folder[0] == "/"
+            for file in row.files(row.folder, "SITE", ["NAME"], [(anchor, "")])
+        ),
+        *(row.path for row in CONFIGURATIONS),
+        *(path for row in WHOLES for path in row.paths("SITE", ["HOST"])),
+        bundle("SITE"),
         "/etc/hosts",
         Wanted("SITE", (), frozenset(), (), (), (), "").marker_file,
         container.configuration.path,
@@ -186,9 +195,13 @@ def written() -> set[str]:
     }
 
 
+def made_by(row: Runtime, anchor: str) -> list[File]:
+    return row.files(row.folder, "SITE", ["NAME"], [(anchor, "")])
+
+
 def in_state() -> set[str]:
     """What the scripts and the registry's operation write below the state folder."""
-    text = "".join(path.read_text() for path in SOURCES if path.suffix == ".sh")
+    text = "".join(path.read_text() for path in SOURCES if path.suffix == ".sh").replace("$fresh", "")
     direct = set(re.findall(r">\"\$state/([\w.]+)\"", text)) | set(
         re.findall(r"^kept=\$state/(\S+)$", text, re.MULTILINE)
     )
@@ -216,6 +229,7 @@ def undo() -> str:
     return script
 
 
+BY_HAND = [row for row in RUNTIMES.values() if row.folder.startswith("/etc/")]
 TRIED = [family for family in FAMILIES if family.proved != "documentation"]
 
 
@@ -224,7 +238,7 @@ def test_undo_names_each_family_and_runtime() -> None:
     for family in TRIED:
         assert f"{family.folder}/anchorline-production-" in script
         assert f"\n{family.repair.rpartition('/')[2]}\n" in script
-    assert all(f"{runtime.folder}/*/anchorline-production-" in script for runtime in RUNTIMES.values())
+    assert all(f"{row.folder}/*/anchorline-production-" in script for row in BY_HAND)
 
 
 def test_undo_takes_this_site_away_and_no_other(tmp_path: Path) -> None:
@@ -239,8 +253,8 @@ def test_undo_takes_this_site_away_and_no_other(tmp_path: Path) -> None:
     for site, files in (("production", goes), ("production-eu", stays)):
         anchor = f"anchorline-{site}-0123456789ab.crt"
         files += [family.path(anchor) for family in TRIED]
-        for runtime in RUNTIMES.values():
-            made = runtime.files(site, [f"{site}.example.com"], [(anchor, "pem")])
+        for runtime in BY_HAND:
+            made = runtime.files(runtime.folder, site, [f"{site}.example.com"], [(anchor, "pem")])
             files += [file.path for file in made]
             for file in made:
                 (host / file.path[1:]).parent.mkdir(parents=True, exist_ok=True)
@@ -279,14 +293,21 @@ def test_the_table_of_families_is_current() -> None:
 def test_the_table_of_runtimes_is_current() -> None:
     rows = [
         [
-            runtime.name,
+            runtime.name if runtime.name == runtime.kept_as else f"{runtime.name} ({runtime.kept_as})",
             f"`{runtime.folder}/NAME`",
-            " and ".join(f"`{each}`" for each in (runtime.tool, runtime.socket) if each),
+            ", ".join(f"`{each}`" for each in runtime.used) + (f" and `{runtime.socket}`" if runtime.socket else ""),
             "anchors, `hosts.toml`" if runtime.hosts_toml else "anchors",
         ]
         for runtime in RUNTIMES.values()
     ]
     assert cells((ROOT / "docs/trust.md").read_text(), "<!-- runtimes -->") == rows, as_table(rows)
+
+
+def test_the_table_of_configurations_is_current() -> None:
+    rows = [
+        [row.store, f"`{row.path}`", ", ".join(f"`{each}`" for each in row.used), row.word] for row in CONFIGURATIONS
+    ]
+    assert cells((ROOT / "docs/trust.md").read_text(), "<!-- configurations -->") == rows, as_table(rows)
 
 
 def as_table(rows: list[list[str]]) -> str:

@@ -96,6 +96,8 @@ FITTING: dict[str, list[Any]] = {
     "runtime": ["docker"],
     "stores": [["system", "system"], []],
     "also": [["ca-csr.json"], ["nowhere.pem"]],
+    "users": [["alice"], []],
+    "containerd": [{"configure": True}],
     "push": ["one", "all"],
     "failed": ["30%"],
     "ignore": [["ANC202"], ["ANC101"], []],

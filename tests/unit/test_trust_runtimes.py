@@ -9,14 +9,16 @@ NAMES = ["registry.example.com:5000", "[2001:db8::1]:5000"]
 
 
 def test_each_name_gets_a_folder_with_each_anchor() -> None:
-    files = {file.path: file.content for file in RUNTIMES["docker"].files("blue", NAMES, ANCHORS)}
+    row = RUNTIMES["docker"]
+    files = {file.path: file.content for file in row.files(row.folder, "blue", NAMES, ANCHORS)}
     assert files == {f"/etc/docker/certs.d/{name}/{anchor}": pem for name in NAMES for anchor, pem in ANCHORS}
     # containers-certs.d(5) and Docker take *.crt as CAs, and *.cert as a client's
     assert all(path.endswith(".crt") for path in files)
 
 
 def test_containerd_is_told_the_anchors_by_name() -> None:
-    files = {file.path: file.content for file in RUNTIMES["containerd"].files("blue", NAMES, ANCHORS)}
+    row = RUNTIMES["containerd"]
+    files = {file.path: file.content for file in row.files(row.folder, "blue", NAMES, ANCHORS)}
     for name in NAMES:
         folder = f"/etc/containerd/certs.d/{name}"
         text = files.pop(f"{folder}/hosts.toml")
@@ -35,9 +37,10 @@ def test_containerd_is_told_the_anchors_by_name() -> None:
 
 
 def test_every_file_is_readable_for_users_without_root() -> None:
-    assert {file.mode for runtime in RUNTIMES.values() for file in runtime.files("blue", NAMES, ANCHORS)} == {"644"}
+    files = [file for row in RUNTIMES.values() for file in row.files(row.folder, "blue", NAMES, ANCHORS)]
+    assert {file.mode for file in files} == {"644"}
 
 
 def test_no_name_or_no_anchor_no_file() -> None:
     for runtime in RUNTIMES.values():
-        assert runtime.files("blue", [], ANCHORS) == []
+        assert runtime.files(runtime.folder, "blue", [], ANCHORS) == []

@@ -26,6 +26,7 @@ registry:
   certificate: server
 """
 DEBIAN = next(family for family in FAMILIES if family.name == "debian")
+FOLDERS = tuple((name, RUNTIMES[name].folder) for name in ("docker", "containerd"))
 FEDORA = next(family for family in FAMILIES if family.name == "fedora")
 
 
@@ -49,7 +50,7 @@ def wanted(blue: tuple[Spec, Staged]) -> Wanted:
 @pytest.fixture
 def new() -> Trust:
     """A host of Debian with Docker and containerd, that has heard of nothing."""
-    return Trust(("debian",), DEBIAN, tools=frozenset({"docker", "containerd", "curl"}))
+    return Trust(("debian",), DEBIAN, tools=frozenset({"docker", "containerd", "curl"}), folders=FOLDERS)
 
 
 def after(has: Trust, wanted: Wanted, change: Change) -> Trust:
@@ -189,7 +190,7 @@ def test_the_marker_forgets_nothing(settled: Trust, wanted: Wanted) -> None:
 @pytest.mark.parametrize("stores", [("system",), ("docker",), ("containerd", "podman"), ()])
 def test_only_the_stores_that_are_asked_for(new: Trust, wanted: Wanted, stores: tuple[str, ...]) -> None:
     change = difference(new, replace(wanted, stores=stores))
-    folders = {"system": DEBIAN.folder, **{name: runtime.folder for name, runtime in RUNTIMES.items()}}
+    folders = {"system": DEBIAN.folder, **{row.kept_as: row.folder for row in reversed(RUNTIMES.values())}}
     touched = {store for store, folder in folders.items() if any(path.startswith(folder) for path in paths(change))}
     assert touched == set(stores) - {"podman"}, "podman isn't there"
     assert bool(change.update) == ("system" in stores)
@@ -244,7 +245,7 @@ family debian
 bundled debian anchorline-blue-{"a" * 12}.crt
 bundled fedora anchorline-blue-{"b" * 12}.crt
 elsewhere fedora anchorline-blue-{"b" * 12}.crt /etc/pki/ca-trust/source/anchors/of others.pem
-runtime podman
+runtime podman /etc/containers/certs.d
 runtime curl
 file {"1" * 64} /etc/pki/ca-trust/source/anchors/anchorline-blue-{"b" * 12}.crt
 file {"2" * 64} /etc/containerd/certs.d/registry.example.com/hosts.toml
@@ -262,6 +263,7 @@ def test_reading_an_answer() -> None:
         bundled=frozenset({f"anchorline-blue-{'b' * 12}.crt"}),
         elsewhere={f"anchorline-blue-{'b' * 12}.crt": "/etc/pki/ca-trust/source/anchors/of others.pem"},
         tools=frozenset({"podman", "curl"}),
+        folders=(("podman", "/etc/containers/certs.d"),),
         files={
             f"/etc/pki/ca-trust/source/anchors/anchorline-blue-{'b' * 12}.crt": "1" * 64,
             "/etc/containerd/certs.d/registry.example.com/hosts.toml": "2" * 64,

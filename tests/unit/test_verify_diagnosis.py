@@ -36,6 +36,8 @@ NOW = datetime.now(UTC)
 ROLLOUT = "pyinfra -y --limit web inventory anchorline.trust.rollout"
 SERVE = "pyinfra -y inventory anchorline.registry.serve"
 
+DOCKER = (("docker", "/etc/docker/certs.d"),)
+
 
 def site(folder: Path, name: str) -> Staged:
     file = folder / f"{name}.yml"
@@ -64,7 +66,9 @@ def well(blue: Staged) -> Case:
         host="web",
         site="blue",
         seen=Seen(NOW, ("192.0.2.10",), "open", served(blue), proxies=(("docker", "", ""), ("-", "", ""))),
-        trust=Trust(("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"})),
+        trust=Trust(
+            ("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"}), folders=(("docker", "/etc/docker/certs.d"),)
+        ),
         change=Change(),
         now=NOW,
         ca=blue.ca,
