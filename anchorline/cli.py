@@ -82,7 +82,7 @@ def export(name: str | None, output: Path | None, form: str, image: str | None, 
 
     \b
     anchorline pki export --as script -o trust.sh
-    scp trust.sh host: && ssh host sudo sh trust.sh
+    sudo sh trust.sh    # on the host
     """
     if form in BUNDLES and name is not None:
         raise AuthorityError(f"--as {form} is for the whole site: leave {name} out")

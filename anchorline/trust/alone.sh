@@ -60,8 +60,8 @@ system_store() {
             echo "trusted already as $other, not doubled"
             continue
         fi
-        anchors="$anchors$path
-"
+        anchors="${anchors:+$anchors
+}$path"
         seen "file $digest $path" || { put 644 "$digest" "$path" && visible=; }
         [ -z "$visible" ] || continue
         [ "$update" = "$repair" ] || update=$command
@@ -139,6 +139,6 @@ alone() {
     folders=$(above)
     # processes that hold the old roots are printed, for control alone
     said=$(files | apply 2>&1 >/dev/null) || fail "$(printf '%s\n' "$said" | tail -n 1)"
-    [ -z "$update" ] || printf 'site %s: done by the row %s (%s)\n' "$site" "$name" "$proved"
+    [ -z "$update" ] || [ -z "$note" ] || printf '%s\n' "$note"
     echo "site $site: $summary"
 }

@@ -116,15 +116,15 @@ def _stores(wanted: Wanted) -> Iterator[tuple[str, File]]:
 
 
 def _row(family: Family, wanted: Wanted) -> dict[str, str]:
-    undeclared = difference(Trust((), family), replace(wanted, stores=("system",))).cause if family.declared else ""
+    change = difference(Trust((), family), replace(wanted, stores=("system",)))
     return {
         "folder": family.folder,
         "suffix": family.suffix,
         "update": family.update,
         "repair": family.repair,
         **layers(family),
-        "proved": family.proved,
-        "undeclared": undeclared,
+        "undeclared": _plain(change.cause),
+        "note": "\n".join(change.notes),
     }
 
 
@@ -133,12 +133,16 @@ def _of(anchor: Anchor) -> File:
 
 
 def _told(wanted: Wanted) -> list[str]:
-    """The anchors for a comment: a subject is whatever its maker liked, line ends too."""
     return [
-        "".join(letter if letter.isprintable() else "?" for letter in line)
+        line
         for each in wanted.anchors
-        for line in (each.subject, f"  SHA-256 {each.sha256}", f"  ends {each.not_after:%Y-%m-%d}")
+        for line in (_plain(each.subject), f"  SHA-256 {each.sha256}", f"  ends {each.not_after:%Y-%m-%d}")
     ]
+
+
+def _plain(subject: str) -> str:
+    """A subject on one line: it is whatever its maker liked, line ends too."""
+    return "".join(letter if letter.isprintable() else "?" for letter in subject)
 
 
 def _head(wanted: Wanted) -> str:

@@ -21,21 +21,21 @@ from anchorline.authority import stage
 from anchorline.fleet.room import Question, join, split
 from anchorline.fleet.shell import script, state_folder, stdin
 from anchorline.spec import load
-from anchorline.trust import export, families, room, runtimes, stale
+from anchorline.trust import export, families, room, runtimes, stale, state
 from anchorline.trust.families import FAMILIES, Family
 from anchorline.trust.operations import folders
 from anchorline.trust.state import Change, Trust, Wanted, difference, read, to_put
 
 from .test_families import RELEASES, Root
 
-SHELLS = {"dash": ["dash"], "bash": ["bash"], "posix": ["bash", "--posix"], "ash": ["busybox", "ash"]}
+SHELLS = {"dash": ["dash"], "bash": ["bash"], "ash": ["busybox", "ash"]}
 SPEC = """
 version: 1
 site: {site}
 authority: {{CN: {site} CA}}
 signing: {{default: {{expiry: 8760h, usages: [signing, server auth]}}}}
-certificates: {{server: {{CN: registry.example.com, hosts: [registry.example.com]}}}}
-registry: {{address: registry.example.com, hosts_entry: 192.0.2.10, certificate: server}}
+certificates: {{server: {{CN: {site}.example.com, hosts: [{site}.example.com]}}}}
+registry: {{address: {site}.example.com, hosts_entry: 192.0.2.10, certificate: server}}
 trust: {{also: [other.pem]}}
 """
 DEBIAN = FAMILIES[0]
@@ -128,7 +128,7 @@ class Host:
             "site": wanted.site,
             "state": state_folder(wanted.site),
             "folders": folders(change.files),
-            "hosts": room.HOSTS,
+            "hosts": state.HOSTS,
             "hosts_line": change.hosts_line,
             "update": change.update,
             "anchors": [has.family.path(each.name) for each in to_put(has, wanted)] if has.family else [],
@@ -157,14 +157,14 @@ def under(monkeypatch: pytest.MonkeyPatch, root: Root) -> None:
     for module, name in (
         (export, "HOSTS"),
         (room, "HOSTS"),
+        (state, "HOSTS"),
         (room, "OS_RELEASE"),
-        (room, "STATE"),
         (stale, "PROC"),
         (stale, "STAMPS"),
     ):
         monkeypatch.setattr(module, name, here + getattr(module, name))
-    monkeypatch.setattr("anchorline.fleet.shell.STATE", room.STATE)
-    monkeypatch.setattr("anchorline.trust.operations.STATE", room.STATE)
+    for module_name in ("anchorline.fleet.shell", "anchorline.trust.room", "anchorline.trust.operations"):
+        monkeypatch.setattr(f"{module_name}.STATE", here + "/var/lib/anchorline/sites")
     monkeypatch.setattr(stale, "HASHED", (f"{here}/etc/ssl/certs",))
 
 
@@ -212,7 +212,10 @@ def test_each_family(
 ) -> None:
     here = host(monkeypatch, tmp_path, family, shell)
     assert here.look(wanted).bundled == frozenset(), "or this proves nothing"
-    assert here.done(wanted).startswith("site blue: system store, ")
+    ran = here.run(wanted)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1] == f"site blue: system store, {state.HOSTS}"
+    assert ("not proved on a real userland" in ran.stdout) == (family is not DEBIAN)
     seen = here.look(wanted)
     assert seen.bundled == {anchor.name for anchor in wanted.anchors}
     assert not difference(seen, wanted), "a rollout has nothing to do"
@@ -227,7 +230,7 @@ class TestContainers:
         fresh = debian.folder.parent / "fresh"
         shutil.copytree(debian.folder, fresh, ignore=shutil.ignore_patterns("*.sock"))
         change = debian.rollout(wanted)
-        assert change.what == ("system store", "docker", "podman", "containerd", room.HOSTS)
+        assert change.what == ("system store", "docker", "podman", "containerd", state.HOSTS)
         by_rollout = debian.tree()
         for name in ("etc", "usr", "var"):
             shutil.rmtree(debian.folder / name)
@@ -243,11 +246,11 @@ class TestContainers:
         for site, wanted in sites.items():
             assert debian.done(wanted) == f"site {site}: nothing to do"
             assert not difference(debian.look(wanted), wanted)
-        lines = Path(room.HOSTS).read_text().splitlines()
+        lines = Path(state.HOSTS).read_text().splitlines()
         assert [line.rpartition(" ")[2] for line in lines] == ["localhost", "blue", "green"]
 
     def test_a_hosts_toml_of_someone_else(self, debian: Host, wanted: Wanted) -> None:
-        file = debian.folder / "etc/containerd/certs.d/registry.example.com/hosts.toml"
+        file = debian.folder / "etc/containerd/certs.d/blue.example.com/hosts.toml"
         file.parent.mkdir(parents=True)
         file.write_text("# mine\n")
         before = debian.tree()
@@ -278,9 +281,9 @@ class TestDrift:
         assert here.done(wanted) == "site blue: system store repaired"
 
     def test_another_address(self, here: Host, wanted: Wanted) -> None:
-        other = replace(wanted, hosts_line="192.0.2.11 registry.example.com")
-        assert here.done(other) == f"site blue: {room.HOSTS}"
-        assert "192.0.2.10" not in Path(room.HOSTS).read_text()
+        other = replace(wanted, hosts_line="192.0.2.11 blue.example.com")
+        assert here.done(other) == f"site blue: {state.HOSTS}"
+        assert "192.0.2.10" not in Path(state.HOSTS).read_text()
 
     def test_a_memory_of_more_is_kept(self, here: Host, wanted: Wanted) -> None:
         file = Path(wanted.marker_file)
@@ -365,7 +368,7 @@ def test_a_host_for_runtimes_alone(debian: Host, wanted: Wanted) -> None:
     assert not Path(debian.root.moved.bundle).exists()
 
 
-def test_what_the_head_says(tmp_path: Path, wanted: Wanted) -> None:
+def test_what_the_head_says(wanted: Wanted) -> None:
     text = export.as_script(wanted)
     head = text[: text.index("export ")]
     for anchor in wanted.anchors:
@@ -398,7 +401,9 @@ def test_a_daemon_set_runs_the_script_on_the_node(debian: Host, wanted: Wanted, 
     ]
     pod = daemons["spec"]["template"]["spec"]
     assert {each["image"] for each in (*pod["initContainers"], *pod["containers"])} == {'mirror.example.com/"box":1'}
-    assert daemons["spec"]["selector"]["matchLabels"].items() <= daemons["spec"]["template"]["metadata"]["labels"].items()
+    assert (
+        daemons["spec"]["selector"]["matchLabels"].items() <= daemons["spec"]["template"]["metadata"]["labels"].items()
+    )
     # the container's command, with chroot into the folder that plays the node
     debian.root.tool("chroot", f'[ "$1" = /host ] && shift && shift && exec {" ".join(debian.shell)} "$@"')
     (tmp_path / "trust.sh").write_text(settings["data"]["trust.sh"])
