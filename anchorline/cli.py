@@ -60,14 +60,14 @@ def check(spec: Path, form: str) -> None:
     sys.exit(1 if errors else 0)
 
 
-BUNDLES = ("script", "cloud-init", "kubernetes", "trust-manager")
+FOR_HOSTS = ("script", "cloud-init", "kubernetes", "trust-manager")
 """The forms of ``pki export`` for hosts that nobody reaches over SSH."""
 
 
 @pki.command()
 @click.argument("name", required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file, in place of standard output.")
-@click.option("--as", "form", type=click.Choice([*FORMS, *BUNDLES]), default="pem", help="How to write it.")
+@click.option("--as", "form", type=click.Choice([*FORMS, *FOR_HOSTS]), default="pem", help="How to write it.")
 @click.option("--image", help="With --as kubernetes: what starts the script on a node; by default busybox.")
 @spec_option
 def export(name: str | None, output: Path | None, form: str, image: str | None, spec_file: Path) -> None:
@@ -84,12 +84,12 @@ def export(name: str | None, output: Path | None, form: str, image: str | None, 
     anchorline pki export --as script -o trust.sh
     sudo sh trust.sh    # on the host
     """
-    if form in BUNDLES and name is not None:
+    if form in FOR_HOSTS and name is not None:
         raise AuthorityError(f"--as {form} is for the whole site: leave {name} out")
     if image is not None and form != "kubernetes":
         raise AuthorityError("--image is for --as kubernetes")
     spec = load(spec_file)
-    content = _bundled(spec, form, image) if form in BUNDLES else exported(spec, name, form)
+    content = _for_hosts(spec, form, image) if form in FOR_HOSTS else exported(spec, name, form)
     if output is not None:
         write_new(output, content)
     elif form == "der" and sys.stdout.isatty():
@@ -98,7 +98,7 @@ def export(name: str | None, output: Path | None, form: str, image: str | None, 
         click.echo(content, nl=False)
 
 
-def _bundled(spec: Spec, form: str, image: str | None) -> bytes:
+def _for_hosts(spec: Spec, form: str, image: str | None) -> bytes:
     from anchorline.trust import export as forms  # loads pyinfra, which no other command needs
 
     wanted = forms.wanted_of(spec)

@@ -28,7 +28,7 @@ from anchorline.trust.state import HOSTS, Trust, Wanted, difference
 SOURCES = ("fleet/receive.sh", "trust/layers.sh", "trust/hosts.sh", "trust/stale.sh", "trust/apply.sh")
 """What changes a host, as in operations.py."""
 IMAGE = "docker.io/library/busybox:1.37"
-"""What starts the script on a node: sh, cat, chroot and tail are all that it needs."""
+"""What starts the script on a node: sh, chroot and tail are all that it needs."""
 _END = "anchorline-end"
 
 
