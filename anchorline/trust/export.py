@@ -85,7 +85,8 @@ def as_cloud_init(wanted: Wanted) -> str:
     """
     packed = b64encode(gzip.compress(as_script(wanted).encode(), mtime=0)).decode()
     lines = [packed[start : start + 76] for start in range(0, len(packed), 76)]
-    return render("cloud-init.yml.j2", site=wanted.site, lines=lines, anchors=_told(wanted))
+    path = f"{stale.STAMPS}/{wanted.site}.sh"
+    return render("cloud-init.yml.j2", site=wanted.site, path=path, lines=lines, anchors=_told(wanted))
 
 
 def as_kubernetes(wanted: Wanted, image: str = IMAGE) -> str:

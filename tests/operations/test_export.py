@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -21,7 +23,7 @@ from anchorline.authority import stage
 from anchorline.fleet.room import Question, join, split
 from anchorline.fleet.shell import script, state_folder, stdin
 from anchorline.spec import load
-from anchorline.trust import export, families, room, runtimes, stale, state
+from anchorline.trust import export, families, operations, room, runtimes, stale, state
 from anchorline.trust.families import FAMILIES, Family
 from anchorline.trust.operations import folders
 from anchorline.trust.state import Change, Trust, Wanted, difference, read, to_put
@@ -366,6 +368,30 @@ def test_a_host_for_runtimes_alone(debian: Host, wanted: Wanted) -> None:
     debian.root.tool("podman", "")
     assert debian.done(replace(wanted, stores=("podman",), hosts_line="")) == "site blue: podman"
     assert not Path(debian.root.moved.bundle).exists()
+
+
+@pytest.mark.parametrize("authority", ["authority: {{CN: Grey CA}}\n", ""], ids=["its own CA", "others' CAs"])
+def test_a_site_without_a_registry(debian: Host, tmp_path: Path, authority: str) -> None:
+    text = f"version: 1\nsite: {{site}}\n{authority}trust: {{{{stores: [system], also: [other.pem]}}}}\n"
+    wanted = made(tmp_path, "grey", text)
+    assert len(wanted.anchors) == bool(authority) + 1
+    assert debian.done(wanted) == "site grey: system store"
+    assert not difference(debian.look(wanted), wanted)
+
+
+def test_the_script_is_made_as_a_rollout_is(wanted: Wanted) -> None:
+    """What operations.py puts together and tells it, by its source: the script has all of that."""
+    tree = ast.parse(Path(operations.__file__).read_text())
+    [call] = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "script"
+    ]
+    assert tuple(each.value for each in call.args if isinstance(each, ast.Constant)) == export.SOURCES
+    told = [each.arg for each in call.keywords if each.arg]
+    assert {"site", "update", "anchors", "summary"} <= set(told)
+    text = export.as_script(wanted)
+    assert [name for name in told if not re.search(rf"\b{name}=", text)] == []
 
 
 def test_what_the_head_says(wanted: Wanted) -> None:
