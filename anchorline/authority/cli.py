@@ -25,10 +25,12 @@ from anchorline.authority.survey import Survey, also, survey
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.spec import Spec, load
 
+FORMS = ("pem", "der", "bundle")
+"""What ``exported`` makes."""
 _COLOURS = {State.OK: "green", State.BROKEN: "red", State.CHANGED: "red", State.EXPIRED: "red"}
 _PIPE_WIDTH = 200  # where no terminal gives one: programs and logs take long lines
 
-_spec_option = click.option(
+spec_option = click.option(
     "--spec", "spec_file", type=click.Path(path_type=Path), default="anchorline.yml", help="The spec (anchorline.yml)."
 )
 
@@ -39,7 +41,7 @@ def pki() -> None:
 
 
 @pki.command()
-@_spec_option
+@spec_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 def show(spec_file: Path, form: str) -> None:
     """Say how the CA and each certificate stand. Needs no key and changes nothing.
@@ -57,7 +59,7 @@ def show(spec_file: Path, form: str) -> None:
 
 @pki.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@_spec_option
+@spec_option
 def issue(names: tuple[str, ...], spec_file: Path) -> None:
     """Issue what is missing, differs from the spec, ends soon or has ended; of the certificates named, or of all.
 
@@ -80,28 +82,8 @@ def issue(names: tuple[str, ...], spec_file: Path) -> None:
         click.echo("Nothing to issue.")
 
 
-@pki.command()
-@click.argument("name", required=False)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file, in place of standard output.")
-@click.option("--as", "form", type=click.Choice(["pem", "der", "bundle"]), default="pem", help="How to write it.")
-@_spec_option
-def export(name: str | None, output: Path | None, form: str, spec_file: Path) -> None:
-    """Hand out the CA's certificate, or that of NAME with its chain. Never a private key.
-
-    pem: the certificate, and what a server sends after it. der: the certificate alone, binary. bundle: with the root at
-    the end; without NAME every CA that hosts of this site trust.
-    """
-    spec = load(spec_file)
-    content = _exported(spec, name, form)
-    if output is not None:
-        _write_new(output, content)
-    elif form == "der" and sys.stdout.isatty():
-        raise AuthorityError("der is binary, and this is a terminal; add -o FILE")
-    else:
-        click.echo(content, nl=False)
-
-
-def _exported(spec: Spec, name: str | None, form: str) -> bytes:
+def exported(spec: Spec, name: str | None, form: str) -> bytes:
+    """The CA's certificate, or that of ``name`` with its chain, in one of ``FORMS``. Raises AuthorityError."""
     if name is not None:
         _require_known(spec, name)
     found = survey(spec)
@@ -125,7 +107,7 @@ def _require_known(spec: Spec, name: str) -> None:
         raise AuthorityError(f"{name!r}: the spec has no certificate of this name; it has: {known}")
 
 
-def _write_new(file: Path, content: bytes) -> None:
+def write_new(file: Path, content: bytes) -> None:
     """Write a file that isn't there. What lies there may be a key, so it isn't replaced."""
     with refusals(file):
         try:

@@ -191,6 +191,7 @@ def written() -> set[str]:
         container.configuration.path,
         *(f"{state}/{name}" for name in in_state()),
         f"{STAMPS}/SITE/changed",
+        f"{STAMPS}/SITE.sh",
         f"{container.registry.data}/.anchorline",
     }
 

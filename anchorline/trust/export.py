@@ -1,0 +1,169 @@
+"""A site's trust for hosts that nobody reaches over SSH: a script, and what carries it there.
+
+Everything is taken from the tables and from ``difference``: what a bare host would lack is what the script holds.
+No host is asked, and no key is read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shlex
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+
+from anchorline import __version__
+from anchorline.authority import Anchor, stage
+from anchorline.errors import AuthorityError
+from anchorline.fleet.shell import PRELUDE, File, script, state_folder
+from anchorline.render import render
+from anchorline.spec import Spec
+from anchorline.trust import families, stale
+from anchorline.trust.families import Family
+from anchorline.trust.room import layers, probe
+from anchorline.trust.runtimes import RUNTIMES
+from anchorline.trust.state import HOSTS, Trust, Wanted, difference
+
+SOURCES = ("fleet/receive.sh", "trust/layers.sh", "trust/hosts.sh", "trust/stale.sh", "trust/apply.sh")
+"""What changes a host, as in operations.py."""
+IMAGE = "docker.io/library/busybox:1.37"
+"""What starts the script on a node: sh, chroot and tail are all that it needs."""
+_END = "anchorline-end"
+
+
+def wanted_of(spec: Spec) -> Wanted:
+    """What hosts of a site should have, from certificates that exist. Raises AuthorityError where there are none."""
+    staged = stage(spec, only=())
+    if staged.is_new_ca:
+        raise AuthorityError(f"{spec.pki}: this site has no CA yet; anchorline pki issue")
+    if not staged.anchors:
+        raise AuthorityError(f"{spec.site}: the spec declares no CA")
+    return Wanted.of(spec, staged)
+
+
+def as_script(wanted: Wanted) -> str:
+    """A POSIX script for root that does on its own host what a rollout does; afterwards a rollout has nothing to do."""
+    stores = list(_stores(wanted))
+    system = wanted.anchors if "system" in wanted.stores else ()
+    values = {
+        "site": wanted.site,
+        "state": state_folder(wanted.site),
+        "hosts": HOSTS,
+        "hosts_line": wanted.hosts_line,
+        "system": [f"{each.name} {_of(each).sha256}" for each in system],
+        "stores": [f"{name} {file.mode} {file.sha256} {file.path}" for name, file in stores],
+        "marker": wanted.marker,
+        "digests": " ".join(anchor.sha256 for anchor in wanted.anchors),
+        "families": [f"{row.name} {','.join(sorted(row.ids))}" for row in families.FAMILIES],
+        "unknown": families.unknown(["@os@"]),
+        "nameless": families.unknown([]),
+        **stale.variables(wanted.site),
+        **layers(None),
+    }
+    contents = {file.sha256: file.content for file in (*map(_of, system), *(file for _, file in stores))}
+    rows = {row.name: "".join(_assignments(_row(row, wanted))) for row in families.FAMILIES}
+    kept = {digest: f"cat <<'{_END}'\n{content}{_END}\n" for digest, content in contents.items()}
+    return "".join(
+        (
+            _head(wanted),
+            script("trust/alone.sh", **values),
+            _case("row", rows),
+            _case("content", kept),
+            _subshell("look", probe(wanted.site)),
+            _subshell("apply", script(*SOURCES)),
+            # last, so that half of a script does nothing
+            "alone\n",
+        )
+    )
+
+
+def as_cloud_init(wanted: Wanted) -> str:
+    """A part of a machine's user data that brings the script and runs it at the first boot.
+
+    The script is packed, since clouds take no more than some 16 KB.
+    """
+    packed = b64encode(gzip.compress(as_script(wanted).encode(), mtime=0)).decode()
+    lines = [packed[start : start + 76] for start in range(0, len(packed), 76)]
+    path = f"{stale.STAMPS}/{wanted.site}.sh"
+    return render("cloud-init.yml.j2", site=wanted.site, path=path, lines=lines, anchors=_told(wanted))
+
+
+def as_kubernetes(wanted: Wanted, image: str = IMAGE) -> str:
+    """A ConfigMap with the anchors and the script, and a DaemonSet that runs it on every node."""
+    text = as_script(wanted)
+    digest = sha256(text.encode()).hexdigest()
+    return render(
+        "kubernetes.yml.j2", site=wanted.site, bundle=_bundle(wanted), script=text, digest=digest, image=image
+    )
+
+
+def as_trust_manager(wanted: Wanted) -> str:
+    """A Bundle of cert-manager's trust-manager: the anchors as a ConfigMap in every namespace."""
+    return render("trust-manager.yml.j2", site=wanted.site, bundle=_bundle(wanted))
+
+
+def _bundle(wanted: Wanted) -> str:
+    return "".join(anchor.pem for anchor in wanted.anchors)
+
+
+def _stores(wanted: Wanted) -> Iterator[tuple[str, File]]:
+    """Each runtime's files: what a host lacks that has this runtime and nothing else."""
+    for name in RUNTIMES:
+        if name in wanted.stores:
+            bare = Trust((), None, tools=frozenset({name}))
+            alone = replace(wanted, stores=(name,), marker=(), hosts_line="")
+            yield from ((name, file) for file in difference(bare, alone).files)
+
+
+def _row(family: Family, wanted: Wanted) -> dict[str, str]:
+    change = difference(Trust((), family), replace(wanted, stores=("system",)))
+    return {
+        "folder": family.folder,
+        "suffix": family.suffix,
+        "update": family.update,
+        "repair": family.repair,
+        **layers(family),
+        "undeclared": _plain(change.cause),
+        "note": "\n".join(change.notes),
+    }
+
+
+def _of(anchor: Anchor) -> File:
+    return File(anchor.name, anchor.pem)
+
+
+def _told(wanted: Wanted) -> list[str]:
+    return [
+        line
+        for each in wanted.anchors
+        for line in (_plain(each.subject), f"  SHA-256 {each.sha256}", f"  ends {each.not_after:%Y-%m-%d}")
+    ]
+
+
+def _plain(subject: str) -> str:
+    """A subject on one line: it is whatever its maker liked, line ends too."""
+    return "".join(letter if letter.isprintable() else "?" for letter in subject)
+
+
+def _head(wanted: Wanted) -> str:
+    lines = (
+        f"Makes the host that it runs on trust the CAs of the site {wanted.site}. Run it as root: sh FILE",
+        "It holds certificates and no secret. Run again, it finds nothing to do.",
+        *(f"  {line}" for line in _told(wanted)),
+        f"Made by anchorline {__version__}: anchorline pki export --as script",
+    )
+    return "#!/bin/sh\n" + "".join(f"# {line}\n" for line in lines)
+
+
+def _assignments(values: dict[str, str]) -> Iterator[str]:
+    return (f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def _case(function: str, bodies: dict[str, str]) -> str:
+    branches = "".join(f"{name})\n{body};;\n" for name, body in bodies.items())
+    return f"{function}() {{\ncase $1 in\n{branches}esac\n}}\n"
+
+
+def _subshell(function: str, text: str) -> str:
+    return f"{function}() (\n{text.removeprefix(PRELUDE)})\n"
