@@ -1,6 +1,6 @@
 # What an exported script does on the host that it runs on: look, decide as `difference` in state.py does, apply.
 # From export.py: $site, $state, $system (for the system's store, a line each: NAME SHA256), $stores (a line each:
-# RUNTIME MODE SHA256 PATH), $marker, $digests, $hosts_line, $families (NAME WORDS), $unknown (with @os@ for what was
+# RUNTIME STORE MODE SHA256 PATH), $marker, $digests, $hosts_line, $families (NAME WORDS), $unknown (with @os@ for what was
 # seen) and $nameless, and functions: look, apply, row (the family $1 as variables), content (the file with SHA-256 $1).
 
 fail() {
@@ -26,8 +26,10 @@ family() {
     done | head -n 1
 }
 
-# put MODE SHA256 PATH: it shall be there
+# put MODE SHA256 PATH: it shall be there; two runtimes may share it
 put() {
+    case $plan in *" $3
+"*) return ;; esac
     plan="$plan$1 $2 $3
 "
 }
@@ -73,10 +75,10 @@ LIST
 }
 
 runtime_stores() {
-    while read -r runtime mode digest path; do
-        seen "runtime $runtime" || continue
+    while read -r runtime store mode digest path; do
+        after "runtime $runtime" | grep -q . || continue
         ! seen "foreign $path" || fail "$path is someone else's: move it away, and run this again"
-        seen "file $digest $path" || { put "$mode" "$digest" "$path" && tell "$runtime"; }
+        seen "file $digest $path" || { put "$mode" "$digest" "$path" && tell "$store"; }
     done <<LIST
 $stores
 LIST

@@ -21,12 +21,11 @@ from anchorline.render import render
 from anchorline.spec import Spec
 from anchorline.trust import families, stale
 from anchorline.trust.families import Family
-from anchorline.trust.room import layers, probe
-from anchorline.trust.runtimes import RUNTIMES
+from anchorline.trust.operations import SOURCES
+from anchorline.trust.room import FOLDERS, layers, variables
+from anchorline.trust.runtimes import RUNTIMES, Runtime
 from anchorline.trust.state import HOSTS, Trust, Wanted, difference
 
-SOURCES = ("fleet/receive.sh", "trust/layers.sh", "trust/hosts.sh", "trust/stale.sh", "trust/apply.sh")
-"""What changes a host, as in operations.py."""
 IMAGE = "docker.io/library/busybox:1.37"
 """What starts the script on a node: sh, chroot and tail are all that it needs."""
 _END = "anchorline-end"
@@ -44,6 +43,7 @@ def wanted_of(spec: Spec) -> Wanted:
 
 def as_script(wanted: Wanted) -> str:
     """A POSIX script for root that does on its own host what a rollout does; afterwards a rollout has nothing to do."""
+    # files of others and keystores want more than a shell: they are left to a rollout
     stores = list(_stores(wanted))
     system = wanted.anchors if "system" in wanted.stores else ()
     values = {
@@ -52,7 +52,7 @@ def as_script(wanted: Wanted) -> str:
         "hosts": HOSTS,
         "hosts_line": wanted.hosts_line,
         "system": [f"{each.name} {_of(each).sha256}" for each in system],
-        "stores": [f"{name} {file.mode} {file.sha256} {file.path}" for name, file in stores],
+        "stores": [f"{row.name} {row.kept_as} {file.mode} {file.sha256} {file.path}" for row, file in stores],
         "marker": wanted.marker,
         "digests": " ".join(anchor.sha256 for anchor in wanted.anchors),
         "families": [f"{row.name} {','.join(sorted(row.ids))}" for row in families.FAMILIES],
@@ -60,6 +60,7 @@ def as_script(wanted: Wanted) -> str:
         "nameless": families.unknown([]),
         **stale.variables(wanted.site),
         **layers(None),
+        **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""),
     }
     contents = {file.sha256: file.content for file in (*map(_of, system), *(file for _, file in stores))}
     rows = {row.name: "".join(_assignments(_row(row, wanted))) for row in families.FAMILIES}
@@ -70,7 +71,7 @@ def as_script(wanted: Wanted) -> str:
             script("trust/alone.sh", **values),
             _case("row", rows),
             _case("content", kept),
-            _subshell("look", probe(wanted.site)),
+            _subshell("look", script(*FOLDERS, **variables(wanted.site))),
             _subshell("apply", script(*SOURCES)),
             # last, so that half of a script does nothing
             "alone\n",
@@ -107,13 +108,13 @@ def _bundle(wanted: Wanted) -> str:
     return "".join(anchor.pem for anchor in wanted.anchors)
 
 
-def _stores(wanted: Wanted) -> Iterator[tuple[str, File]]:
+def _stores(wanted: Wanted) -> Iterator[tuple[Runtime, File]]:
     """Each runtime's files: what a host lacks that has this runtime and nothing else."""
-    for name in RUNTIMES:
-        if name in wanted.stores:
-            bare = Trust((), None, tools=frozenset({name}))
-            alone = replace(wanted, stores=(name,), marker=(), hosts_line="")
-            yield from ((name, file) for file in difference(bare, alone).files)
+    for row in RUNTIMES.values():
+        if row.kept_as in wanted.stores and not row.folder.startswith("~"):
+            bare = Trust((), None, folders=((row.name, row.folder),))
+            alone = replace(wanted, stores=(row.kept_as,), marker=(), hosts_line="")
+            yield from ((row, file) for file in difference(bare, alone).files)
 
 
 def _row(family: Family, wanted: Wanted) -> dict[str, str]:

@@ -43,8 +43,10 @@ def _ask(run: Run, host: Host) -> Question:  # noqa: ARG001 (every host is asked
     return run.once("question of trust", lambda: _question(run))
 
 
-SOURCES = ("trust/stale.sh", "trust/used.sh", "trust/probe.sh", "trust/others.sh")
-"""What the look is put together from."""
+FOLDERS = ("trust/stale.sh", "trust/used.sh", "trust/probe.sh")
+"""What the look at folders of CAs is put together from."""
+SOURCES = (*FOLDERS, "trust/others.sh")
+"""What the whole look is put together from."""
 
 
 def variables(site: str, users: Iterable[str] = (), anchors: Iterable[Anchor] = ()) -> dict[str, str | list[str]]:

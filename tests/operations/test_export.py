@@ -28,6 +28,7 @@ from anchorline.trust.families import FAMILIES, Family
 from anchorline.trust.operations import folders
 from anchorline.trust.state import Change, Trust, Wanted, difference, read, to_put
 
+from .site import NOTHING_ELSE
 from .test_families import RELEASES, Root
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "ash": ["busybox", "ash"]}
@@ -116,7 +117,8 @@ class Host:
     def look(self, wanted: Wanted) -> Trust:
         """What a rollout's look sees here."""
         data = [f"anchor {each.name} {''.join(each.pem.splitlines()[1:-1])}" for each in wanted.anchors]
-        said = self.root.run(*join({"trust": Question(room.probe(wanted.site), data)}))
+        probe = script(*room.SOURCES, **room.variables(wanted.site, (), wanted.anchors) | NOTHING_ELSE)
+        said = self.root.run(*join({"trust": Question(probe, data)}))
         assert (said.returncode, said.stderr) == (0, "")
         return read(split(said.stdout.splitlines())["trust"], wanted.site)
 
@@ -136,8 +138,9 @@ class Host:
             "anchors": [has.family.path(each.name) for each in to_put(has, wanted)] if has.family else [],
             "digests": " ".join(each.sha256 for each in wanted.anchors),
             "summary": "a rollout",
+            **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""),
         }
-        done = self.root.run(script(*export.SOURCES, **values), stdin(change.files))
+        done = self.root.run(script(*operations.SOURCES, **values), stdin(change.files))
         assert (done.returncode, done.stderr) == (0, "")
         return change
 
@@ -154,7 +157,9 @@ def under(monkeypatch: pytest.MonkeyPatch, root: Root) -> None:
     here = str(root.folder)
     monkeypatch.setattr(families, "FAMILIES", tuple(map(root.under, FAMILIES)))
     for name, each in list(runtimes.RUNTIMES.items()):
-        moved = replace(each, folder=here + each.folder, socket=each.socket and here + each.socket)
+        used = tuple(here + word if word.startswith("/") else word for word in each.used)
+        folder = here + each.folder if each.folder.startswith("/") else each.folder
+        moved = replace(each, folder=folder, used=used, socket=each.socket and here + each.socket)
         monkeypatch.setitem(runtimes.RUNTIMES, name, moved)
     for module, name in (
         (export, "HOSTS"),
@@ -380,14 +385,13 @@ def test_a_site_without_a_registry(debian: Host, tmp_path: Path, authority: str)
 
 
 def test_the_script_is_made_as_a_rollout_is(wanted: Wanted) -> None:
-    """What operations.py puts together and tells it, by its source: the script has all of that."""
+    """What operations.py tells its script, by its source: the exported one is told all of that."""
     tree = ast.parse(Path(operations.__file__).read_text())
     [call] = [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "script"
     ]
-    assert tuple(each.value for each in call.args if isinstance(each, ast.Constant)) == export.SOURCES
     told = [each.arg for each in call.keywords if each.arg]
     assert {"site", "update", "anchors", "summary"} <= set(told)
     text = export.as_script(wanted)
