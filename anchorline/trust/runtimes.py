@@ -22,6 +22,8 @@ class Runtime:
         the command without which it isn't there; ``socket``, where it is told apart by one, has to be there too.
     ``hosts_toml``
         whether it wants the CAs named in a hosts.toml beside them.
+    ``rootless``
+        whether it reads them as whoever calls it; the daemons of the others are root.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Runtime:
     tool: str
     socket: str = ""
     hosts_toml: bool = False
+    rootless: bool = False
 
     def files(self, site: str, names: Sequence[str], anchors: Sequence[tuple[str, str]]) -> list[File]:
         """The files that make this runtime trust the anchors (file name, PEM) for a registry of these names."""
@@ -46,7 +49,7 @@ RUNTIMES = {
     runtime.name: runtime
     for runtime in (
         Runtime("docker", "/etc/docker/certs.d", tool="dockerd"),
-        Runtime("podman", "/etc/containers/certs.d", tool="podman"),
+        Runtime("podman", "/etc/containers/certs.d", tool="podman", rootless=True),
         Runtime(
             "containerd",
             "/etc/containerd/certs.d",
