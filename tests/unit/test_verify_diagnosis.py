@@ -304,8 +304,13 @@ def test_the_registry_is_given_what_is_its_own(well: Case) -> None:
 
 
 def test_reading_who_is_kept() -> None:
-    lines = "clock 1\ndenied podman rx 700 ops /etc/a b\nreader 7:8\ndenied registry w 755 root /srv\nlabel debian x:y z /e f"
-    assert read(lines.splitlines()).kept == (
+    lines = (
+        "denied podman rx 700 ops /etc/a b",
+        "reader 7:8",
+        "denied registry w 755 root /srv",
+        "label debian x:y z /e f",
+    )
+    assert read(["clock 1", *lines]).kept == (
         Kept(frozenset({"podman"}), "/etc/a b", "700 of ops", "rx"),
         Kept(frozenset({"registry"}), "/srv", "755 of root", "w", "7:8"),
         Kept(frozenset({"debian"}), "/e f", "x:y", label="z"),
