@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from itertools import takewhile
 
 from pyinfra import host, logger
 from pyinfra.api import FunctionCommand, Host, State, operation
@@ -37,15 +39,19 @@ def look(*, rooms: Sequence[Room]) -> Commands:
 
 
 def observe(run: Run, here: Host, questions: dict[str, Question]) -> str:
-    """Ask a host and keep what it said in the run. Returns why it couldn't be understood, or nothing."""
+    """Ask a host and keep what it said in the run. Returns why it couldn't be understood, or nothing.
+
+    What it said is never shown, not at -vvv either: there may be passwords in others' files that a probe prints.
+    """
     script, data = join(questions)
-    answer = ask(here, script, stdin=data)
+    answer = ask(here, script, stdin=data, quiet=True)
     try:
         said = split(answer.stdout)
         run.observations[here.name] = {name: run.rooms[name].read(run, said[name]) for name in questions}
     except (KeyError, ValueError) as error:
         run.observations.pop(here.name, None)
-        cause = str(error) if answer.ok and answer.stdout else answer.cause
+        before = tuple(takewhile(lambda line: not line.startswith("=== "), answer.stdout))
+        cause = str(error) if answer.ok and answer.stdout else replace(answer, stdout=before).cause
         run.fail(here, "look", cause)
         return cause
     return ""

@@ -26,11 +26,11 @@ class Answer:
         return lines[-1] if lines else NO_ANSWER
 
 
-def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None) -> Answer:
+def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None, quiet: bool = False) -> Answer:
     """Run a script on the host, as whoever the operation that is running says (sudo and the like).
 
-    ``timeout`` in seconds replaces the operation's own. Whatever the connection does, the answer is an Answer:
-    an exception here would end the run for every host.
+    ``timeout`` in seconds replaces the operation's own. ``quiet``: no verbosity prints what the host says. Whatever the
+    connection does, the answer is an Answer: an exception here would end the run for every host.
     """
     arguments: dict[str, Any] = {
         key: value for key, value in (host.current_op_global_arguments or {}).items() if key in CONNECTOR_ARGUMENT_KEYS
@@ -43,7 +43,7 @@ def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None)
     try:
         ok, output = host.run_shell_command(
             StringCommand(script),
-            print_output=state.print_output,
+            print_output=state.print_output and not quiet,
             print_input=state.print_input,
             **arguments,
         )

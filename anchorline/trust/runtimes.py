@@ -35,6 +35,7 @@ class Runtime:
     socket: str = ""
     hosts_toml: bool = False
     store: str = ""
+    rootless: bool = False
 
     @property
     def kept_as(self) -> str:
@@ -72,8 +73,10 @@ RUNTIMES = {
             used=("~/.local/share/docker", "~/.config/docker"),
             store="docker",
         ),
-        Runtime("podman", "/etc/containers/certs.d", used=("podman",)),
-        Runtime("buildah", "/etc/containers/certs.d", used=("buildah", "skopeo", "crio"), store="podman"),
+        Runtime("podman", "/etc/containers/certs.d", used=("podman",), rootless=True),
+        Runtime(
+            "buildah", "/etc/containers/certs.d", used=("buildah", "skopeo", "crio"), store="podman", rootless=True
+        ),
         Runtime(
             "containerd",
             "/etc/containerd/certs.d",

@@ -16,10 +16,13 @@ from cryptography import x509
 
 from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.registry.container import Container
 from anchorline.spec.values import Endpoint
 from anchorline.trust.runtimes import RUNTIMES
 from anchorline.trust.stale import FIRST
 from anchorline.trust.state import HOSTS, OURS, Change, Trust
+from anchorline.verify import access
+from anchorline.verify.access import REGISTRY, Kept
 
 UNVERIFIED = 60
 """curl's exit code for a certificate that nobody whom it trusts vouches for."""
@@ -27,7 +30,8 @@ UNVERIFIED = 60
 
 @dataclass(frozen=True)
 class Seen:
-    """What one host said to doctor.sh. ``proxies``: a unit, or ``-`` for who logs in, with its proxy and no_proxy."""
+    """What one host said to access.sh and doctor.sh. ``proxies``: a unit, or ``-`` for who logs in, with its proxy and
+    no_proxy. ``kept``: who is kept from what they must read."""
 
     clock: datetime
     addresses: tuple[str, ...] = ()
@@ -37,12 +41,13 @@ class Seen:
     proxies: tuple[tuple[str, str, str], ...] = ()
     down: tuple[str, ...] = ()
     curl: int = 0
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True)
 class Case:
     """One host, and what it is held against. ``leaf`` is the fingerprint of the certificate in ``pki/``, or empty;
-    ``change`` is what a rollout would do there."""
+    ``change`` is what a rollout would do there, ``container`` the registry's where it is this host's."""
 
     host: str
     site: str
@@ -55,6 +60,7 @@ class Case:
     endpoint: Endpoint | None = None
     entry: str = ""
     leaf: str = ""
+    container: Container | None = None
     options: str = ""
 
     @property
@@ -98,6 +104,7 @@ def read(lines: Sequence[str]) -> Seen:
         proxies=tuple((unit, "" if url == "-" else url, "" if no == "-" else no) for unit, url, no in proxies),
         down=tuple(said.get("down", ())),
         curl=int(said.get("curl", ["0"])[0]),
+        kept=access.read(said.get("denied", ()), said.get("label", ()), "".join(said.get("reader", ())[:1])),
     )
 
 
@@ -123,6 +130,20 @@ def _resolves_rightly(case: Case) -> Diagnosis | None:
         return Diagnosis(cause, case.step("trust.rollout"))
     others = rf"/{OURS}{case.site}$/!s/[[:space:]]{re.escape(case.name)}\>//g"
     return Diagnosis(cause, f"sed -i {shlex.quote(others)} {HOSTS}")
+
+
+def _kept_from_serving(case: Case) -> Diagnosis | None:
+    return _kept(case, {REGISTRY})
+
+
+def _kept_from_trusting(case: Case) -> Diagnosis | None:
+    system = {case.trust.family.name} if case.trust.family and "system" in case.stores else set()
+    return _kept(case, system | (set(case.trust.runtimes) & set(case.stores)))
+
+
+def _kept(case: Case, by: set[str]) -> Diagnosis | None:
+    found = next((each for each in case.seen.kept if each.whose & by), None)
+    return Diagnosis(found.cause(), found.command(case.container)) if found else None
 
 
 def _way(case: Case) -> Diagnosis | None:
@@ -265,7 +286,7 @@ def _runtimes(case: Case) -> Diagnosis | None:
         path = next(iter(sorted(case.trust.foreign & set(case.change.cause.split()))), "")
         command = f"mv {shlex.quote(path)} {shlex.quote(path)}.before" if path else case.step("trust.rollout")
         return Diagnosis(case.change.cause.partition(":")[0], command)
-    lacking = [what for what in case.change.what if what in RUNTIMES]
+    lacking = [what for what in case.change.what if what in (*RUNTIMES, *case.trust.others.stores)]
     if lacking:
         return Diagnosis(f"{lacking[0]}'s own store lacks the CA for {case.name}", case.step("trust.rollout"))
     return None
@@ -289,6 +310,6 @@ def _stale(case: Case) -> Diagnosis | None:
 
 
 Check = Callable[[Case], Diagnosis | None]
-WIRE: tuple[Check, ...] = (_resolves, _resolves_rightly, _way, _proxy, _clock, _served)
-STORES: tuple[Check, ...] = (_system, _runtimes)
+WIRE: tuple[Check, ...] = (_resolves, _resolves_rightly, _kept_from_serving, _way, _proxy, _clock, _served)
+STORES: tuple[Check, ...] = (_kept_from_trusting, _system, _runtimes)
 DAEMONS: tuple[Check, ...] = (_down, _stale)

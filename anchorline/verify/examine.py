@@ -15,26 +15,41 @@ from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Question, Room, Run, RunError, failing, script
 from anchorline.fleet.operations import observe
 from anchorline.fleet.run import SPEC
+from anchorline.registry.container import Container
+from anchorline.registry.room import container
 from anchorline.trust.room import trust_of, wanted
 from anchorline.trust.state import difference
+from anchorline.verify.access import guarded
 from anchorline.verify.diagnosis import Case, Diagnosis, Seen, diagnose, read
 
 STEP = "doctor"
 WELL = "name, way, clock, certificate and stores are well"
 
 
-def _ask(run: Run, here: Host) -> Question:  # noqa: ARG001 (every host is asked the same)
+def _ask(run: Run, here: Host) -> Question:
     registry = run.spec.registry if run.spec.registry and run.spec.registry.mode == "remote" else None
     host = registry.address.host if registry else ""
     name = str(host)
+    serves = _served_by(run, here)
     return Question(
         script(
+            "verify/access.sh",
             "verify/doctor.sh",
+            guarded=guarded(run.spec.site),
+            container=serves.registry.name if serves else "",
+            folder=serves.folder if serves else "",
+            data=serves.registry.data if serves else "",
             name=name,
             host=f"[{name}]" if ":" in name else name,
             port=registry.port if registry else "",
         )
     )
+
+
+def _served_by(run: Run, here: Host) -> Container | None:
+    """The registry's container, where it is this host's."""
+    served = container(run)
+    return served if served and here.name == run.registry_host.name else None
 
 
 def _read(run: Run, lines: Sequence[str]) -> Seen:  # noqa: ARG001
@@ -94,6 +109,7 @@ def diagnosis_of(run: Run, here: Host) -> Diagnosis | None:
             endpoint=replace(registry.address, port=registry.port) if registry else None,
             entry=str(registry.hosts_entry or "") if registry and isinstance(registry.address.host, str) else "",
             leaf=leaf,
+            container=_served_by(run, here),
             options="" if run.file.name == SPEC else f"--data spec={run.file.name} ",
         )
     )

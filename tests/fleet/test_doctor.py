@@ -7,7 +7,9 @@ import shutil
 
 import pytest
 
-from tests.fleet.conftest import HOSTS, Result, Site
+from anchorline.registry.container import Container
+from anchorline.spec import load
+from tests.fleet.conftest import HOSTS, Result, Site, eventually
 from tests.fleet.test_bad_hosts import summary
 
 pytestmark = pytest.mark.fleet
@@ -54,6 +56,26 @@ BREAKS = {
         "the system's store holds an anchor of the site that was altered",
     ),
     "a runtime's store": ("debian", "rm -r /etc/docker/certs.d", f"docker's own store lacks the CA for {NAME}"),
+    "a folder": (
+        "arch-layout",
+        f"chown ops /etc/containers/certs.d/{NAME} && chmod 700 /etc/containers/certs.d/{NAME}",
+        f"users can't list /etc/containers/certs.d/{NAME}, mode 700 of ops",
+    ),
+    "the way to a folder": (
+        "arch-layout",
+        "chmod 750 /etc/containers",
+        "users can't go through /etc/containers, mode 750 of root",
+    ),
+    "the bundle's mode": (
+        "debian",
+        "chmod 640 /etc/ssl/certs/ca-certificates.crt",
+        "users can't read /etc/ssl/certs/ca-certificates.crt, mode 640 of root",
+    ),
+    "an anchor's mode": (
+        "fedora-layout",
+        "chmod 600 /etc/pki/ca-trust/source/anchors/anchorline-production-*",
+        "users can't read /etc/pki/ca-trust/source/anchors/anchorline-production-",
+    ),
     "the runtime": ("debian", "systemctl stop docker.socket docker.service", "docker doesn't answer"),
 }
 
@@ -104,6 +126,44 @@ def test_the_cause_and_the_command_that_mends_it(deployed: Site, what: str) -> N
         assert mended.returncode == 0, mended.stderr
     result = look(deployed)
     assert result.code == 0, f"after {command}\n{result}"
+
+
+def test_a_registry_that_may_not_read_its_key(deployed: Site) -> None:
+    """By hand in a container whose user isn't root: first the key, then the images, are given to that user."""
+    served = Container.of(load(deployed.folder / "anchorline.yml"))
+    assert served
+    arguments = [each.replace("@Z", "") for each in served.create]
+    run = shlex.join(["docker", "run", "--detach", "--name=registry", "--user=65534", *arguments])
+    assert deployed.lab.exec("registry", f"docker rm -f registry && {run}").returncode == 0
+    try:
+        causes = []
+        for _ in range(2):
+            line = summary(look(deployed).failed())["registry"]
+            cause, _, command = line.partition("; mend it on the host: ")
+            causes.append(cause)
+            assert deployed.lab.exec("registry", command).returncode == 0, command
+        assert f"the registry (user 65534:0) can't list {served.folder}, mode 700 of root" in causes[0]
+        assert f"can't write to {served.registry.data}, mode 755 of root" in causes[1]
+        eventually(lambda: deployed.lab.exec("registry", f"curl -sS https://{NAME}/v2/").returncode == 0)
+        look(deployed).ok()
+    finally:
+        back = f"docker rm -f registry; chown -R 0:0 {served.folder} {served.registry.data}"
+        deployed.lab.exec("registry", back)
+        deployed.deploy().ok()
+
+
+def test_a_password_that_the_doctor_sees_is_not_shown(deployed: Site) -> None:
+    """A proxy's password stands in a file of others that the look reads."""
+    line = "https_proxy=http://me:hunter2@192.0.2.99:3128"
+    deployed.lab.exec("debian", f"cp -p /etc/environment /root/environment; echo {line} >>/etc/environment")
+    try:
+        loud = deployed.run("-y", "-vvv", "--debug", "inventory", "anchorline.verify.doctor")
+        said = loud.stdout + loud.stderr
+        assert "asks the proxy 192.0.2.99:3128" in " ".join(said.split())
+        assert ">>> " in said, "or it isn't loud, and this proves nothing"
+        assert "hunter2" not in said
+    finally:
+        deployed.lab.exec("debian", "mv /root/environment /etc/environment")
 
 
 def test_a_clock_that_is_off(deployed: Site) -> None:

@@ -11,6 +11,7 @@ from anchorline.fleet.shell import script
 from anchorline.trust.stale import HASHED, PROC, STAMPS, Process, read
 from tests.fleet.conftest import Site, eventually
 from tests.fleet.test_bad_hosts import summary
+from tests.fleet.test_withdraw import WITHDRAW, other_ca
 
 pytestmark = pytest.mark.fleet
 
@@ -33,6 +34,8 @@ def scan(site: Site, host: str, before: str = "") -> dict[str, Process]:
 def test_who_ran_through_the_rollout(site: Site) -> None:
     assert site.lab.exec("debian", SERVER).returncode == 0
     eventually(lambda: "openssl" in site.lab.exec("debian", "cat /proc/[0-9]*/comm").stdout)
+    second = other_ca(site, "second")
+    site.declare(trust={"also": ["second.pem"]})
     first = summary(site.deploy().ok())
     assert "docker.service (systemctl restart docker; pulls from our registry go on without)" in first["debian"]
     assert "containerd.service (systemctl restart containerd" in first["fedora-layout"]
@@ -49,11 +52,16 @@ def test_who_ran_through_the_rollout(site: Site) -> None:
     assert "old roots" not in summary(site.deploy().ok())["debian"]
 
     # after a removal OpenSSL is named as well, with its unit
-    found = scan(site, "debian", f"stamp remove {'0' * 64}")
+    site.declare(trust={"also": []})
+    site.deploy("--data", f"ca={second}", step=WITHDRAW).ok()
+    found = scan(site, "debian")
     assert {"dockerd", "openssl"} <= set(found)
     assert found["openssl"].command == "systemctl restart tls-server"
     assert not {"sshd", "sshd-session", "systemd"} & set(found)
-    assert "with a root that was removed: " in summary(site.deploy().ok())["debian"]
+    last = summary(site.deploy().ok())["debian"]
+    assert "with a root that was removed: " in last
+    assert "docker.service (systemctl restart docker" in last
+    assert "tls-server.service (systemctl restart tls-server)" in last
 
 
 def test_a_container_stands_apart(deployed: Site) -> None:

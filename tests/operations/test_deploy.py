@@ -82,6 +82,34 @@ def test_a_host_that_cannot_be_seen_fails_alone(site: Site, kind: str) -> None:
     assert "Traceback" not in ran.said
 
 
+LOUD = ("-vvv", "--debug", "--diff")
+
+
+@pytest.mark.parametrize("kind", ["well", "broken off", "no answer"])
+def test_what_the_look_sees_is_never_shown(site: Site, kind: str) -> None:
+    """Others' files may hold passwords: what a host says to the look stays in memory, and so does what it is told."""
+    site.settled("registry", "a")
+    answer = site.answers["a"]["=== end"]
+    answer["stdout"].insert(2, "config password = hunter2")
+    if kind != "well":
+        answer["stdout"] = answer["stdout"][:3]
+        answer["success"] = kind != "no answer"
+    ran = site.deploy(*LOUD)
+    assert ran.code == (0 if kind == "well" else 1), ran.said
+    assert ">>> " in ran.err, "or it isn't loud, and this proves nothing"
+    assert "hunter2" not in ran.said
+    ca = next(site.pki.rglob("ca.pem")).read_text().splitlines()[1]
+    assert ca not in ran.said
+
+
+def test_what_a_change_says_is_shown_where_it_is_asked_for(site: Site) -> None:
+    """The control of the test above: a change's own words are there."""
+    site.new("registry", "a")
+    site.answers["a"]["hosts_entry"] = {"stdout": ["updating 12 files"]}
+    assert "updating 12 files" in site.deploy("-vvv").err
+    assert "updating 12 files" not in site.deploy().err
+
+
 def test_a_host_that_is_down_fails_alone(site: Site) -> None:
     site.new("registry", "a")
     site.answers["b"] = {"down": {}}

@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchorline.authority import Staged, stage
 from anchorline.authority.anchors import read_certificates
+from anchorline.registry.container import Container
 from anchorline.spec import load
+from anchorline.spec.model import Registry
 from anchorline.spec.values import Endpoint
 from anchorline.trust.families import FAMILIES
 from anchorline.trust.stale import Process
 from anchorline.trust.state import Change, Trust
+from anchorline.verify.access import Kept
 from anchorline.verify.diagnosis import Case, Diagnosis, Seen, covers, diagnose, is_spared, read
 
 NAME = "registry.example.com"
@@ -264,6 +267,60 @@ def test_a_daemon_that_began_before(well: Case, stores: tuple[str, ...], wrong: 
     assert diagnose(replace(case, trust=replace(well.trust, stale=(elsewhere,)))) is None
 
 
+BUNDLE = Kept(frozenset({"debian", "ubuntu"}), "/etc/ssl/certs/ca-certificates.crt", "600 of root", "r")
+KEY = Kept(frozenset({"registry"}), "/var/lib/anchorline/sites/blue/registry/server-key.pem", "600 of root", "r", "7:8")
+DATA = Kept(frozenset({"registry"}), "/srv/the images", "755 of root", "w", "7:8")
+
+
+def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
+    assert found(sees(well, kept=(BUNDLE,))) == Diagnosis(
+        f"users can't read {BUNDLE.path}, mode 600 of root", f"chmod o+r {BUNDLE.path}"
+    )
+    assert diagnose(replace(sees(well, kept=(BUNDLE,)), stores=("docker",))) is None, "a store that isn't kept"
+    assert diagnose(sees(well, kept=(replace(BUNDLE, whose=frozenset({"arch"})),))) is None, "another system's file"
+    podman = replace(BUNDLE, whose=frozenset({"podman"}))
+    case = replace(sees(well, kept=(podman,)), trust=replace(well.trust, tools=frozenset({"podman"})))
+    assert diagnose(case) is None
+    assert found(replace(case, stores=("podman",))).command.startswith("chmod o+r ")
+    label = replace(BUNDLE, has="a_u:b_r:c_t:s0", label="a_u:b_r:cert_t:s0", lacks="")
+    assert found(sees(well, kept=(label,))) == Diagnosis(
+        f"{BUNDLE.path} has the SELinux label a_u:b_r:c_t:s0, not a_u:b_r:cert_t:s0", f"restorecon -R {BUNDLE.path}"
+    )
+
+
+def test_the_registry_is_given_what_is_its_own(well: Case) -> None:
+    """A key's folder goes to its reader; it isn't opened to everybody."""
+    registry = Registry.model_construct(name="registry", data="/srv/the images")
+    case = replace(sees(well, way="refused", kept=(KEY, DATA)), container=Container("blue", registry))
+    folder = "/var/lib/anchorline/sites/blue/registry"
+    assert found(case) == Diagnosis(
+        f"the registry (user 7:8) can't read {KEY.path}, mode 600 of root",
+        f"chown -R 7:8 {folder} && docker restart registry",
+    )
+    assert found(sees(case, kept=(DATA,))) == Diagnosis(
+        "the registry (user 7:8) can't write to /srv/the images, mode 755 of root",
+        "chown -R 7:8 '/srv/the images' && docker restart registry",
+    )
+    way = replace(KEY, path="/var/lib/anchorline", lacks="x")
+    assert found(sees(case, kept=(way,))).command == "chmod o+x /var/lib/anchorline"
+    label = replace(KEY, has="a_u:b_r:c_t:s0", label="a_u:b_r:container_file_t:s0:c1,c2", lacks="", reader="")
+    assert found(sees(case, kept=(label,))).command == f"chcon -R {label.label} {folder} && docker restart registry"
+
+
+def test_reading_who_is_kept() -> None:
+    lines = (
+        "denied podman rx 700 ops /etc/a b",
+        "reader 7:8",
+        "denied registry w 755 root /srv",
+        "label debian x:y z /e f",
+    )
+    assert read(["clock 1", *lines]).kept == (
+        Kept(frozenset({"podman"}), "/etc/a b", "700 of ops", "rx"),
+        Kept(frozenset({"registry"}), "/srv", "755 of root", "w", "7:8"),
+        Kept(frozenset({"debian"}), "/e f", "x:y", label="z"),
+    )
+
+
 def test_what_comes_first(well: Case, red: Staged) -> None:
     """All is wrong at once: mended one after the other, each is named in its turn."""
     case = replace(
@@ -316,7 +373,17 @@ def test_reading_an_answer(blue: Staged) -> None:
     )
 
 
-@pytest.mark.parametrize("lines", [[], ["way open"], ["clock x"], ["clock 1", "served ?"], ["clock 1", "proxy docker"]])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["way open"],
+        ["clock x"],
+        ["clock 1", "served ?"],
+        ["clock 1", "proxy docker"],
+        ["clock 1", "denied a q 1 b c"],
+    ],
+)
 def test_half_an_answer_is_no_answer(lines: list[str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         read(lines)

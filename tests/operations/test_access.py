@@ -1,0 +1,162 @@
+"""access.sh, run here by several shells over a folder. SELinux is played by stand-ins that say what restorecon(8) and
+stat(1) do: no machine of the lab can enforce it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from anchorline.fleet.shell import script
+from anchorline.verify.access import Kept, read
+
+SHELLS = {"sh": ["sh"], "dash": ["dash"], "bash": ["bash", "--posix"], "ash": ["busybox", "ash"]}
+NOW, THEN = "unconfined_u:object_r:admin_home_t:s0", "system_u:object_r:cert_t:s0"
+MOUNT = "system_u:object_r:container_file_t:s0:c1,c2"
+
+
+@dataclass
+class Machine:
+    """A folder with a store and a registry's files, and stand-ins before the tools of this machine."""
+
+    root: Path
+    shell: list[str]
+    container: str = ""
+
+    def __post_init__(self) -> None:
+        for folder in ("bin", "certs.d/name of one", "registry", "data"):
+            (self.root / folder).mkdir(parents=True)
+        for file in (self.anchor, self.root / "bundle.pem", self.root / "registry/server-key.pem"):
+            file.write_text("x")
+        for path in self.root.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+    @property
+    def anchor(self) -> Path:
+        return self.root / "certs.d/name of one/anchorline-blue-1.crt"
+
+    def tool(self, name: str, text: str) -> None:
+        (self.root / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self.root / "bin" / name).chmod(0o755)
+
+    def enforces(self, *said: str) -> None:
+        self.tool("getenforce", "echo Enforcing")
+        self.tool("restorecon", "[ $1$2 = -n-v ] || exit 1\n" + "".join(f"echo '{line}'\n" for line in said))
+
+    def look(self) -> tuple[Kept, ...]:
+        # the folder's own parents may be closed to others: those aren't what is tried here
+        above = f'stat() {{ [ $1 = -c ] && command stat "$@" || command stat "$@" | grep -F "{self.root}/"; }}\n'
+        rows = [f"podman l {self.root}/certs.d/*/anchorline-blue-*.crt", f"debian,ubuntu r {self.root}/bundle.pem"]
+        text = script(
+            "verify/access.sh",
+            guarded=rows,
+            container=self.container,
+            folder=f"{self.root}/registry",
+            data=f"{self.root}/data",
+        )
+        done = subprocess.run(
+            [*self.shell, "-c", text.replace("kept() {", f"{above}kept() {{", 1)],
+            capture_output=True,
+            text=True,
+            env={"PATH": f"{self.root}/bin:{os.environ['PATH']}"},
+            timeout=60,
+        )
+        assert done.stderr == ""
+        said: dict[str, list[str]] = {"denied": [], "label": [], "reader": []}
+        for line in done.stdout.splitlines():
+            word, _, rest = line.partition(" ")
+            said[word].append(rest)
+        return read(said["denied"], said["label"], "".join(said["reader"][:1]))
+
+    def found(self) -> Kept:
+        """The one thing that is wrong."""
+        [kept] = self.look()
+        return kept
+
+
+@pytest.fixture(params=SHELLS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Machine:
+    command = SHELLS[request.param]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} isn't installed here")
+    here = Machine(tmp_path / "host", command)
+    here.tool("getenforce", "echo Disabled")
+    return here
+
+
+def test_nothing_is_wrong(machine: Machine) -> None:
+    assert machine.look() == ()
+    machine.enforces()
+    assert machine.look() == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "lacks", "word"),
+    [
+        ("bundle.pem", 0o640, "r", "read"),
+        ("certs.d/name of one/anchorline-blue-1.crt", 0o600, "r", "read"),
+        ("certs.d/name of one", 0o700, "rx", "list"),
+        ("certs.d/name of one", 0o711, "r", "read"),
+        ("certs.d", 0o750, "x", "go through"),
+    ],
+)
+def test_modes(machine: Machine, path: str, mode: int, lacks: str, word: str) -> None:
+    there = machine.root / path
+    before = there.stat().st_mode & 0o777
+    there.chmod(mode)
+    kept = machine.found()
+    assert (kept.path, kept.lacks) == (str(there), lacks)
+    assert kept.cause().startswith(f"users can't {word} {there}, mode {mode:o} of ")
+    assert subprocess.run(["sh", "-c", kept.command(None)], check=False).returncode == 0
+    assert machine.look() == ()
+    assert before | there.stat().st_mode & 0o777 == before, "and no right more than it had"
+
+
+def test_a_link_is_followed(machine: Machine) -> None:
+    real = machine.root / "real.pem"
+    (machine.root / "bundle.pem").rename(real)
+    (machine.root / "bundle.pem").symlink_to(real)
+    assert machine.look() == ()
+    real.chmod(0o600)
+    assert machine.found().path == str(real)
+
+
+@pytest.mark.parametrize("form", ["Would relabel {} from {} to {}", "restorecon reset {} context {}->{}"])
+def test_a_label(machine: Machine, form: str) -> None:
+    """Both forms in which restorecon says it; one path is asked about at a time."""
+    machine.enforces()
+    line = form.format(machine.anchor, NOW, THEN)
+    machine.tool("restorecon", f"case $3 in *anchorline*) echo '{line}' ;; esac")
+    kept = machine.found()
+    assert kept.cause() == f"{machine.anchor} has the SELinux label {NOW}, not {THEN}"
+    assert kept.command(None) == f"restorecon -R '{machine.anchor}'"
+    machine.tool("getenforce", "echo Permissive")
+    assert machine.look() == (), "where nothing is enforced, a label keeps nobody from anything"
+
+
+def test_the_registrys_user(machine: Machine) -> None:
+    machine.container = "registry"
+    machine.tool("docker", "echo ' '")
+    (machine.root / "registry").chmod(0o700)
+    assert machine.look() == (), "root in the container reads all"
+    machine.tool("docker", "echo '4711:4712 '")
+    folder, data = machine.look()
+    assert (folder.path, folder.lacks, folder.reader) == (f"{machine.root}/registry", "rx", "4711:4712")
+    assert (data.path, data.lacks, data.reader) == (f"{machine.root}/data", "w", "4711:4712")
+    machine.tool("docker", "echo 'someone '")
+    assert machine.look() == (), "a name is known in the image alone"
+
+
+def test_the_registrys_label(machine: Machine) -> None:
+    machine.container = "registry"
+    machine.enforces()
+    machine.tool("docker", f"echo ' {MOUNT}'")
+    machine.tool("stat", f"case $1$3 in -c*-key.pem) echo {NOW} ;; -c*) echo {MOUNT} ;; esac")
+    rows = [each for each in machine.look() if each.label]
+    assert [(each.path, each.has, each.label) for each in rows] == [
+        (f"{machine.root}/registry/server-key.pem", NOW, MOUNT)
+    ]
