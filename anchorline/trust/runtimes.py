@@ -25,6 +25,8 @@ class Runtime:
         where it is told apart by one, it has to be there too.
     ``hosts_toml``
         whether it wants the CAs named in a hosts.toml beside them.
+    ``rootless``
+        whether it reads them as whoever calls it; the daemons of the others are root.
     ``store``
         its name among the spec's stores, where that is another.
     """
