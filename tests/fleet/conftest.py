@@ -103,7 +103,7 @@ def merge(spec: dict[str, Any], changes: dict[str, Any]) -> None:
             spec[key] = value
 
 
-def eventually(check: Any, seconds: float = 20) -> Any:
+def eventually(check: Any, seconds: float = 60) -> Any:
     """Ask until the answer is true; bounded."""
     deadline = time.monotonic() + seconds
     while not (answer := check()):

@@ -146,6 +146,7 @@ def test_a_name_outside_the_constraints(deployed: Site) -> None:
         "registry",
         "systemd-run --unit=evil openssl s_server -accept 8443 -cert /root/evil.pem -key /root/evil-key.pem -www",
     )
+    eventually(lambda: lab.exec("registry", "ss -Hltn sport = :8443").stdout)
     try:
         lab.exec("debian", "echo '192.0.2.10 registry.evil.test' >>/etc/hosts")
         # Docker reads a folder of our CA for that name as well, so that only the constraint can refuse

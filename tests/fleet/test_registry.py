@@ -102,7 +102,7 @@ class TestLife:
             process.kill()
             process.wait()
         eventually(lambda: on_registry(deployed, "docker ps -a --format '{{.Names}}'") == "registry", 90)
-        eventually(lambda: pulls(deployed, name), 20)
+        eventually(lambda: pulls(deployed, name))
         assert container(deployed).split()[0] == before
         (deployed.folder / "anchorline.yml").write_text(spec)
         assert not deployed.deploy().ok().changed

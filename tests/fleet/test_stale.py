@@ -76,7 +76,8 @@ def test_a_container_stands_apart(deployed: Site) -> None:
 
 def test_three_hundred_processes(deployed: Site) -> None:
     """The scan finds the one among many, and its time is printed."""
-    many = "for i in $(seq 300); do setsid sleep 300 </dev/null >/dev/null 2>&1 & done; sleep 0.5\n"
+    many = "for i in $(seq 300); do setsid sleep 300 </dev/null >/dev/null 2>&1 & done\n"
+    many += "until [ $(pgrep -cfx 'sleep 300') = 300 ]; do sleep 0.1; done\n"
     deployed.lab.exec("debian", "sh", input=many)
     text = script("trust/stale.sh", proc=PROC, stamps="/tmp", hashed=HASHED)
     timed = (

@@ -142,7 +142,7 @@ class Site:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": str(self.folder)},
         )
         commands: dict[str, list[tuple[str, str]]] = {}

@@ -103,7 +103,7 @@ class Root:
     def run(self, text: str, data: str) -> subprocess.CompletedProcess[str]:
         path = f"{self.folder}/tools:{os.environ['PATH']}"
         return subprocess.run(
-            [self.shell, "-c", text], input=data, capture_output=True, text=True, env={"PATH": path}, timeout=20
+            [self.shell, "-c", text], input=data, capture_output=True, text=True, env={"PATH": path}, timeout=60
         )
 
     def look(self, wanted: Wanted, release: str) -> Trust:

@@ -113,7 +113,7 @@ class Machine:
             capture_output=True,
             text=True,
             env={"PATH": path, "ROOT": str(self.root)},
-            timeout=20,
+            timeout=60,
         )
 
     def look(self, wanted: Wanted, site: str = "") -> Trust:

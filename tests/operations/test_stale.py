@@ -78,7 +78,7 @@ class Proc:
             ],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
         )
         assert (done.returncode, done.stderr) == (0, "")
         return [line.removeprefix("stale ") for line in done.stdout.splitlines()]
