@@ -14,4 +14,5 @@ clients = [
     ("debian", {"ssh_hostname": "192.0.2.21", **_LAB}),
     ("arch-layout", {"ssh_hostname": "192.0.2.22", **_LAB}),
     ("fedora-layout", {"ssh_hostname": "192.0.2.23", **_LAB}),
+    ("debian12", {"ssh_hostname": "192.0.2.24", **_LAB}),
 ]

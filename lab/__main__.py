@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -30,10 +31,12 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--fresh", is_flag=True, help="Begin with hosts as they are on their first day.")
-def up(fresh: bool) -> None:
+@click.option("--rootfs", "tars", multiple=True, metavar="NAME=FILE", help="Add a host made of a tar; repeatable.")
+def up(fresh: bool, tars: tuple[str, ...]) -> None:
     """Start every host that isn't running, and wait until all are ready."""
     began = time.monotonic()
-    Lab.current().up(fresh=fresh)
+    pairs = (each.partition("=") for each in tars)
+    Lab.current().up(fresh=fresh, rootfs={name: Path(file) for name, _, file in pairs})
     say(f"up in {time.monotonic() - began:.1f} s")
 
 

@@ -8,16 +8,17 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from lab import requirements
+from lab import brought, requirements
 from lab.cache import locked
 from lab.control_group import sweep
 from lab.errors import CannotRun, LabError
 from lab.hosts import HOSTS, Host
-from lab.image import image, layers
+from lab.image import built, layers
 from lab.keys import keys
 from lab.machine import Machine
 from lab.network import Network
@@ -26,6 +27,7 @@ from lab.registry_image import archive
 log = logging.getLogger(__name__)
 
 STATE = Path("/var/lib/anchorline-lab")
+RECORD = STATE / "brought.json"
 LOCK = Path("/run/lock/anchorline-lab")
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -41,7 +43,10 @@ class Lab:
     def __init__(self, checkout: Path = CHECKOUT) -> None:
         self.checkout = checkout
         self.network = Network(STATE / "network")
-        self.machines = {host.name: Machine(host, STATE / "hosts" / host.name, self.network) for host in HOSTS}
+        self.machines = {host.name: self.make(host) for host in (*HOSTS, *brought.load(RECORD))}
+
+    def make(self, host: Host) -> Machine:
+        return Machine(host, STATE / "hosts" / host.name, self.network)
 
     @classmethod
     def current(cls) -> Lab:
@@ -50,18 +55,28 @@ class Lab:
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        return HOSTS
+        return tuple(machine.host for machine in self.machines.values())
+
+    @property
+    def brought(self) -> tuple[Host, ...]:
+        """The hosts that somebody brought, beside the lab's own."""
+        return tuple(host for host in self.hosts if host.rootfs)
 
     @staticmethod
     def missing() -> str | None:
         """Why this machine can't run the lab, and what to do about it; None when it can."""
         return requirements.missing(STATE.parent)
 
-    def up(self, fresh: bool = False) -> None:
-        """Start every host that isn't running, and wait until all are ready; `fresh` puts new ones in their place."""
+    def up(self, fresh: bool = False, rootfs: Mapping[str, Path] = MappingProxyType({})) -> None:
+        """Start every host that isn't running, and wait until all are ready; `fresh` puts new ones in their place.
+
+        `rootfs` are tars to bring as further hosts, by name; they stay until the lab goes down.
+        """
         if why := self.missing():
             raise CannotRun(why)
-        below, above = image() / "root", layers(keys())
+        for name, file in rootfs.items():
+            self.machines[name] = self.make(brought.bring(name, file, self.brought))
+        parts = {host.name: self.parts(host) for host in self.hosts}
         self.furnish()
         with locked(LOCK):
             if fresh:
@@ -74,17 +89,25 @@ class Lab:
                 for machine in self.machines.values():
                     if not machine.running():
                         started.append(machine)
-                        machine.start(below, above)
-                    elif machine.recipe() != above.name:
+                        machine.start(*parts[machine.host.name])
+                    elif machine.recipe() != parts[machine.host.name][1].name:
                         log.info("%s runs on another recipe of the lab; `up --fresh` would renew it", machine.host.name)
                 for machine in self.machines.values():
                     self.wait_until_ready(machine)
+                brought.save(RECORD, self.brought)
             except BaseException:  # Ctrl-C as well: what was begun is undone
                 for machine in started:
                     machine.kill()
                 if network_is_new:
                     self.clear()
                 raise
+
+    @staticmethod
+    def parts(host: Host) -> tuple[Path, Path]:
+        """What a host is made from: the root file system, and the artefact with its layer."""
+        if host.rootfs:
+            return Path(host.rootfs) / "root", brought.layer(host, keys())
+        return built(host.image) / "root", layers(keys())
 
     def down(self) -> None:
         """End every host and leave nothing of the lab but its cache."""
@@ -171,7 +194,7 @@ class Lab:
         machine = self.machine(host)
         with locked(LOCK):
             if not machine.running():
-                machine.start(image() / "root", layers(keys()))
+                machine.start(*self.parts(machine.host))
             self.wait_until_ready(machine)
 
     def machine(self, host: str) -> Machine:
@@ -184,7 +207,8 @@ class Lab:
         """Until the host has booted, answers SSH and its runtime stands; each failure says what is wrong."""
         host = machine.host
         deadline = time.monotonic() + BOOT_SECONDS
-        command = READY.format(units=" ".join(("ssh.service", *host.runtime.units)))
+        # of a host that was brought, nobody knows which units it can run in a container
+        command = "true" if host.rootfs else READY.format(units=" ".join(("ssh.service", *host.runtime.units)))
         while True:
             try:
                 answer = self.exec(host.name, command, timeout=BOOT_SECONDS)

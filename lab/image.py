@@ -1,7 +1,7 @@
-"""The root file systems: one image of Debian 13, and on it a thin layer for each host.
+"""The root file systems: an image of each Debian, and on it a thin layer for each host.
 
-The image is the long part (it downloads and unpacks); a layer takes a second or two, so a change in `lab/layers` is
-cheap to try. Both are artefacts of the cache.
+The images are the long part (they download and unpack); a layer takes a second or two, so a change in `lab/layers` is
+cheap to try. All are artefacts of the cache.
 """
 
 from __future__ import annotations
@@ -13,17 +13,11 @@ from pathlib import Path
 
 from lab.cache import artefact, tree
 from lab.contained import contained
-from lab.hosts import HOSTS, RUNTIMES, Host
+from lab.hosts import HOSTS, IMAGES, TRIXIE, Host, Image
 from lab.requirements import DEBIAN_KEYS
 
 LAYERS = Path(__file__).with_name("layers")
 
-SUITE = "trixie"
-PACKAGES = (
-    *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "nftables", "iptables", "procps"),
-    *("curl", "openssl", "ca-certificates", "p11-kit", "p11-kit-modules"),
-    *sorted({package for runtime in RUNTIMES for package in runtime.packages}),
-)
 # Not installed on any host: what the registry's image is made of, with the libraries that it is linked with.
 PARTS = """
 set -eu
@@ -50,10 +44,10 @@ OPTIONS = (
     "--dpkgopt=force-unsafe-io",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/man/*",
+    # Java's alternatives want the folder, though nothing comes into it
+    '--essential-hook=mkdir -p "$1/usr/share/man/man1"',
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/zoneinfo/*",
-    f"--include={','.join(PACKAGES)}",
-    f"--customize-hook={PARTS}",
 )
 
 DRESS = """
@@ -63,10 +57,10 @@ mount -t overlay overlay -o "lowerdir=$IMAGE,upperdir=$LAYER/upper,workdir=$LAYE
 mount -t proc proc root/proc
 mount --rbind /dev root/dev
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
-chroot root dpkg --force-unsafe-io --force-depends --purge $WITHOUT
+[ -z "$WITHOUT" ] || chroot root dpkg --force-unsafe-io --force-depends --purge $WITHOUT
 for script in "$@"; do chroot root sh -eu <"$script"; done
-# /etc and /var are as new as the image: the first boot has nothing to catch up on.
-chroot root /usr/lib/systemd/systemd-update-done
+# /etc and /var are as new as the image: the first boot has nothing to catch up on. Debian 12 never does.
+[ ! -x root/usr/lib/systemd/systemd-update-done ] || chroot root /usr/lib/systemd/systemd-update-done
 """
 
 
@@ -94,29 +88,36 @@ def apt_settings() -> str:
     return "".join(f"{line}\n" for line in said.stdout.splitlines() if line.startswith(wanted))
 
 
-def image() -> Path:
-    """The folder with `root`, the file system that all hosts share, and `parts`, those of the registry's image."""
-    return artefact("image", (SUITE, *OPTIONS), build_image)
+def options(image: Image) -> tuple[str, ...]:
+    include = f"--include={','.join((*image.packages, *image.optional))}"
+    return (*OPTIONS, include, *((f"--customize-hook={PARTS}",) if image is TRIXIE else ()))
 
 
-def build_image(folder: Path) -> None:
-    settings = folder / "apt.conf"
-    settings.write_text(apt_settings())
-    contained(
-        f"the image of Debian {SUITE} could not be built (is this machine's own `apt-get update` fine?)",
-        ["mmdebstrap", *OPTIONS, f"--aptopt={settings}", SUITE, str(folder / "root"), *mirror()],
-    )
-    settings.unlink()
+def built(image: Image) -> Path:
+    """The folder with `root`, the file system that its hosts share; trixie's has `parts` too, of the registry's image.
+    """
+
+    def build(folder: Path) -> None:
+        settings = folder / "apt.conf"
+        settings.write_text(apt_settings())
+        contained(
+            f"the image of Debian {image.suite} could not be built (is this machine's own `apt-get update` fine?)",
+            ["mmdebstrap", *options(image), f"--aptopt={settings}", image.suite, str(folder / "root"), *mirror()],
+        )
+        settings.unlink()
+
+    return artefact(f"image-{image.suite}", (image.suite, *options(image)), build)
 
 
 def layers(keys: Path) -> Path:
     """The folder with each host's layer, in `HOST/upper`; `keys` holds the SSH keys that go into it."""
-    below = image() / "root"
-    inputs = (below.parent.name, DRESS, *(repr(host) for host in HOSTS), *tree(LAYERS), *tree(keys))
+    with ThreadPoolExecutor() as pool:
+        below = dict(zip(IMAGES, pool.map(built, IMAGES), strict=True))
+    inputs = (*(each.name for each in below.values()), DRESS, *map(repr, HOSTS), *tree(LAYERS), *tree(keys))
 
     def build(folder: Path) -> None:
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda host: build_layer(host, folder / host.name, below, keys), HOSTS))
+            list(pool.map(lambda host: build_layer(host, folder / host.name, below[host.image] / "root", keys), HOSTS))
 
     return artefact("layers", inputs, build)
 
@@ -140,7 +141,6 @@ def build_layer(host: Host, folder: Path, below: Path, keys: Path) -> None:
             "IMAGE": str(below),
             "WITHOUT": " ".join(host.without),
             "HOST": host.name,
-            "ADDRESS": host.address,
         },
     )
     shutil.rmtree(folder / "work")

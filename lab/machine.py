@@ -13,13 +13,16 @@ import time
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.hosts import Host
+from lab.hosts import PREFIX_LENGTH, SSHD, Host
 from lab.network import BRIDGE, Network
 
 CGROUP = "anchorline-lab"
 
 # An overlay can't lie on an overlay, so what keeps images in overlays gets folders of the machine's own disk.
 DATA = {"docker": "/var/lib/docker", "containerd": "/var/lib/containerd", "containers": "/var/lib/containers"}
+
+# Where systemd is, in a root file system that has it.
+INITS = ("usr/lib/systemd/systemd", "lib/systemd/systemd")
 
 # Every step replaces the one before, so the process noted first is the one that holds the host to its end.
 # On a machine with cgroup v1, systemd in the host still needs cgroup v2: it gets it in this namespace alone.
@@ -39,6 +42,17 @@ echo $$ >"$group/cgroup.procs"
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs tmpfs /run/systemd/nspawn
 mount -t overlay overlay -o lowerdir=layer:image,upperdir=upper,workdir=work root
+
+# The link is made from here, so that it needs nothing of the host; it is gone with the last process in the namespace.
+link="host${ADDRESS##*.}"
+in_lab() { nsenter --net="$NETWORK" -- "$@"; }
+touch net
+unshare --net=net ip link set lo up
+in_lab ip link delete "$link" 2>/dev/null || :
+in_lab ip link add "$link" type veth peer name host0 netns "$PWD/net"
+in_lab ip link set "$link" master "$BRIDGE" up
+nsenter --net=net -- ip address add "$ADDRESS/$PREFIX_LENGTH" dev host0
+nsenter --net=net -- ip link set host0 up
 exec "$@"
 """
 
@@ -100,7 +114,7 @@ class Machine:
             subprocess.run(
                 ["setsid", "--fork", *UNSHARE, "sh", "-c", START, "start", *self.nspawn()],
                 cwd=self.folder,
-                env={**os.environ, "CGROUP": CGROUP, "HOST": self.host.name},
+                env={**os.environ, **self.environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
@@ -112,27 +126,38 @@ class Machine:
                 raise LabError(f"{self.host.name} did not start: {self.last_words()}")
             time.sleep(0.01)
 
+    def environment(self) -> dict[str, str]:
+        return {
+            "CGROUP": CGROUP,
+            "HOST": self.host.name,
+            "ADDRESS": self.host.address,
+            "PREFIX_LENGTH": str(PREFIX_LENGTH),
+            "BRIDGE": BRIDGE,
+            "NETWORK": str(self.network.handle),
+            # a host may set what belongs to its network, as Docker does
+            "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+        }
+
     def nspawn(self) -> list[str]:
-        return self.network.command(
-            [
-                "systemd-nspawn",
-                "--quiet",
-                "--boot",
-                "--register=no",
-                "--keep-unit",
-                "--directory=root",
-                f"--machine={self.host.name}",
-                f"--network-bridge={BRIDGE}",
-                "--resolv-conf=off",
-                "--timezone=off",
-                "--link-journal=no",
-                "--console=passive",
-                # What Docker, Podman and containerd need to make containers inside.
-                "--capability=all",
-                "--system-call-filter=add_key keyctl bpf",
-                *(f"--bind={self.folder / name}:{place}" for name, place in DATA.items()),
-            ]
-        )
+        boots = any((self.folder / "image" / init).exists() for init in INITS)
+        return [
+            "systemd-nspawn",
+            "--quiet",
+            "--register=no",
+            "--keep-unit",
+            "--directory=root",
+            f"--machine={self.host.name}",
+            f"--network-namespace-path={self.folder / 'net'}",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--link-journal=no",
+            "--console=passive",
+            # What Docker, Podman and containerd need to make containers inside.
+            "--capability=all",
+            "--system-call-filter=add_key keyctl bpf",
+            *(f"--bind={self.folder / name}:{place}" for name, place in DATA.items()),
+            *(("--boot",) if boots else ("--as-pid2", *SSHD)),
+        ]
 
     def last_words(self) -> str:
         said = (self.folder / "console.log").read_text(errors="replace").strip().splitlines()

@@ -15,7 +15,8 @@ import tarfile
 from pathlib import Path
 
 from lab.cache import artefact
-from lab.image import image
+from lab.hosts import TRIXIE
+from lab.image import built
 
 TAG = "registry:2.8.3"
 EMPTY = ("root", "var/lib/registry")
@@ -62,7 +63,7 @@ TEXTS = {
 
 def archive() -> Path:
     """The archive's path in the cache."""
-    parts = image() / "parts"
+    parts = built(TRIXIE) / "parts"
     inputs = (parts.parent.name, TAG, CREATED, repr(PROGRAMS), repr(TEXTS))
     return artefact("registry", inputs, lambda folder: build(folder / "registry.tar", parts)) / "registry.tar"
 

@@ -17,7 +17,7 @@ from lab import Lab
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OF_A_SITE = ("deploy.py", "config.py", "anchorline.yml", "inventory", "group_data")
-CLIENTS = ("debian", "arch-layout", "fedora-layout")
+CLIENTS = ("debian", "arch-layout", "fedora-layout", "debian12")
 HOSTS = ("registry", *CLIENTS)
 
 
