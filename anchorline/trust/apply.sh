@@ -27,11 +27,19 @@ absent() {
     done
 }
 
+# from the top: what was made in a home is its user's
+given() {
+    printf '%s\n' "$made" | while read -r each; do
+        [ ! -d "$each" ] || chown "$(stat -Lc %u:%g "${each%/*}/")" "$each"
+    done
+}
+
 main() {
     unset SSL_CERT_FILE SSL_CERT_DIR
     locked
     made=$(absent)
     receive
+    given
     as_they_were
     backed_up
     place

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from tests.fleet.conftest import Result, Site
 
 HOST = "debian"
+LIMIT = ("--limit", HOST, "--limit", "registry")
 REGISTRIES = "mirrors:\n  docker.io:  # through the cache\n    endpoint: [https://cache.example.com]\n"
 BUILDKITD = '# ours\ndebug = true\n\n[registry."docker.io"]\n  mirrors = ["cache.example.com"]\n'
 RUNNER = '[[runners]]\n  token = "of-the-runner"\n  [runners.docker]\n    image = "alpine"\n'
@@ -20,7 +21,7 @@ CONTAINERD = "version = 2\n"
 SETTING = f"""
 set -eu
 useradd -m ada
-install -d -o ada -g ada /home/ada/.config/docker /home/ada/.pki /home/ada/.pki/nssdb
+install -d -o ada -g ada /home/ada/.config /home/ada/.config/docker /home/ada/.pki /home/ada/.pki/nssdb
 su ada -c 'certutil -N -d sql:/home/ada/.pki/nssdb --empty-password'
 mkdir -p /opt/jdk/bin /opt/jdk/lib/security /etc/rancher/k3s /etc/buildkit /etc/gitlab-runner /etc/containerd
 cp -L /etc/ssl/certs/java/cacerts /opt/jdk/lib/security/cacerts
@@ -82,7 +83,7 @@ def digest_of(site: Site) -> str:
 
 
 def rolled_out(site: Site, *options: str) -> Result:
-    return site.deploy("--limit", f"{HOST},registry", *options).ok()
+    return site.deploy(*LIMIT, *options).ok()
 
 
 @pytest.fixture
@@ -147,12 +148,12 @@ def test_what_cannot_be_done_fails_the_host_and_is_left(host: Host) -> None:
     for (command, said), again in zip(broken.items(), mend, strict=True):
         host(command)
         before = host(TREE)
-        failed = host.site.deploy("--limit", HOST, step="anchorline.trust.rollout").failed(said)
+        failed = host.site.deploy(*LIMIT, step="anchorline.trust.rollout").failed(said)
         assert HOST in failed.err
         assert host(TREE) == before
         host(again)
     host(f"keytool -storepasswd -keystore {OWN} -storepass changeit -new anothers")
-    host.site.deploy("--limit", HOST, step="anchorline.trust.rollout").failed(f"{OWN}: ", "password was incorrect")
+    host.site.deploy(*LIMIT, step="anchorline.trust.rollout").failed(f"{OWN}: ", "password was incorrect")
     host(f"keytool -storepasswd -keystore {OWN} -storepass anothers -new changeit")
-    host.site.deploy("--limit", HOST, step="anchorline.trust.rollout").ok()
+    host.site.deploy(*LIMIT, step="anchorline.trust.rollout").ok()
     assert host.java(OWN, digest_of(host.site))
