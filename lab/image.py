@@ -94,7 +94,7 @@ def options(image: Image) -> tuple[str, ...]:
 
 
 def built(image: Image) -> Path:
-    """The folder with `root`, the file system that its hosts share; trixie's has `parts` too, of the registry's image."""
+    """The folder with `root`, which its hosts share; trixie's has `parts` too, which make the registry's image."""
 
     def build(folder: Path) -> None:
         settings = folder / "apt.conf"

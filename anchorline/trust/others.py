@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from anchorline.authority import Anchor
 from anchorline.fleet.shell import File
-from anchorline.trust.configurations import CONFIGURATIONS, SHARED, WHOLES, Fragment, MergeError, bundle
+from anchorline.trust.configurations import CONFIGURATIONS, SHARED, WHOLES, Configuration, Fragment, MergeError, bundle
 
 BACKUP = ".anchorline-backup"
 """What a file of others was before we first wrote to it, beside it."""
@@ -126,53 +126,63 @@ class Want:
 
 def due(has: Others, wanted: Want, files: Mapping[str, str], foreign: frozenset[str], system_bundle: str) -> Due:
     """What one host lacks. ``files`` are ours, path to SHA-256; ``foreign`` those of others in their places."""
+    rows = [row for row in CONFIGURATIONS if row.path in has.texts and row.store in wanted.stores]
+    try:
+        merging = _merging(has, wanted, rows) if wanted.own and wanted.names else Due()
+    except MergeError as error:
+        return Due(cause=str(error))
+    ours = _ours(has, wanted, rows, system_bundle) if wanted.own else []
+    if strange := [file.path for file in ours if file.path in foreign]:
+        return Due(cause=f"{strange[0]} is someone else's: move it away, and the next run writes ours")
+    differing = [file for file in ours if files.get(file.path) != file.sha256]
+    stores = [row.store for file in differing for row in WHOLES if row.is_at(file.path)]
+    keystores = [each for each in has.keystores if {STORES[each.kind], NEEDS.get(each.kind)} <= {None, *wanted.stores}]
+    lacking = [each for each in keystores for anchor in wanted.anchors if (anchor.name, each.path) not in has.holds]
+    what = (*merging.what, *(stores or [SHARED] * bool(differing)), *(STORES[each.kind] for each in lacking))
+    return replace(
+        merging,
+        files=tuple(differing),
+        tasks=tuple(each.task("add", anchor.name) for each in keystores for anchor in wanted.anchors),
+        lacking=bool(lacking),
+        system=any(each.kind == "system" for each in lacking),
+        what=tuple(dict.fromkeys(what)),
+    )
+
+
+def _merging(has: Others, wanted: Want, rows: Sequence[Configuration]) -> Due:
+    """The files of others. Raises MergeError for one that can't be merged."""
     merged, unchanged, what, notes = [], [], [], []
-    fragment = Fragment(wanted.names, bundle(wanted.site))
-    rows = [row for row in CONFIGURATIONS if row.path in has.texts and row.store in wanted.stores and wanted.own]
-    for row in rows if wanted.names else ():
+    for row in rows:
         old = has.texts[row.path]
+        shown = row.asked and not wanted.configure
         try:
-            new = row.merged(old.content, fragment)
+            new = row.merged(old.content, Fragment(wanted.names, bundle(wanted.site)))
         except MergeError as error:
-            if row.asked and not wanted.configure:
-                notes.append(str(error))
-                continue
-            return Due(cause=str(error))
+            if not shown:
+                raise
+            notes.append(str(error))
+            continue
         if new == old.content:
             continue
-        if row.asked and not wanted.configure:
+        if shown:
             notes.append(f"{row.path} should name {row.asked}: `trust: {{{row.store}: {{configure: true}}}}` writes it")
             continue
         merged.append(File(row.path, new, "644" if old.mode == "-" else old.mode))
         unchanged.append(File(row.path, old.content, old.mode))
         what.append(row.store)
         notes.append(row.word)
-    ours = [File(fragment.bundle, _bundle(wanted))] if any(not row.common for row in rows) and wanted.names else []
-    for whole in WHOLES:
-        if whole.store in has.wholes and whole.store in wanted.stores and wanted.own:
-            text = whole.text(wanted.site, wanted.own, system_bundle)
-            ours += [File(path, text) for path in whole.paths(wanted.site, wanted.hosts)]
-    if strange := [file.path for file in ours if file.path in foreign]:
-        return Due(cause=f"{strange[0]} is someone else's: move it away, and the next run writes ours")
-    differing = [file for file in ours if files.get(file.path) != file.sha256]
-    what += [next((each.store for each in WHOLES if each.is_at(file.path)), "bundle") for file in differing]
-    keystores = [each for each in has.keystores if {STORES[each.kind], NEEDS.get(each.kind)} <= {None, *wanted.stores}]
-    lacking = [each for each in keystores for anchor in wanted.anchors if (anchor.name, each.path) not in has.holds]
-    what += [STORES[each.kind] for each in lacking]
-    return Due(
-        files=tuple(differing),
-        merged=tuple(merged),
-        unchanged=tuple(unchanged),
-        tasks=tuple(each.task("add", anchor.name) for each in keystores for anchor in wanted.anchors),
-        lacking=bool(lacking),
-        system=any(each.kind == "system" for each in lacking),
-        what=tuple(dict.fromkeys(what)),
-        notes=tuple(notes),
-    )
+    return Due(merged=tuple(merged), unchanged=tuple(unchanged), what=tuple(what), notes=tuple(notes))
 
 
-def _bundle(wanted: Want) -> str:
-    return WHOLES[0].text(wanted.site, wanted.own, "")
+def _ours(has: Others, wanted: Want, rows: Sequence[Configuration], system_bundle: str) -> list[File]:
+    """The files that are ours as a whole; the site's bundle where a file of others names it."""
+    named = wanted.names and any(not row.common for row in rows)
+    files = [File(bundle(wanted.site), WHOLES[0].text(wanted.site, wanted.own, ""))] if named else []
+    for row in WHOLES:
+        if row.store in has.wholes and row.store in wanted.stores:
+            text = row.text(wanted.site, wanted.own, system_bundle)
+            files += [File(path, text) for path in row.paths(wanted.site, wanted.hosts)]
+    return files
 
 
 @dataclass(frozen=True)

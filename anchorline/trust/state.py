@@ -175,63 +175,81 @@ class Change:
 
 def difference(has: Trust, wanted: Wanted) -> Change:
     """What one host lacks. Nothing is ever taken away here: what is surplus becomes a note."""
+    due = others.due(has.others, wanted.others, has.files, has.foreign, has.family.bundle if has.family else "")
+    rest = Change(due.files, due.merged, due.unchanged, what=due.what, notes=due.notes, cause=due.cause)
+    parts = (_system(has, wanted), _runtimes(has, wanted), rest, _memory(has, wanted))
+    if cause := next((part.cause for part in parts if part.cause), ""):
+        return Change(cause=cause)
+    update = parts[0].update or (has.family.repair if due.system and has.family else "")
+    return Change(
+        files=tuple(dict.fromkeys(file for part in parts for file in part.files)),
+        merged=due.merged,
+        unchanged=due.unchanged,
+        # where the system's store changes, or one keystore lacks something, all are asked
+        tasks=due.tasks if update or due.lacking else (),
+        update=update,
+        hosts_line=parts[-1].hosts_line,
+        what=tuple(dict.fromkeys(each for part in parts for each in part.what)),
+        notes=(*due.notes, *_notes(has, wanted, update)),
+    )
+
+
+def _system(has: Trust, wanted: Wanted) -> Change:
+    family = has.family
+    if "system" not in wanted.stores or not wanted.anchors:
+        return Change()
+    if family is None:
+        return Change(cause=unknown(has.os_ids))
+    if family.declared:
+        undeclared = [anchor for anchor in wanted.anchors if anchor.name not in has.bundled]
+        return Change(cause=_declare(family, undeclared) if undeclared else "")
+    anchors = to_put(has, wanted)
+    differing = _differing(has, [File(family.path(anchor.name), anchor.pem) for anchor in anchors])
+    lacking = [family.path(anchor.name) for anchor in anchors if anchor.name not in has.bundled - has.unhashed]
+    if not differing and not lacking:
+        return Change()
+    # what was there before needs more than an update, which looks for new files alone
+    again = any(path in has.files for path in [*lacking, *(file.path for file in differing)])
+    return Change(
+        tuple(differing),
+        update=family.repair if again else family.update,
+        what=("system store repaired" if again else "system store",),
+    )
+
+
+def _runtimes(has: Trust, wanted: Wanted) -> Change:
+    anchors = [(anchor.name, anchor.pem) for anchor in wanted.anchors if anchor.sha256 in wanted.own]
     files: list[File] = []
     what: list[str] = []
-    update = ""
-    if "system" in wanted.stores and wanted.anchors:
-        if has.family is None:
-            return Change(cause=unknown(has.os_ids))
-        if has.family.declared:
-            undeclared = [anchor for anchor in wanted.anchors if anchor.name not in has.bundled]
-            if undeclared:
-                return Change(cause=_declare(has.family, undeclared))
-        else:
-            system = {has.family.path(anchor.name): anchor for anchor in to_put(has, wanted)}
-            differing = [
-                File(path, anchor.pem)
-                for path, anchor in system.items()
-                if has.files.get(path) != File(path, anchor.pem).sha256
-            ]
-            files += differing
-            lacking = [path for path, each in system.items() if each.name not in has.bundled - has.unhashed]
-            if differing or lacking:
-                # what was there before needs more than an update, which looks for new files alone
-                again = any(path in has.files for path in [*lacking, *(file.path for file in differing)])
-                update = has.family.repair if again else has.family.update
-                what.append("system store repaired" if again else "system store")
-    anchors = [(anchor.name, anchor.pem) for anchor in wanted.anchors if anchor.sha256 in wanted.own]
-    for name, folder in has.folders:
-        store = RUNTIMES[name].kept_as
-        if store not in wanted.stores:
+    for row, folder in ((RUNTIMES[name], folder) for name, folder in has.folders if anchors):
+        if row.kept_as not in wanted.stores:
             continue
-        kept = RUNTIMES[name].files(folder, wanted.site, wanted.names, anchors) if anchors else []
+        kept = row.files(folder, wanted.site, wanted.names, anchors)
         if foreign := [file.path for file in kept if file.path in has.foreign]:
             return Change(
                 cause=f"{foreign[0]} is someone else's: move it away and the next run writes ours, or name our CA in "
-                f"it (ca = [...]) and take {store} out of trust: {{stores: ...}}"
+                f"it (ca = [...]) and take {row.kept_as} out of trust: {{stores: ...}}"
             )
-        differing = [file for file in kept if has.files.get(file.path) != file.sha256]
-        files += [file for file in differing if file not in files]
-        what += [store] if differing else []
-    due = others.due(has.others, wanted.others, has.files, has.foreign, has.family.bundle if has.family else "")
-    if due.cause:
-        return Change(cause=due.cause)
-    files += due.files
-    if due.system and has.family and "system" in wanted.stores:
-        update = update or has.family.repair
-    what += due.what
-    hosts_line = wanted.hosts_line
-    if has.hosts_line == (f"{hosts_line} {OURS}{wanted.site}" if hosts_line else has.hosts_line):
-        hosts_line = ""
-    what += [HOSTS] if hosts_line else []
-    if wanted.marker and set(wanted.marker) - set(has.marker):
-        lines = sorted(set(wanted.marker) | set(has.marker))
-        files.append(File(wanted.marker_file, "".join(f"{line}\n" for line in lines)))
-    # where the system's store changes, or one keystore lacks something, all are asked
-    tasks = due.tasks if update or due.lacking else ()
-    notes = (*due.notes, *_notes(has, wanted, update))
-    what = list(dict.fromkeys(what))
-    return Change(tuple(files), due.merged, due.unchanged, tasks, update, hosts_line, tuple(what), notes)
+        if differing := _differing(has, kept):
+            files += differing
+            what.append(row.kept_as)
+    return Change(tuple(files), what=tuple(what))
+
+
+def _memory(has: Trust, wanted: Wanted) -> Change:
+    """The line in the hosts file, and the host's own memory of the site."""
+    line = wanted.hosts_line
+    if has.hosts_line == (f"{line} {OURS}{wanted.site}" if line else has.hosts_line):
+        line = ""
+    files: tuple[File, ...] = ()
+    if set(wanted.marker) - set(has.marker):
+        lines = sorted({*wanted.marker, *has.marker})
+        files = (File(wanted.marker_file, "".join(f"{each}\n" for each in lines)),)
+    return Change(files, hosts_line=line, what=(HOSTS,) if line else ())
+
+
+def _differing(has: Trust, files: Sequence[File]) -> list[File]:
+    return [file for file in files if has.files.get(file.path) != file.sha256]
 
 
 def to_put(has: Trust, wanted: Wanted) -> list[Anchor]:
