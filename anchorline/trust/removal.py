@@ -14,7 +14,19 @@ from anchorline.authority import Anchor, survey
 from anchorline.authority.anchors import issued
 from anchorline.authority.survey import also
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Answer, Commands, Question, Room, Run, changing, failing, script, state_folder, stdin
+from anchorline.fleet import (
+    Answer,
+    Commands,
+    Question,
+    Room,
+    Run,
+    RunError,
+    changing,
+    failing,
+    script,
+    state_folder,
+    stdin,
+)
 from anchorline.trust import stale
 from anchorline.trust.operations import CHANGING, digests_of
 from anchorline.trust.room import layers, probe
@@ -140,7 +152,7 @@ def remove(*, ban: bool) -> Commands:
     has: Holding = run.observations[here.name]["withdrawal"]
     try:
         sha = _target(run)
-    except AnchorlineError:
+    except RunError:
         if run.seen_by_all:
             raise
         # the others are still being asked which CA that is, and the plan is judged with the last of them
