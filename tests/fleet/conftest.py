@@ -127,9 +127,14 @@ def site(tmp_path: Path, lab: Lab) -> Site:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Site:
-    """A site that has been deployed once; tests leave it as they found it."""
+def fresh(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Site:
+    """The same, for all tests of a module."""
     lab.up(fresh=True)
-    site = Site(tmp_path_factory.mktemp("site"), lab)
-    site.deploy().ok()
-    return site
+    return Site(tmp_path_factory.mktemp("site"), lab)
+
+
+@pytest.fixture(scope="module")
+def deployed(fresh: Site) -> Site:
+    """A site that has been deployed once; tests leave it as they found it."""
+    fresh.deploy().ok()
+    return fresh

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -30,13 +31,14 @@ def other_ca(site: Site, name: str) -> str:
     extensions = ["-addext", "basicConstraints=critical,CA:true", "-addext", "keyUsage=critical,keyCertSign"]
     files = ["-keyout", f"{site.folder}/{name}.key", "-out", f"{site.folder}/{name}.pem", "-subj", f"/CN={name}"]
     site.lab.run([*key, *extensions, *files], check=True, capture_output=True)
-    said: Any = site.lab.run(
-        ["openssl", "x509", "-in", site.folder / f"{name}.pem", "-noout", "-fingerprint", "-sha256"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return str(said.stdout.partition("=")[2].strip())
+    return sha256(site.folder / f"{name}.pem")
+
+
+def sha256(certificate: Path) -> str:
+    """A certificate's SHA-256, as openssl says it."""
+    command = ["openssl", "x509", "-in", str(certificate), "-noout", "-fingerprint", "-sha256"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True)
+    return said.stdout.partition("=")[2].strip()
 
 
 def trusts(site: Site, host: str, name: str) -> bool:
@@ -99,11 +101,7 @@ def short(fingerprint: str) -> str:
 
 def test_what_is_served_is_not_withdrawn(site: Site) -> None:
     site.deploy().ok()
-    ca = site.lab.run(
-        ["openssl", "x509", "-in", site.pki / "ca.pem", "-noout", "-fingerprint", "-sha256"],
-        capture_output=True,
-        text=True,
-    ).stdout.partition("=")[2]
+    ca = sha256(site.pki / "ca.pem")
     other_ca(site, "next")
     (site.pki / "ca-key.pem").unlink()
     site.deploy("--data", f"ca={short(ca)}", step=WITHDRAW).failed("the spec still declares", "ends in this CA")
