@@ -55,15 +55,15 @@ TABLE = (
     *(Client("openssl", host, OPENSSL, "verify error") for host in CLIENTS),
     *(Client("gnutls", host, GNUTLS, "certificate issuer is unknown") for host in CLIENTS),
     *(Client("python", host, PYTHON, "CERTIFICATE_VERIFY_FAILED") for host in ("debian", "debian12")),
-    Client("java", "debian", f"java /tmp/Client.java https://{REGISTRY}/v2/", "unable to find valid certification path"),
+    Client("java", "debian", f"java /tmp/Client.java https://{REGISTRY}/v2/", "find valid certification path"),
     Client("docker", "debian", DOCKER, UNKNOWN),
     Client("podman", "arch-layout", PODMAN, UNKNOWN),
     Client("skopeo", "arch-layout", f"skopeo inspect --retry-times 0 docker://{IMAGE}", UNKNOWN),
     Client("buildah", "arch-layout", BUILDAH, UNKNOWN),
     Client("ctr", "fedora-layout", CTR, UNKNOWN),
 )
-# All that a rollout may touch: kinds, modes, owners, links and contents. Times aside, and a Java keystore has them inside:
-# of that, the size.
+# All that a rollout may touch: kinds, modes, owners, links and contents. Times aside, and a Java keystore has them
+# inside: of that, the size.
 PLACES = "/etc /usr/local/share /var/lib/anchorline /root /home"
 TREE = (
     f"find {PLACES} -printf '%y %m %U:%G %p %l\\n' 2>/dev/null | sort; "
