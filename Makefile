@@ -18,7 +18,7 @@ INSTALL = missing="$(MISSING)"; [ -z "$$missing" ] || { apt-get update -qq && \
 .PHONY: help setup demo test lint fast lab-up lab-down shell drills
 
 help:
-	@echo 'make demo      the main job on four real hosts of this machine'
+	@echo 'make demo      the main job on five real hosts of this machine'
 	@echo 'make test      all tests; make lint, make fast (without the lab), make drills (minutes each)'
 	@echo 'make setup     the virtual environment, and the Debian packages of the lab'
 	@echo 'make lab-up    the lab; make lab-down; make shell (a shell in its network)'

@@ -90,7 +90,7 @@ _DEBIAN = Family(
     repair="/usr/sbin/update-ca-certificates --fresh",
     bundle="/etc/ssl/certs/ca-certificates.crt",
     sources=("/usr/local/share/ca-certificates", "/usr/share/ca-certificates"),
-    proved=f"{REAL} 2026-11-23",
+    proved=f"{REAL} 2026-11-24",
     hashed="/etc/ssl/certs",
     java="/etc/ssl/certs/java/cacerts",
 )
