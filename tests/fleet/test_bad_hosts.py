@@ -97,7 +97,7 @@ class TestFirstDeploy:
 def test_too_many_failures_stop_the_run(site: Site) -> None:
     for host in ("debian", "arch-layout", "fedora-layout"):
         say_of(site, host, ssh_user="oncall", _sudo=True)
-    site.deploy().failed("3 of 4 hosts failed", "limits")
+    site.deploy().failed("3 of 5 hosts failed", "limits")
     assert not site.pki.exists()
     assert not site.lab.exec("registry", "docker ps -aq").stdout
 
@@ -142,7 +142,7 @@ def test_round_trips(site: Site, counting: Path) -> None:
         lines = file.read_text().split()
         return {address: lines.count(address) for address in lines}
 
-    everyone = {"192.0.2.10", "192.0.2.21", "192.0.2.22", "192.0.2.23"}
+    everyone = {"192.0.2.10", "192.0.2.21", "192.0.2.22", "192.0.2.23", "192.0.2.24"}
     as_ops = ("--ssh-user", "ops", "--sudo")
     assert counted(step="anchorline.trust.rollout") == dict.fromkeys(everyone, 2)
     first = counted()
