@@ -184,7 +184,7 @@ def test_the_seed_files_unchanged(site: Site) -> None:
     )
     # the lab's registry gets one of the addresses that the how-to signed; its Docker another network
     for host in HOSTS:
-        number = {"registry": 2, "debian": 3, "arch-layout": 4, "fedora-layout": 5}[host]
+        number = {"registry": 2, "debian": 3, "arch-layout": 4, "fedora-layout": 5, "debian12": 6}[host]
         site.lab.exec(host, "systemctl stop docker.socket docker 2>/dev/null; ip link delete docker0 2>/dev/null; true")
         site.lab.exec(
             host,
