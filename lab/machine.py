@@ -44,12 +44,14 @@ mount -t tmpfs tmpfs /run/systemd/nspawn
 mount -t overlay overlay -o lowerdir=layer:image,upperdir=upper,workdir=work root
 
 # The link is made from here, so that it needs nothing of the host; it is gone with the last process in the namespace.
+# Its hardware address is the same after each boot: others keep it in mind for a minute.
+hardware=$(printf '02:00:00:00:00:%02x' "${ADDRESS##*.}")
 link="host${ADDRESS##*.}"
 in_lab() { nsenter --net="$NETWORK" -- "$@"; }
 touch net
 unshare --net=net ip link set lo up
 in_lab ip link delete "$link" 2>/dev/null || :
-in_lab ip link add "$link" type veth peer name host0 netns "$PWD/net"
+in_lab ip link add "$link" type veth peer name host0 address "$hardware" netns "$PWD/net"
 in_lab ip link set "$link" master "$BRIDGE" up
 nsenter --net=net -- ip address add "$ADDRESS/$PREFIX_LENGTH" dev host0
 nsenter --net=net -- ip link set host0 up
