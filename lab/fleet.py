@@ -115,6 +115,8 @@ class Lab:
             raise CannotRun(why)
         with locked(LOCK):
             self.clear()
+        for host in self.brought:
+            del self.machines[host.name]
 
     def clear(self) -> None:
         for machine in self.machines.values():

@@ -46,6 +46,7 @@ def brought(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     lab.up(fresh=True, rootfs={name: tar(folder / f"{name}.tar", *options) for name, options in DEBIAN.items()})
     yield lab.brought
     lab.down()
+    lab.up()
 
 
 def test_no_then_yes_then_no(brought: tuple[Host, ...], lab: Lab, tmp_path: Path) -> None:
