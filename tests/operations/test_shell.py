@@ -254,6 +254,17 @@ def test_a_full_disk_places_nothing(machine: Machine, wanted: Wanted) -> None:
     assert machine.apply(wanted, files).returncode == 0, "with room it works"
 
 
+def test_a_folder_of_runtimes_that_is_a_file_places_nothing(machine: Machine, wanted: Wanted) -> None:
+    in_the_way = machine.root / "etc/docker/certs.d"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("a file\n")
+    done = machine.apply(wanted, [*machine.anchors(wanted), File(f"{in_the_way}/registry.example.com/x.crt", "x\n")])
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1] == f"can't make the folder {in_the_way}/registry.example.com"
+    assert list((machine.root / "anchors").iterdir()) == []
+    assert in_the_way.read_text() == "a file\n"
+
+
 def test_a_full_disk_leaves_the_hosts_file_as_it_was(machine: Machine, wanted: Wanted) -> None:
     before = "".join(f"192.0.2.{number} host-{number}\n" for number in range(250))
     (machine.root / "hosts").write_text(before)
