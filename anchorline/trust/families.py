@@ -25,6 +25,8 @@ class Family:
         the command that makes the system's stores from them; its exit code proves nothing.
     ``repair``
         the same after an anchor's content changed under its name or an anchor went, which an update may not notice.
+    ``forget``
+        what ``repair`` leaves out after an anchor (``{name}``) went: a hook of the update that is told of it.
     ``bundle``
         the file that holds every trusted CA afterwards, as PEM.
     ``sources``
@@ -60,6 +62,7 @@ class Family:
     p11: str = ""
     blocklist: str = ""
     java: str = ""
+    forget: str = ""
     declared: str = ""
 
     @property
@@ -76,10 +79,16 @@ class Family:
         """Where an anchor's file lies. ``anchor`` is its name, which ends in ``.crt``."""
         return f"{self.folder}/{anchor.removesuffix('.crt')}{self.suffix}"
 
+    def without(self, anchor: str) -> str:
+        """The command that makes the system's stores after an anchor went."""
+        return " && ".join(filter(None, (self.repair, self.forget.format(name=anchor.removesuffix(".crt")))))
+
     def banned(self, anchor: str) -> str:
         """The file that distrusts an anchor, or nothing where the system has no such place."""
         return f"{self.blocklist}/{anchor}" if self.blocklist else ""
 
+
+_JAVA_HOOK = "/etc/ca-certificates/update.d/jks-keystore"
 
 _DEBIAN = Family(
     "debian",
@@ -93,6 +102,8 @@ _DEBIAN = Family(
     proved=f"{REAL} 2026-11-24",
     hashed="/etc/ssl/certs",
     java="/etc/ssl/certs/java/cacerts",
+    # the hook isn't told of a local file that went (ca-certificates-java 20230710), and Java would trust it on
+    forget=f"if [ -x {_JAVA_HOOK} ]; then echo -/etc/ssl/certs/{{name}}.pem | {_JAVA_HOOK}; fi",
 )
 
 # what %posttrans of Photon's ca-certificates does, so that the file outlives an upgrade; written beside, then moved
@@ -106,8 +117,8 @@ FAMILIES = (
     _DEBIAN,
     # Debian's own script, as these distributions package it
     replace(_DEBIAN, name="ubuntu", ids=frozenset({"ubuntu", "linuxmint"}), proved="documentation"),
-    replace(_DEBIAN, name="gentoo", ids=frozenset({"gentoo"}), proved="documentation", java=""),
-    replace(_DEBIAN, name="void", ids=frozenset({"void"}), proved="documentation", java=""),
+    replace(_DEBIAN, name="gentoo", ids=frozenset({"gentoo"}), proved="documentation", java="", forget=""),
+    replace(_DEBIAN, name="void", ids=frozenset({"void"}), proved="documentation", java="", forget=""),
     Family(
         "arch",
         frozenset({"arch", "manjaro"}),

@@ -174,7 +174,7 @@ def removal(has: Holding, site: str, sha: str, ban: str = "") -> Removal:
         restored=entries.restored,
         unchanged=entries.unchanged,
         tasks=tuple(tasks),
-        update=family.repair if family and system else "",
+        update=family.without(name) if family and system else "",
         last=last,
         what=tuple(dict.fromkeys(what)),
     )

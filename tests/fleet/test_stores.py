@@ -157,3 +157,15 @@ def test_what_cannot_be_done_fails_the_host_and_is_left(host: Host) -> None:
     host(f"keytool -storepasswd -keystore {OWN} -storepass anothers -new changeit")
     host.site.deploy(*LIMIT, step="anchorline.trust.rollout").ok()
     assert host.java(OWN, digest_of(host.site))
+
+
+def test_debians_own_hook_forgets_the_ca_as_well(host: Host) -> None:
+    """Without `java` among the stores the update still tells Java's keystore of a new CA, but not of one that went."""
+    host.site.declare(trust={"stores": ["system"]})
+    keystores = host(KEYSTORES)
+    rolled_out(host.site)
+    digest = digest_of(host.site)
+    assert host.java(SYSTEM, digest)
+    host.site.deploy("--data", f"ca={digest}", "--limit", HOST, step="anchorline.trust.distrust").ok()
+    assert not host.java(SYSTEM, digest)
+    assert host(KEYSTORES) == keystores

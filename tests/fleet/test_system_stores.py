@@ -120,7 +120,7 @@ def test_two_sites_at_once(trust: Site, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as both:
         for result in both.map(lambda site: site.deploy(step=STEP), (trust, second)):
             result.ok()
-    for host in ("registry", "debian", "arch-layout", "fedora-layout"):
+    for host in HOSTS:
         for ca in (trust.pki / "ca.pem", other / "pki/staging/ca.pem"):
             pem = ca.read_text()
             verify = f"openssl verify -partial_chain <<'PEM'\n{pem}PEM\n"

@@ -102,7 +102,7 @@ def test_one_of_two_generations_goes(both: Holding, old: Anchor, new: Anchor) ->
     change = removal(both, "blue", old.sha256)
     assert set(change.gone) == set(paths(old))
     assert not change.last
-    assert change.update == DEBIAN.repair
+    assert change.update == DEBIAN.without(old.name)
     toml, marker = change.files
     assert toml.path == TOML
     assert f'ca = ["{paths(new)[1]}"]' in toml.content
