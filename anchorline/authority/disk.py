@@ -63,17 +63,42 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     """Create files in an empty folder and see them on the disk. All are written before the first is synced: so the file
     system writes its own log fewer times."""
     for file, content in files.items():
+        parent = (folder / file).parent
+        if not parent.is_dir():
+            parent.mkdir(parents=True)
         descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, KEY_MODE)
         try:
             os.fchmod(descriptor, KEY_MODE if is_key(file) else CERTIFICATE_MODE)
-            left = memoryview(content)
-            while left:
-                left = left[os.write(descriptor, left) :]
+            _write(descriptor, content)
         finally:
             os.close(descriptor)
     for file in files:
         sync(folder / file)
-    sync(folder)
+    for each in sorted(
+        {parent for file in files for parent in (folder / file).parents if parent.is_relative_to(folder)}
+    ):
+        sync(each)
+
+
+def append(path: Path, lines: bytes) -> None:
+    """Add whole lines to a file and see them on the disk. Those that an earlier run that broke off has added already
+    aren't doubled, and of the one in which it broke off only the rest is written."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, CERTIFICATE_MODE)
+    try:
+        os.fchmod(descriptor, CERTIFICATE_MODE)
+        begin = max(0, os.fstat(descriptor).st_size - len(lines))
+        *ended, torn = os.pread(descriptor, len(lines), begin).split(b"\n")
+        left = b"".join(line + b"\n" for line in lines.splitlines() if line not in ended)
+        _write(descriptor, left.removeprefix(torn) if left.startswith(torn) else b"\n" + left)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def sync(path: Path) -> None:

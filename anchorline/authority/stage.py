@@ -16,7 +16,7 @@ from anchorline.authority import certificates, disk, keys, profile
 from anchorline.authority.certificates import Issuer, fingerprint, to_pem
 from anchorline.authority.keys import PrivateKey
 from anchorline.authority.plan import TO_ISSUE, Standing, State
-from anchorline.authority.store import CA, DER_FILE, certificate_file, files_of, key_file, request_file
+from anchorline.authority.store import CA, certificate_file, der_file, files_of, is_ca, key_file, request_file
 from anchorline.authority.survey import Survey, also, survey
 from anchorline.errors import AnchorlineError, AuthorityError
 from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec
@@ -173,8 +173,8 @@ class Staged:
                 yield key_file(name), keys.write(made.key, self._passphrase)
             yield certificate_file(name), to_pem(made.certificate)
             yield request_file(name), to_pem(made.request)
-            if name == CA:
-                yield DER_FILE, made.certificate.public_bytes(serialization.Encoding.DER)
+            if is_ca(name):
+                yield der_file(name), made.certificate.public_bytes(serialization.Encoding.DER)
 
 
 class _Maker:

@@ -8,8 +8,15 @@ A crash leaves either a ``.draft``, which nobody reads and the next commit delet
 complete: readers take a file from there rather than from its place, so they never see a new key beside an old
 certificate, and the next commit puts the rest in place. So a lone ``ca-key.pem`` is never ours, and may be refused.
 
-``.commit`` needs no list and no checksum: what is in it is what is left to do. A copy of the folder in that state, by
+``.commit`` needs no list and no checksum: what is in it is what is left to do. A file of no length there takes the one
+in its place away; ``issued.jsonl`` there is added to the one in its place. A copy of the folder in that state, by
 ``cp -r`` or git, is good as well.
+
+A CA's key is never replaced, and its bytes never leave the folder, but where the commit names the key that it replaces:
+``.replaces`` in it holds that key's SHA-256, as sha256sum(1) writes it.
+
+``next/`` and ``previous/`` are generations of the CA beside the present one; ``previous/`` has the pair that a renewal
+replaced as well. ``retired/`` keeps the CAs that were withdrawn.
 
 The lock is flock(2) on the folder itself: it leaves no file behind. Nobody waits for it, because a deploy runs in
 greenlets, where waiting would let the others go on.
@@ -18,6 +25,7 @@ greenlets, where waiting would let the others go on.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +38,10 @@ from anchorline.authority.disk import refusals
 from anchorline.errors import AuthorityError, StoreError
 
 CA = "ca"
-DRAFT, COMMIT = ".draft", ".commit"
+NEXT, PREVIOUS, RETIRED = "next", "previous", "retired"
+NEXT_CA, PREVIOUS_CA = f"{NEXT}/{CA}", f"{PREVIOUS}/{CA}"
+JOURNAL = "issued.jsonl"
+DRAFT, COMMIT, REPLACES = ".draft", ".commit", ".replaces"
 FOLDER_MODE = 0o700
 
 Mark = tuple[int, int, int]
@@ -51,13 +62,24 @@ def request_file(name: str) -> str:
     return f"{name}.csr"
 
 
-DER_FILE = f"{CA}.crt"
+def der_file(name: str) -> str:
+    """The DER form that a CA has beside it, as ``openssl x509 -outform der`` gives it."""
+    return f"{name}.crt"
+
+
+def is_ca(name: str) -> bool:
+    """Whether this is the name of a CA, in whatever generation."""
+    return name.rpartition("/")[2] == CA
 
 
 def files_of(name: str) -> tuple[str, ...]:
-    """All files that belong to a certificate, or to the CA: that has its DER form beside it."""
+    """All files that belong to a certificate or a CA."""
     files = (key_file(name), certificate_file(name), request_file(name))
-    return (*files, DER_FILE) if name == CA else files
+    return (*files, der_file(name)) if is_ca(name) else files
+
+
+def _is_ca_key(file: str) -> bool:
+    return file.rpartition("/")[2] == key_file(CA)
 
 
 @dataclass(frozen=True)
@@ -65,17 +87,22 @@ class Contents:
     """What was in the folder when it was looked at: certificates as they were read, keys by their existence alone.
 
     ``marks`` tells later whether something changed; ``unfinished`` are the files that an interrupted commit left to
-    place; ``problems`` are those of single files.
+    place, ``going`` those of them that it takes away; ``problems`` are those of single files.
     """
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
     certificates: Mapping[str, bytes] = field(default_factory=dict)
     problems: Mapping[str, AuthorityError] = field(default_factory=dict)
     unfinished: frozenset[str] = frozenset()
+    going: frozenset[str] = frozenset()
 
     def has(self, file: str) -> bool:
         """Whether the file exists, in its place or in an unfinished commit."""
-        return file in self.marks or file in self.unfinished
+        return file not in self.going and (file in self.marks or file in self.unfinished)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 class Store:
@@ -95,9 +122,10 @@ class Store:
             if not there:
                 return Contents()
             marks, unfinished = self._marks(files), self._unfinished()
+            going = frozenset(file for file in unfinished if not self._where(file).stat().st_size)
             certificates: dict[str, bytes] = {}
             problems: dict[str, AuthorityError] = {}
-            for file in (file for file in files if file in marks or file in unfinished):
+            for file in (file for file in files if file not in going and (file in marks or file in unfinished)):
                 path = self._where(file)
                 try:
                     if disk.is_key(file):
@@ -106,17 +134,39 @@ class Store:
                         certificates[file] = disk.read(path)
                 except StoreError as problem:
                     problems[file] = problem
-            return Contents(marks, certificates, problems, unfinished)
+            return Contents(marks, certificates, problems, unfinished, going)
 
     def read_key(self, name: str) -> bytes:
         """The key file of ``name`` as it is. Raises StoreError where others may read it, or it isn't there."""
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
             return disk.read_key(self._where(key_file(name)))
 
-    def commit(self, files: Mapping[str, bytes], seen: Contents, names: Iterable[str]) -> None:
+    def read_text(self, file: str) -> str:
+        """A file of lines, with what an interrupted commit adds to it. Nothing where there is none."""
+        with refusals(self.folder), self._locked(fcntl.LOCK_SH):
+            added = self.path(COMMIT) / file
+            parts = [self.path(file), added] if file == JOURNAL else [self._where(file)]
+            return "".join(path.read_text(errors="replace") for path in parts if path.exists())
+
+    def retired(self) -> tuple[str, ...]:
+        """The CAs that were withdrawn, by the first digits of their SHA-256."""
+        with suppress(FileNotFoundError):
+            return tuple(sorted(path.name for path in self.path(RETIRED).iterdir()))
+        return ()
+
+    def commit(
+        self,
+        files: Mapping[str, bytes],
+        seen: Contents | None,
+        names: Iterable[str] = (),
+        *,
+        replaces: Mapping[str, str] | None = None,
+    ) -> None:
         """Write ``files``, all or none, provided that the files of ``names`` are still as they were ``seen``.
 
-        A CA key goes only where there is none. Also completes what an interrupted commit left.
+        An empty file takes the one in its place away; ``issued.jsonl`` is added to the one in its place. A CA key goes
+        only where there is none, or where ``replaces`` has the SHA-256 of the one that is there. Also completes what an
+        interrupted commit left. ``seen`` None: for what doesn't depend on what was there.
         """
         created = False
         try:
@@ -126,9 +176,11 @@ class Store:
                     created = True
                     disk.sync(self.folder.parent)
                 with self._locked(fcntl.LOCK_EX):
-                    self._require_unchanged(seen, [file for name in names for file in files_of(name)])
+                    if seen is not None:
+                        self._require_unchanged(seen, [file for name in names for file in files_of(name)])
                     self._place()
-                    self._draft(files)
+                    self._require_keys(files, replaces or {})
+                    self._draft(files, replaces or {})
                     self._place(fresh=True)
         except BaseException:
             if created:
@@ -144,59 +196,103 @@ class Store:
         if changed:
             raise StoreError(f"{self.folder}: {', '.join(sorted(changed))} changed since it was read; run again")
 
-    def _draft(self, files: Mapping[str, bytes]) -> None:
+    def _require_keys(self, files: Mapping[str, bytes], replaces: Mapping[str, str]) -> None:
+        """No CA key may be lost: one that is there is named by the commit, or lies in another place of it."""
+        written = {_sha256(content) for content in files.values()}
+        for file in filter(_is_ca_key, files):
+            with suppress(FileNotFoundError):
+                there = _sha256(self.path(file).read_bytes())
+                if there not in ({replaces.get(file)} if files[file] else written):
+                    raise self._taken(self.path(file), "nothing was changed")
+
+    @staticmethod
+    def _taken(path: Path, outcome: str) -> StoreError:
+        return StoreError(f"{path}: a CA key is here already, and none is ever replaced; {outcome}")
+
+    def _draft(self, files: Mapping[str, bytes], replaces: Mapping[str, str]) -> None:
         """Write all files, then make them the commit."""
         draft = self.path(DRAFT)
         with suppress(FileNotFoundError):
             shutil.rmtree(draft)  # an earlier run's, which broke off before it had decided anything
         if not files:
             return
+        marker = "".join(f"{digest}  {file}\n" for file, digest in replaces.items())
         try:
             draft.mkdir(FOLDER_MODE)
-            disk.write_all(draft, files)
+            disk.write_all(draft, {**files, REPLACES: marker.encode()} if marker else files)
             draft.rename(self.path(COMMIT))
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
 
     def _place(self, *, fresh: bool = False) -> None:
-        """Move what ``.commit`` holds to its place: the CA key first, then keys, then the rest."""
+        """Move what ``.commit`` holds to its place: CA keys first, then keys, then the rest. Whatever is done twice,
+        because a run broke off in between, comes to the same."""
         commit = self.path(COMMIT)
         if not commit.is_dir():
             return
-        files = self._unfinished()
-        ca_key = key_file(CA)
+        files = sorted(self._unfinished(), key=lambda file: (not _is_ca_key(file), not disk.is_key(file), file))
+        every = {parent for file in files for parent in self.path(file).parents}
+        folders = sorted(each for each in every if each.is_relative_to(self.folder))
         decided = f"the new files are complete in {COMMIT}, and the next run puts them in place"
         with refusals(self.folder, decided):
             disk.sync(self.folder)
-        if ca_key in files:
-            self._link_ca_key(commit / ca_key, self.path(ca_key), fresh=fresh)
+            for folder in folders:
+                if not folder.is_dir():
+                    folder.mkdir(FOLDER_MODE)
+        for file in filter(_is_ca_key, files):
+            self._place_ca_key(commit / file, self.path(file), fresh=fresh)
+            fresh = False
         with refusals(self.folder, decided):
-            disk.sync(self.folder)
-            (commit / ca_key).unlink(missing_ok=True)
-            for file in sorted(files - {ca_key}, key=lambda file: (not disk.is_key(file), file)):
-                (commit / file).rename(self.path(file))
-            disk.sync(commit)
-            disk.sync(self.folder)
-            commit.rmdir()
+            for file in files:
+                self._move(commit / file, self.path(file))
+            for folder in folders:
+                disk.sync(folder)
+            for folder in folders:
+                if not any(folder.iterdir()):
+                    folder.rmdir()  # all of it went
+            shutil.rmtree(commit)
             disk.sync(self.folder)
 
-    def _link_ca_key(self, source: Path, target: Path, *, fresh: bool) -> None:
+    def _place_ca_key(self, source: Path, target: Path, *, fresh: bool) -> None:
         """link(2) fails where the target exists; rename(2) would replace it. As the CA key goes first, a commit of our
         own that finds its place taken is still taken back whole."""
+        if not source.stat().st_size:
+            return
         try:
             target.hardlink_to(source)
         except FileExistsError:
-            if disk.read(target) == disk.read(source):
+            there = disk.read(target)
+            if there == disk.read(source):
                 return  # an interrupted run came this far
+            if _sha256(there) in self._replaced():
+                source.replace(target)
+                return
             outcome = "nothing was changed" if fresh else f"{source} is another one; keep the right one of the two"
             if fresh:
-                shutil.rmtree(source.parent)
-            raise StoreError(f"{target}: a CA key is here already, and none is ever replaced; {outcome}") from None
+                shutil.rmtree(self.path(COMMIT))
+            raise self._taken(target, outcome) from None
         except OSError:
             if fresh:
-                shutil.rmtree(source.parent)
+                shutil.rmtree(self.path(COMMIT))
             raise
+
+    def _replaced(self) -> frozenset[str]:
+        """The CA keys, by SHA-256, that the commit may replace."""
+        with suppress(FileNotFoundError):
+            return frozenset(line.split()[0] for line in (self.path(COMMIT) / REPLACES).read_text().splitlines())
+        return frozenset()
+
+    @staticmethod
+    def _move(source: Path, target: Path) -> None:
+        if not source.exists():
+            return  # a CA key that replaced another
+        if not source.stat().st_size:
+            target.unlink(missing_ok=True)
+        elif source.name == JOURNAL:
+            disk.append(target, source.read_bytes())
+        elif not _is_ca_key(source.name):
+            source.rename(target)
 
     def _where(self, file: str) -> Path:
         unplaced = self.path(COMMIT) / file
@@ -204,9 +300,10 @@ class Store:
 
     def _unfinished(self) -> frozenset[str]:
         try:
-            return frozenset(path.name for path in self.path(COMMIT).iterdir())
+            found = [path for path in self.path(COMMIT).rglob("*") if path.is_file() and path.name != REPLACES]
         except FileNotFoundError:
             return frozenset()
+        return frozenset(path.relative_to(self.path(COMMIT)).as_posix() for path in found)
 
     def _marks(self, files: Iterable[str]) -> dict[str, Mark]:
         """Inode, size and time of those files that are in their places: enough to see one replaced or edited."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.conftest import Result, Site
+from tests.fleet.conftest import HOSTS, Result, Site
 from tests.fleet.test_bad_hosts import alone
 
 pytestmark = pytest.mark.fleet
