@@ -5,5 +5,6 @@ from anchorline import authority, fleet, registry, trust, verify
 fleet.look(trust, registry, verify)
 authority.issue()
 trust.rollout()
+trust.hand_over()
 registry.serve()
 verify.prove()

@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from anchorline.authority import rotation
 from anchorline.authority.certificates import fingerprint, name_of, to_pem
 from anchorline.authority.disk import refusals
 from anchorline.authority.plan import Standing, State
-from anchorline.authority.stage import stage
+from anchorline.authority.stage import Staged, stage
 from anchorline.authority.store import CA
 from anchorline.authority.survey import Survey, also, survey
 from anchorline.errors import AuthorityError, StoreError
@@ -69,12 +70,61 @@ def issue(names: tuple[str, ...], spec_file: Path) -> None:
     spec = load(spec_file)
     for name in names:
         _require_known(spec, name)
-    staged = stage(spec, only=names or None)
+    _commit(stage(spec, only=names or None))
+
+
+@pki.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@spec_option
+def renew(names: tuple[str, ...], spec_file: Path) -> None:
+    """Issue certificates again, with the keys that they have, whatever their state. The old pair is kept in previous/.
+
+    The next deploy brings them to the registry.
+    """
+    _reissue(spec_file, names, rekey=False)
+
+
+@pki.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@spec_option
+def rekey(names: tuple[str, ...], spec_file: Path) -> None:
+    """Issue certificates again, with new keys, whatever their state. The old pair is kept in previous/.
+
+    The next deploy brings them to the registry.
+    """
+    _reissue(spec_file, names, rekey=True)
+
+
+def _reissue(spec_file: Path, names: tuple[str, ...], *, rekey: bool) -> None:
+    spec = load(spec_file)
+    for name in names:
+        if name == CA:
+            raise AuthorityError("a CA isn't issued again: hosts know it by its content; anchorline pki rotate")
+        _require_known(spec, name)
+    _commit(stage(spec, only=names, asked=dict.fromkeys(names, rekey)))
+
+
+@pki.command()
+@spec_option
+def rotate(spec_file: Path) -> None:
+    """Make the next CA, beside the present one: a new key, a new name. No host is touched.
+
+    The next deploy makes hosts trust both, and the new one takes over once every host of the inventory has been seen to
+    trust it. `anchorline pki show` tells how far it is.
+    """
+    spec = load(spec_file)
+    _commit(rotation.rotate(spec))
+    click.echo("The next deploy makes every host trust it: pyinfra inventory deploy.py")
+
+
+def _commit(staged: Staged) -> None:
     staged.commit()
     if staged.is_new_ca and staged.ca is not None:
         click.echo(f"Made a new CA, which no host trusts yet: {name_of(staged.ca)}")
         click.echo(f"  SHA-256 {staged.fingerprint}")
-        click.echo(f"  Its key is {spec.pki / 'ca-key.pem'}. Keep a backup: a lost key means a new CA on every host.")
+        click.echo(
+            f"  Its key is {staged.folder / 'ca-key.pem'}. Keep a backup: a lost key means a new CA on every host."
+        )
     for change in staged.changes:
         if change.name != CA or change.state is State.UNFINISHED:
             click.echo(f"{change.file}: {change.state}: {change.reason}")

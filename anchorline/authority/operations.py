@@ -6,7 +6,7 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from anchorline.authority.stage import Staged, stage
-from anchorline.errors import AnchorlineError
+from anchorline.errors import AnchorlineError, AuthorityError
 from anchorline.fleet.operations import Commands, say
 from anchorline.fleet.run import Run
 
@@ -15,7 +15,28 @@ STEP = "authority"
 
 def staged(run: Run) -> Staged:
     """The authority of this run: read from ``pki/``, with what is to be issued made in memory. Nothing is written."""
-    return run.once("the authority, staged", lambda: stage(run.spec))
+    return run.once("the authority, staged", lambda: _staged(run))
+
+
+def _staged(run: Run) -> Staged:
+    made = stage(run.spec)
+    if made.changes and explicit(run):
+        why = "; ".join(f"{change.name}: {change.reason}" for change in made.changes)
+        raise AuthorityError(
+            f"{run.spec.pki}: to be issued ({why}), and `authority: {{issue: explicit}}` has no deploy do it: "
+            f"run `anchorline pki issue --spec {run.file}` where pki/ is kept, and deploy what it wrote"
+        )
+    return made
+
+
+def explicit(run: Run) -> bool:
+    """Whether the spec has no deploy issue anything."""
+    return run.spec.authority is not None and run.spec.authority.issue == "explicit"
+
+
+def serving(run: Run) -> Staged:
+    """The authority by which the registry serves: as it was staged, until the next CA took over in this run."""
+    return run.promoted or staged(run)
 
 
 def on_disk(run: Run) -> Staged:

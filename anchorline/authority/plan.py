@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from anchorline.authority.anchors import Chain, issued
 from anchorline.authority.certificates import authority_identifier, end, name_of
 from anchorline.authority.profile import Wanted, WantedAuthority
 from anchorline.errors import AuthorityError
+from anchorline.spec.model import Renewal
+from anchorline.spec.values import format_share
 
 
 class State(StrEnum):
@@ -27,6 +29,8 @@ class State(StrEnum):
     CHANGED = "changed"
     BROKEN = "broken"
     UNFINISHED = "unfinished"
+    ASKED = "asked"
+    ROTATED = "rotated"
 
 
 TO_ISSUE = frozenset({State.MISSING, State.DRIFT, State.DUE, State.EXPIRED})
@@ -64,8 +68,8 @@ def judge_authority(wanted: WantedAuthority, chain: Chain, file: Path, now: date
     if differences:
         problem = AuthorityError(
             f"{file}: the spec's authority section differs from this CA: {'; '.join(differences)}. "
-            "A changed section is not a new CA. Put the spec back; or start another site (`site:`), which gets a CA "
-            "of its own; or take this CA as it is: authority: {certificate: …, key: …}"
+            "A changed section is not a new CA. Put the spec back; or have the next CA made by it, and the fleet led "
+            "over: anchorline pki rotate; or take this CA as it is: authority: {certificate: …, key: …}"
         )
         return Standing.broken("ca", problem, file, certificate, State.CHANGED)
     return judge_life("ca", certificate, file, now)
@@ -73,12 +77,14 @@ def judge_authority(wanted: WantedAuthority, chain: Chain, file: Path, now: date
 
 def judge_life(name: str, certificate: x509.Certificate, file: Path, now: datetime) -> Standing:
     """A CA that is as it should be, unless it has ended."""
-    if now <= certificate.not_valid_after_utc:
-        return Standing(name, State.OK, "", file, certificate)
-    ended = certificate.not_valid_after_utc
+    begun, ended = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now <= ended:
+        ending = ended - now < (ended - begun) / 10
+        reason = f"it ends on {ended:%Y-%m-%d}: lead the fleet over to the next one in good time" if ending else ""
+        return Standing(name, State.OK, reason, file, certificate)
     problem = AuthorityError(
         f"{file}: the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}, and what it issued ended with it; "
-        "start another site (`site:`), which gets a CA of its own, or declare one that exists"
+        "make the next one: anchorline pki rotate, or declare one that exists"
     )
     return Standing.broken(name, problem, file, certificate, State.EXPIRED)
 
@@ -113,22 +119,37 @@ def _constraints_text(constraints: object) -> str:
     return f"[{', '.join(permitted + excluded)}]"
 
 
+def due_from(certificate: x509.Certificate, renewal: Renewal) -> datetime:
+    """From when on a certificate is to be renewed."""
+    begin, finish = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    before = renewal.before
+    return finish - (before if isinstance(before, timedelta) else (finish - begin) * before)
+
+
 def judge(
-    name: str, wanted: Wanted, certificate: x509.Certificate, issuer: x509.Certificate, file: Path, now: datetime
+    name: str,
+    wanted: Wanted,
+    certificate: x509.Certificate,
+    issuer: x509.Certificate,
+    file: Path,
+    now: datetime,
+    renewal: Renewal,
 ) -> Standing:
     """Compare a certificate on disk with the spec and the clock. Another ``expiry`` alone is no drift."""
     differences = differences_of(wanted, certificate, issuer)
-    begin, finish = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    finish = certificate.not_valid_after_utc
     if differences:
         state, reason = State.DRIFT, "; ".join(differences)
     elif now > finish:
         state, reason = State.EXPIRED, f"it ended on {finish:%Y-%m-%d}"
-    elif finish - now >= (finish - begin) / 3:
+    elif now <= due_from(certificate, renewal):
         state, reason = State.OK, ""
     elif end(wanted, issuer, now) <= finish:
         state, reason = State.OK, "it ends with its CA; a new one would end no later"
     else:
-        state, reason = State.DUE, f"less than a third of its life is left, it ends on {finish:%Y-%m-%d}"
+        left = format_share(renewal.before)
+        share = left if isinstance(renewal.before, timedelta) else f"{left} of its life"
+        state, reason = State.DUE, f"less than {share} is left, it ends on {finish:%Y-%m-%d}"
     return Standing(name, state, reason, file, certificate)
 
 

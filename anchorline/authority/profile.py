@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -93,10 +94,21 @@ def wanted(spec: Spec, name: str) -> Wanted:
     )
 
 
-def wanted_authority(declared: DeclaredAuthority) -> WantedAuthority:
-    """The CA of the spec."""
+def generation(declared: DeclaredAuthority, certificate: x509.Certificate) -> int:
+    """Which of the spec's CAs this is: 1, or what stands behind its name (``Fleet CA G2``). 0: its name is another."""
+    names = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    found = re.fullmatch(rf"{re.escape(declared.CN)}(?: G([0-9]{{1,4}}))?", names[0] if names else "")
+    return int(found[1] or 1) if found else 0
+
+
+def wanted_authority(declared: DeclaredAuthority, generation: int = 1) -> WantedAuthority:
+    """The CA of the spec. Each generation has a name of its own: two of one name would be mixed up by OpenSSL, which
+    looks for an issuer by its name. Raises AuthorityError where that gets too long (RFC 5280 A.1: 64 characters)."""
+    name = f"{declared.CN} G{generation}" if generation > 1 else declared.CN
+    if len(name) > 64:
+        raise AuthorityError(f"authority.CN: {name!r} has more than 64 characters; shorten the CN")
     return WantedAuthority(
-        subject(declared.names, declared.CN),
+        subject(declared.names, name),
         declared.key,
         declared.ca.pathlen,
         name_constraints(declared.name_constraints),

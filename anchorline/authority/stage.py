@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +13,27 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority import anchors as trusted
-from anchorline.authority import certificates, disk, keys, profile
-from anchorline.authority.certificates import Issuer, fingerprint, to_pem
-from anchorline.authority.keys import PrivateKey
-from anchorline.authority.plan import TO_ISSUE, Standing, State
-from anchorline.authority.store import CA, certificate_file, der_file, files_of, is_ca, key_file, request_file
+from anchorline.authority import issued, keys
+from anchorline.authority.anchors import read_certificates
+from anchorline.authority.certificates import fingerprint, to_pem
+from anchorline.authority.issued import Issue
+from anchorline.authority.maker import Made, Maker, stored_key
+from anchorline.authority.plan import Standing, State
+from anchorline.authority.store import (
+    CA,
+    JOURNAL,
+    NEXT_CA,
+    PREVIOUS,
+    certificate_file,
+    der_file,
+    files_of,
+    is_ca,
+    key_file,
+    request_file,
+)
 from anchorline.authority.survey import Survey, also, survey
 from anchorline.errors import AnchorlineError, AuthorityError
-from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec
+from anchorline.spec.model import Spec
 
 
 @dataclass(frozen=True)
@@ -49,58 +63,70 @@ class Pair:
     fingerprint: str
 
 
-@dataclass(frozen=True)
-class _Made:
-    """A certificate with its key, made in this run. ``new_key`` tells whether the key has to be written as well."""
-
-    certificate: x509.Certificate
-    key: PrivateKey = field(repr=False)
-    request: x509.CertificateSigningRequest
-    new_key: bool
-
-
 def stage(
     spec: Spec,
     now: datetime | None = None,
     *,
     passphrase: str | None = None,
     only: Collection[str] | None = None,
+    asked: Mapping[str, bool] | None = None,
 ) -> Staged:
     """Read a site's authority and make in memory what is missing. Nothing is written, and no key is read unless
     something has to be issued.
 
     ``passphrase`` is ``ANCHORLINE_PASSPHRASE``'s value by default. ``only`` names the certificates to look after;
-    by default all. Raises AuthorityError, StoreError or PassphraseError, with everything that stands in the way.
+    by default all. ``asked`` are those to issue whatever their state, each with whether its key is new. Raises
+    AuthorityError, StoreError or PassphraseError, with everything that stands in the way.
     """
-    passphrase = passphrase if passphrase is not None else os.environ.get(keys.PASSPHRASE)
+    secret = passphrase_of(passphrase)
     found = survey(spec, now)
     found.require_usable(only)
-    others = tuple(also(spec, found.now))
-    maker = _Maker(found, passphrase or None)
-    made = maker.make([each for each in found.certificates if only is None or each.name in only])
-    return Staged(found, made, others, passphrase or None)
+    made = Maker(found, secret, asked).make([each for each in found.certificates if only is None or each.name in only])
+    return Staged(found, made, secret)
+
+
+def passphrase_of(given: str | None) -> str | None:
+    """The passphrase of all keys: what was given, or ``ANCHORLINE_PASSPHRASE``'s value."""
+    return (given if given is not None else os.environ.get(keys.PASSPHRASE)) or None
 
 
 class Staged:
     """A site's authority as it will be after ``commit``.
 
-    ``ca`` is the root that hosts shall trust, ``anchors`` are all they shall trust: it and those of ``trust.also``;
-    ``changes`` is what ``commit`` will write, and empty where there is nothing to do.
+    ``ca`` is the root that hosts shall trust and that issues; ``own`` are its generations, of which hosts trust all;
+    ``anchors`` are all they shall trust: these and those of ``trust.also``. ``changes`` is what ``commit`` will write,
+    and empty where there is nothing to do. ``moves`` are files that go elsewhere with it, ``replaces`` the CA key that
+    it may replace.
     """
 
     def __init__(
-        self, found: Survey, made: dict[str, _Made], others: tuple[x509.Certificate, ...], passphrase: str | None
+        self,
+        found: Survey,
+        made: dict[str, Made],
+        passphrase: str | None,
+        moves: Mapping[str, bytes] | None = None,
+        replaces: Mapping[str, str] | None = None,
+        *first: Change,
     ) -> None:
         self._survey, self._made, self._passphrase = found, made, passphrase
+        self._moves, self._replaces = moves or {}, replaces or {}
         self._pairs: dict[str, Pair] = {}
         self._outcome: AnchorlineError | bool = False
         self.ca = made[CA].certificate if CA in made else found.chain.root if found.chain else None
-        own = () if self.ca is None else (self.ca,)
-        self.anchors = trusted.anchors(found.spec.site, (*own, *others))
-        self.changes = tuple(_changes(found, made))
+        roots = [chain.root for chain in found.generations.values()]
+        roots += [each.certificate for name, each in made.items() if name == NEXT_CA]
+        # in an order that a promotion doesn't change, for files of hosts hold them in it
+        self.own = tuple(sorted((*([self.ca] if self.ca else []), *roots), key=fingerprint))
+        self.anchors = trusted.anchors(found.spec.site, (*self.own, *also(found.spec, found.now)))
+        self.changes = (*first, *_changes(found, made))
 
     def __repr__(self) -> str:
         return f"Staged({self._survey.spec.site!r}, {len(self.changes)} changes)"
+
+    @property
+    def folder(self) -> Path:
+        """Where ``commit`` writes."""
+        return self._survey.store.folder
 
     @property
     def is_new_ca(self) -> bool:
@@ -111,6 +137,19 @@ class Staged:
     def fingerprint(self) -> str | None:
         """SHA-256 of the CA, in hexadecimal. None where the spec declares no CA."""
         return None if self.ca is None else fingerprint(self.ca)
+
+    @property
+    def next(self) -> x509.Certificate | None:
+        """The CA that will take the present one's place, while a rotation stands."""
+        chain = self._survey.generations.get(NEXT_CA)
+        return chain.root if chain else None
+
+    @property
+    def known(self) -> frozenset[str]:
+        """SHA-256 of every certificate that this store has heard of. A CA that was withdrawn: its first digits."""
+        journal = issued.known(self._survey.store.read_text(JOURNAL))
+        here = {fingerprint(each.certificate) for each in self._found()}
+        return journal | here | frozenset(self._survey.store.retired())
 
     @property
     def standings(self) -> tuple[Standing, ...]:
@@ -144,7 +183,8 @@ class Staged:
         """
         if self._outcome is False and self.changes:
             try:
-                self._survey.store.commit(dict(self._files()), self._survey.contents, self._survey.names)
+                store, found = self._survey.store, self._survey
+                store.commit(dict(self._files()), found.contents, found.names, replaces=self._replaces)
             except AnchorlineError as error:
                 self._outcome = error
         if isinstance(self._outcome, AnchorlineError):
@@ -164,10 +204,12 @@ class Staged:
     def _pair(self, name: str) -> Pair:
         served = self.certificate(name)
         made = self._made.get(name)
-        key = made.key if made else _stored_key(self._survey, name, self._leaf(name), self._passphrase)
+        key = made.key if made else stored_key(self._survey, name, self._leaf(name), self._passphrase)
         return Pair(served.pem, keys.write(key).decode(), served.fingerprint)
 
     def _files(self) -> Iterator[tuple[str, bytes]]:
+        store, contents = self._survey.store, self._survey.contents
+        yield from self._moves.items()
         for name, made in self._made.items():
             if made.new_key:
                 yield key_file(name), keys.write(made.key, self._passphrase)
@@ -175,85 +217,42 @@ class Staged:
             yield request_file(name), to_pem(made.request)
             if is_ca(name):
                 yield der_file(name), made.certificate.public_bytes(serialization.Encoding.DER)
+            else:
+                for file in filter(contents.has, files_of(name)):
+                    yield f"{PREVIOUS}/{file}", store.read(file)
+        if self._made:
+            added = issued.lines(self._issues(), self._found(), store.read_text(JOURNAL), *self._place())
+            yield JOURNAL, added.encode()
+
+    def _place(self) -> tuple[Path, datetime]:
+        return self._survey.spec.folder, self._survey.now
+
+    def _issues(self) -> Iterator[Issue]:
+        old = {each.name: each for each in self._survey.certificates}
+        for change in self.changes:
+            if change.name in self._made:
+                profile = "" if is_ca(change.name) else self._survey.spec.certificates[change.name].profile
+                replaced = old[change.name].certificate if change.name in old else None
+                reason = f"{change.state}: {change.reason}"
+                yield Issue(change.name, self._made[change.name].certificate, profile, replaced, reason)
+
+    def _found(self) -> Iterator[Issue]:
+        """Every certificate that is in the store now."""
+        for file, pem in self._survey.contents.certificates.items():
+            name = file.removesuffix(".pem")
+            request = self._survey.spec.certificates.get(name)
+            with suppress(AuthorityError):
+                yield Issue(name, read_certificates(pem, Path(file))[0], request.profile if request else "")
 
 
-class _Maker:
-    """Makes in memory what a survey found missing."""
-
-    def __init__(self, found: Survey, passphrase: str | None) -> None:
-        self.found, self.passphrase = found, passphrase
-
-    def make(self, chosen: Collection[Standing]) -> dict[str, _Made]:
-        """The CA where there is none, and of the chosen certificates those that are due for any reason."""
-        made: dict[str, _Made] = {}
-        authority = self.found.authority
-        if authority is not None and authority.state is State.MISSING:
-            made[CA] = self._make_authority()
-        todo = [standing for standing in chosen if standing.state in TO_ISSUE]
-        if todo:
-            issuer = Issuer(made[CA].certificate, made[CA].key) if CA in made else self._issuer(todo)
-            made |= {standing.name: self._make(standing, issuer) for standing in todo}
-        return made
-
-    def _make_authority(self) -> _Made:
-        assert isinstance(self.found.spec.authority, DeclaredAuthority)  # noqa: S101 (only a declared one is ever missing)
-        wanted = profile.wanted_authority(self.found.spec.authority)
-        key = keys.generate(wanted.key)
-        certificate = certificates.make_authority(wanted, key, self.found.now)
-        return _Made(certificate, key, certificates.make_authority_request(wanted, key), new_key=True)
-
-    def _make(self, standing: Standing, issuer: Issuer) -> _Made:
-        wanted = self.found.wanted[standing.name]
-        old = standing.certificate
-        keep = old is not None and keys.kind(old.public_key()) == wanted.key
-        key = (
-            _stored_key(self.found, standing.name, old, self.passphrase)
-            if old is not None and keep
-            else keys.generate(wanted.key)
-        )
-        certificate = issuer.issue(wanted, key.public_key(), self.found.now)
-        return _Made(certificate, key, certificates.make_request(wanted, key), new_key=not keep)
-
-    def _issuer(self, todo: Collection[Standing]) -> Issuer:
-        found = self.found
-        assert found.chain is not None  # noqa: S101 (judged before: what has no CA isn't issued)
-        waiting = ", ".join(f"{standing.name} ({standing.reason})" for standing in todo)
-        existing = found.spec.authority if isinstance(found.spec.authority, ExistingAuthority) else None
-        if existing is not None:
-            if existing.key is None:
-                raise AuthorityError(f"authority: no key is given, but to be issued: {waiting}; give `key:` as well")
-            file = found.spec.path(existing.key)
-            pem = disk.read_key(file)
-        else:
-            file = found.store.path(key_file(CA))
-            if not found.contents.has(file.name):
-                raise AuthorityError(
-                    f"{file}: the CA's key isn't here, but to be issued: {waiting}; restore it, or issue where it is"
-                )
-            pem = found.store.read_key(CA)
-        key = keys.read(pem, file, self.passphrase)
-        if not keys.fit(key, found.chain.issuer.public_key()):
-            raise AuthorityError(f"{file}: this is not the key of the CA; restore the one that belongs to it")
-        return Issuer(found.chain.issuer, key, found.chain.above)
-
-
-def _stored_key(found: Survey, name: str, certificate: x509.Certificate, passphrase: str | None) -> PrivateKey:
-    file = found.store.path(key_file(name))
-    if not found.contents.has(file.name):
-        raise AuthorityError(f"{file}: the key of {name} isn't here; restore it, or deploy where it is")
-    key = keys.read(found.store.read_key(name), file, passphrase)
-    if not keys.fit(key, certificate.public_key()):
-        raise AuthorityError(
-            f"{file}: this is not the key of {certificate_file(name)}; restore the one that belongs to it, "
-            "or move both away, and a new pair is made"
-        )
-    return key
-
-
-def _changes(found: Survey, made: dict[str, _Made]) -> Iterator[Change]:
+def _changes(found: Survey, made: dict[str, Made]) -> Iterator[Change]:
+    if NEXT_CA in made:
+        file = found.store.path(certificate_file(NEXT_CA))
+        yield Change(NEXT_CA, State.MISSING, "the next CA, which no host trusts yet", file)
     for standing in found.standings:
         if standing.name in made:
-            yield Change(standing.name, standing.state, standing.reason, standing.file)
+            state = State.ASKED if standing.state is State.OK else standing.state
+            yield Change(standing.name, state, standing.reason or "asked for", standing.file)
         elif found.contents.unfinished.intersection(files_of(standing.name)):
             reason = "an interrupted run made it; it is put in its place"
             yield Change(standing.name, State.UNFINISHED, reason, standing.file)

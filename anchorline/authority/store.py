@@ -40,7 +40,7 @@ from anchorline.errors import AuthorityError, StoreError
 CA = "ca"
 NEXT, PREVIOUS, RETIRED = "next", "previous", "retired"
 NEXT_CA, PREVIOUS_CA = f"{NEXT}/{CA}", f"{PREVIOUS}/{CA}"
-JOURNAL = "issued.jsonl"
+JOURNAL, LEDGER = "issued.jsonl", "sightings.jsonl"
 DRAFT, COMMIT, REPLACES = ".draft", ".commit", ".replaces"
 FOLDER_MODE = 0o700
 
@@ -136,10 +136,10 @@ class Store:
                     problems[file] = problem
             return Contents(marks, certificates, problems, unfinished, going)
 
-    def read_key(self, name: str) -> bytes:
-        """The key file of ``name`` as it is. Raises StoreError where others may read it, or it isn't there."""
+    def read(self, file: str) -> bytes:
+        """A file as it is. Raises StoreError where it isn't there, or is a key that others may read."""
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
-            return disk.read_key(self._where(key_file(name)))
+            return (disk.read_key if disk.is_key(file) else disk.read)(self._where(file))
 
     def read_text(self, file: str) -> str:
         """A file of lines, with what an interrupted commit adds to it. Nothing where there is none."""
@@ -291,6 +291,7 @@ class Store:
             target.unlink(missing_ok=True)
         elif source.name == JOURNAL:
             disk.append(target, source.read_bytes())
+            source.unlink()
         elif not _is_ca_key(source.name):
             source.rename(target)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,17 @@ from anchorline.authority import disk, profile
 from anchorline.authority.anchors import Chain, read_certificates, read_chain, require_ca, require_current
 from anchorline.authority.plan import TO_ISSUE, Standing, State, judge, judge_authority, judge_life
 from anchorline.authority.profile import Wanted
-from anchorline.authority.store import CA, Contents, Store, certificate_file, files_of, key_file
+from anchorline.authority.store import (
+    CA,
+    NEXT_CA,
+    PREVIOUS_CA,
+    Contents,
+    Store,
+    certificate_file,
+    files_of,
+    is_ca,
+    key_file,
+)
 from anchorline.errors import AuthorityError
 from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec
 
@@ -26,7 +36,9 @@ _NAME = re.compile(r"(?!.*-key$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 class Survey:
     """What was found, and what is ``wanted`` by certificate.
 
-    ``authority`` is None where the spec declares no CA, ``chain`` where there is none to read.
+    ``authority`` is None where the spec declares no CA, ``chain`` where there is none to read. ``generations`` are the
+    CAs beside the present one while a rotation stands, by their names in the store, with their ``others`` standings.
+    ``signer`` is the name of the CA that issues: the present one's, or after a promotion the next one's.
     """
 
     spec: Spec
@@ -37,11 +49,24 @@ class Survey:
     chain: Chain | None
     authority: Standing | None
     certificates: tuple[Standing, ...]
+    generations: Mapping[str, Chain] = field(default_factory=dict)
+    others: tuple[Standing, ...] = ()
+    signer: str = CA
 
     @property
     def standings(self) -> tuple[Standing, ...]:
-        """The CA's standing, then each certificate's."""
-        return (self.authority, *self.certificates) if self.authority else self.certificates
+        """The CA's standing, those of its other generations, then each certificate's."""
+        return (*([self.authority] if self.authority else []), *self.others, *self.certificates)
+
+    def promoted(self) -> Survey:
+        """How it would stand with the next CA in the present one's place."""
+        chain = self.generations[NEXT_CA]
+        certificates = tuple(
+            _certificate(name, self.wanted[name], self.store, self.contents, chain, self.now, self.spec)
+            for name in self.wanted
+        )
+        generations = {PREVIOUS_CA: self.chain} if self.chain else {}
+        return replace(self, chain=chain, certificates=certificates, generations=generations, signer=NEXT_CA)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,7 +76,9 @@ class Survey:
     def require_usable(self, only: Iterable[str] | None = None) -> None:
         """Raise what stands in the way, all of it at once; of the certificates, those of ``only``."""
         chosen = set(self.spec.certificates) if only is None else set(only)
-        problems = [each.problem for each in self.standings if each.problem and each.name in {CA, *chosen}]
+        problems = [
+            each.problem for each in self.standings if each.problem and (is_ca(each.name) or each.name in chosen)
+        ]
         if len(problems) == 1:
             raise problems[0]
         if problems:
@@ -60,7 +87,8 @@ class Survey:
 
 def names_of(spec: Spec) -> tuple[str, ...]:
     """The names whose files lie in the spec's store: its certificates, and the CA where we make it."""
-    return (CA, *spec.certificates) if isinstance(spec.authority, DeclaredAuthority) else tuple(spec.certificates)
+    made = (CA, NEXT_CA, PREVIOUS_CA) if isinstance(spec.authority, DeclaredAuthority) else ()
+    return (*made, *spec.certificates)
 
 
 def survey(spec: Spec, now: datetime | None = None) -> Survey:
@@ -81,9 +109,15 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
     store = Store(spec.pki)
     contents = store.look(names_of(spec))
     chain, authority = _authority(spec, store, contents, now)
+    generations, others = _generations(spec, store, contents, now)
+    if authority and chain and NEXT_CA in generations and authority.state in (State.CHANGED, State.EXPIRED):
+        # the next one is made by the spec as it is now, and takes its place
+        authority = Standing(
+            CA, State.OK, f"{authority.state}; the next CA takes its place", authority.file, chain.root
+        )
     wanted = {name: profile.wanted(spec, name) for name in spec.certificates}
-    certificates = tuple(_certificate(name, wanted[name], store, contents, chain, now) for name in wanted)
-    return Survey(spec, now, store, contents, wanted, chain, authority, certificates)
+    certificates = tuple(_certificate(name, wanted[name], store, contents, chain, now, spec) for name in wanted)
+    return Survey(spec, now, store, contents, wanted, chain, authority, certificates, generations, others)
 
 
 def also(spec: Spec, now: datetime) -> Iterator[x509.Certificate]:
@@ -135,11 +169,42 @@ def _declared(
         chain = read_chain(contents.certificates[file.name], file)
     except AuthorityError as unreadable:
         return None, Standing.broken(CA, unreadable, file)
-    return chain, judge_authority(profile.wanted_authority(declared), chain, file, now)
+    return chain, _judged(CA, declared, chain, file, now)
+
+
+def _judged(name: str, declared: DeclaredAuthority, chain: Chain, file: Path, now: datetime) -> Standing:
+    generation = profile.generation(declared, chain.root)
+    standing = judge_authority(profile.wanted_authority(declared, max(1, generation)), chain, file, now)
+    return replace(standing, name=name)
+
+
+def _generations(
+    spec: Spec, store: Store, contents: Contents, now: datetime
+) -> tuple[dict[str, Chain], tuple[Standing, ...]]:
+    """The CAs beside the present one. The next one has to be as the spec says; the previous one is what it was."""
+    chains: dict[str, Chain] = {}
+    standings = []
+    for name in (NEXT_CA, PREVIOUS_CA):
+        file = store.path(certificate_file(name))
+        problem = contents.problems.get(certificate_file(name)) or contents.problems.get(key_file(name))
+        if not problem and not contents.has(certificate_file(name)):
+            continue
+        try:
+            if problem:
+                raise problem
+            chains[name] = read_chain(contents.certificates[certificate_file(name)], file)
+        except AuthorityError as unreadable:
+            standings.append(Standing.broken(name, unreadable, file))
+            continue
+        if name == NEXT_CA and isinstance(spec.authority, DeclaredAuthority):
+            standings.append(_judged(name, spec.authority, chains[name], file, now))
+        else:
+            standings.append(Standing(name, State.OK, "trusted until it is withdrawn", file, chains[name].root))
+    return chains, tuple(standings)
 
 
 def _certificate(
-    name: str, wanted: Wanted, store: Store, contents: Contents, chain: Chain | None, now: datetime
+    name: str, wanted: Wanted, store: Store, contents: Contents, chain: Chain | None, now: datetime, spec: Spec
 ) -> Standing:
     file, key = store.path(certificate_file(name)), store.path(key_file(name))
     unreadable = contents.problems.get(file.name)
@@ -159,7 +224,7 @@ def _certificate(
         return Standing.broken(name, unsafe, file, certificate)
     if chain is None:
         return Standing(name, State.BROKEN, "the CA that issued it isn't here", file, certificate)
-    standing = judge(name, wanted, certificate, chain.issuer, file, now)
+    standing = judge(name, wanted, certificate, chain.issuer, file, now, spec.renewal)
     if contents.has(key.name):
         return standing
     if standing.state in TO_ISSUE:

@@ -36,7 +36,10 @@ class Failure:
 
 @dataclass
 class Run:
-    """What is known of the fleet in this run. One for each pyinfra State: ``Run.of(host)`` finds or begins it."""
+    """What is known of the fleet in this run. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
+
+    ``held`` is why the gate of a rotation didn't open, a line each. ``promoted`` is the authority after it did.
+    """
 
     state: State
     file: Path
@@ -50,6 +53,8 @@ class Run:
     notes: dict[str, list[str]] = field(default_factory=dict)
     proofs: dict[str, str] = field(default_factory=dict)
     broken: AnchorlineError | None = None
+    held: list[str] = field(default_factory=list)
+    promoted: Any = None
     judged: bool = False
     _once: dict[str, Any] = field(default_factory=dict)
 

@@ -47,7 +47,9 @@ def show(state: State, run: Run | None, unreachable: Mapping[str, str], *, dry: 
         f"\n{len(hosts)} hosts: {len(hosts) - failed - down} well, {failed} failed, {down} unreachable"
         + ("" if finished else "; the run was broken off")
     )
-    return not failed and not down and finished
+    for line in run.held if run else ():
+        console.print(Text(line, style="yellow"))
+    return not failed and not down and finished and not (run and run.held)
 
 
 @dataclass(frozen=True)

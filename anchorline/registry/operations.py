@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pyinfra import host
 from pyinfra.api import FileUploadCommand, FunctionCommand, operation
 
-from anchorline.authority.operations import staged
+from anchorline.authority.operations import serving
 from anchorline.fleet import File, Run, changing, failing, script, stdin
 from anchorline.registry.container import DRAIN, Container
 from anchorline.registry.room import container, digests, standing_of, variables, what_is_due
@@ -73,8 +73,9 @@ def _files(run: Run, wanted: Container) -> list[File]:
     """The files of our folder on the host. The key is read only here, where the registry gets it."""
     files = [wanted.configuration]
     if wanted.registry.certificate and wanted.tls:
-        pair = staged(run).pair(wanted.registry.certificate)
-        ca = "".join(anchor.pem for anchor in staged(run).anchors if anchor.sha256 == staged(run).fingerprint)
+        authority = serving(run)
+        pair = authority.pair(wanted.registry.certificate)
+        ca = "".join(anchor.pem for anchor in authority.anchors if anchor.sha256 == authority.fingerprint)
         files += [
             File(f"{wanted.folder}/ca.pem", ca),
             File(f"{wanted.folder}/server.pem", pair.certificate_pem),

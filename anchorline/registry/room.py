@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from pyinfra.api import Host
 
-from anchorline.authority.operations import staged
+from anchorline.authority.operations import serving, staged
 from anchorline.errors import AnchorlineError
 from anchorline.fleet.room import Question, Room
 from anchorline.fleet.run import Run
@@ -50,7 +50,7 @@ def digests(run: Run, wanted: Container) -> dict[str, str]:
     name = wanted.registry.certificate
     if not (name and wanted.tls):
         return {"chain": "", "leaf": ""}
-    certificate = staged(run).certificate(name)
+    certificate = serving(run).certificate(name)
     return {"chain": sha256(certificate.pem.encode()).hexdigest(), "leaf": certificate.fingerprint}
 
 
@@ -67,6 +67,15 @@ def _key_refused(run: Run, wanted: Container, host: Host) -> Iterable[str]:
             staged(run).pair(name)
         except AnchorlineError as error:
             yield str(error)
+
+
+def _unknown_refused(run: Run, has: Standing, host: Host) -> Iterable[str]:
+    """A certificate of our CA that this ``pki/`` has never heard of was issued from another one, after it."""
+    if has.served and has.served not in staged(run).known:
+        yield (
+            f"{host.name} serves a certificate ({has.served[:12]}) that {run.spec.pki} doesn't know, though our CA "
+            f"issued it: another checkout has renewed it; bring its pki/ here, and run again"
+        )
 
 
 def _ask(run: Run, host: Host) -> Question | None:
@@ -90,6 +99,7 @@ def _refuse(run: Run) -> Iterable[str]:
         for reason in objections(standing_of(run, host), wanted):
             yield f"{host.name}: {reason}"
         yield from _key_refused(run, wanted, host)
+        yield from _unknown_refused(run, standing_of(run, host), host)
     elif run.state.is_host_in_limit(host):
         failure = run.failures.get(host.name)
         cause = failure.cause if failure else "it can't be reached"

@@ -37,6 +37,7 @@ from anchorline.spec.values import (
     NetworkValue,
     PathValue,
     PercentValue,
+    ShareValue,
     SiteValue,
     UserValue,
     parse_address,
@@ -132,6 +133,9 @@ class NameConstraints(Model):
     """Address ranges. Give one of each family: some clients take IPv4 and IPv6 apart."""
 
 
+Issue = Literal["deploy", "explicit"]
+
+
 class DeclaredAuthority(Model):
     """A CA that anchorline makes: cfssl's ``ca-csr.json``, and name constraints."""
 
@@ -144,6 +148,8 @@ class DeclaredAuthority(Model):
     """Read for cfssl's files, which often have it, and not used: a CA has no hosts."""
     ca: AuthorityLife = AuthorityLife()
     name_constraints: NameConstraints | None = None
+    issue: Issue = "deploy"
+    """explicit: a deploy issues nothing, and stops with the command to run. For pipelines whose checkout is lost."""
 
 
 class ExistingAuthority(Model):
@@ -153,6 +159,8 @@ class ExistingAuthority(Model):
     """Its certificate, PEM."""
     key: PathValue | None = None
     """Its private key, PEM."""
+    issue: Issue = "deploy"
+    """explicit: a deploy issues nothing, and stops with the command to run."""
 
 
 def _authority_kind(value: Any) -> str:
@@ -306,6 +314,24 @@ class Verify(Model):
     """Who pushes; every client pulls."""
 
 
+class Renewal(Model):
+    """When a certificate is issued again ahead of its end."""
+
+    before: ShareValue = 0.33
+    """How much of its life is left then: a share such as 33%, or a duration such as 30d."""
+    rekey: bool = True
+    """Whether what is due or has ended gets a new key as well."""
+
+
+class Rotation(Model):
+    """What the gate of a rotation asks of the fleet (`anchorline pki rotate`)."""
+
+    sighting: DurationValue = parse_duration("7d")
+    """How long it counts that a host was seen to trust the next CA."""
+    without: tuple[str, ...] = ()
+    """Hosts of the inventory that are gone, by name: the gate doesn't wait for them."""
+
+
 class Limits(Model):
     """How many hosts may fail, as a share of all, before the run stops ahead of its next step (never below 3)."""
 
@@ -324,6 +350,8 @@ class Spec(Model):
     signing: Signing = Signing()
     certificates: dict[str, CertificateRequest] = {}
     """What is issued, by name: NAME.pem, NAME-key.pem, NAME.csr."""
+    renewal: Renewal = Renewal()
+    rotation: Rotation = Rotation()
     registry: Registry | None = None
     """Left out: trust alone."""
     trust: Trust = Trust()

@@ -164,6 +164,16 @@ def parse_percent(value: Any) -> float:
     return float(text[:-1]) / 100
 
 
+def parse_share(value: Any) -> float | timedelta:
+    """Read ``33%`` into 0.33, and anything else as a duration."""
+    return parse_percent(value) if str(value).strip().endswith("%") else parse_duration(value)
+
+
+def format_share(share: float | timedelta) -> str:
+    """``33%``, or a duration."""
+    return format_duration(share) if isinstance(share, timedelta) else f"{share * 100:g}%"
+
+
 def _single(parse: Callable[[Any], Any]) -> BeforeValidator:
     """``parse`` for what is one value; a list or a mapping gets an answer that says so."""
 
@@ -230,8 +240,14 @@ EndpointValue = Annotated[Endpoint, *_typed(parse_endpoint, "registry.example.co
 PercentValue = Annotated[
     float,
     _single(parse_percent),
-    PlainSerializer(lambda share: f"{share * 100:g}%", return_type=str),
+    PlainSerializer(format_share, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["30%"]}),
+]
+ShareValue = Annotated[
+    Any,
+    _single(parse_share),
+    PlainSerializer(format_share, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["33%", "30d"]}),
 ]
 PathValue = Annotated[Path, _single(local_path), WithJsonSchema({"type": "string", "examples": ["company-root.pem"]})]
 SiteValue = Annotated[

@@ -1,33 +1,57 @@
-"""``trust.rollout``: every host trusts the site's CA. ``trust.withdraw`` and ``trust.distrust``: no host does."""
+"""``trust.rollout``: every host trusts the site's CA. ``trust.hand_over``: the next one takes its place.
+
+``trust.withdraw`` and ``trust.distrust``: no host trusts a CA any more.
+"""
 
 from __future__ import annotations
 
 from pyinfra.api import deploy
 
 from anchorline.authority.deploy import issue
-from anchorline.fleet import begin
+from anchorline.fleet import Run, begin
+from anchorline.trust import handover
 from anchorline.trust.operations import keep
-from anchorline.trust.removal import DISTRUST, WITHDRAW, remove
+from anchorline.trust.removal import DISTRUST, WITHDRAW, has_previous, put_away, remove
 from anchorline.trust.room import ROOM
 
 
 @deploy("Trust")
 def rollout() -> None:
     """Put the site's CAs into the stores of every host: the system's, and those of the runtimes in use."""
-    begin(ROOM)
+    run = begin(ROOM)
     issue()
     keep(name="Keep the trust stores")
+    if handover.next_of(run):
+        handover.note(name="Note who trusts the next CA")
+
+
+@deploy("Rotation")
+def hand_over() -> None:
+    """Let the next CA take over once every host of the inventory has been seen to trust it. Declared only while a
+    rotation stands (``anchorline pki rotate``)."""
+    run = begin(ROOM)
+    if handover.next_of(run):
+        run.rooms.setdefault(handover.ROOM.name, handover.ROOM)
+        handover.hand_over(name="Hand over to the next CA")
 
 
 @deploy("Withdraw")
 def withdraw() -> None:
     """Take the CA ``--data ca=SHA256`` away from every host, unless the spec or what is served still needs it."""
-    begin(WITHDRAW)
+    run = begin(WITHDRAW)
+    _retire(run)
     remove(name="Take the CA away", ban=False)
 
 
 @deploy("Distrust")
 def distrust() -> None:
     """Take the CA ``--data ca=SHA256`` away from every host at once, and ban it where the system can."""
-    begin(DISTRUST)
+    run = begin(DISTRUST)
+    _retire(run)
     remove(name="Distrust the CA", ban=True)
+
+
+def _retire(run: Run) -> None:
+    """``pki/`` first: a host that was rid of the previous CA must not get it back from a deploy."""
+    if has_previous(run):
+        put_away(name="Put the previous CA away in pki/")

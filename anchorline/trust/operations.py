@@ -28,6 +28,11 @@ CHANGING = (
 SOURCES = (*CHANGING, "trust/apply.sh")
 
 
+def trusting(run: Run) -> set[str]:
+    """The hosts that were seen in this run to trust all that they should."""
+    return run.once("who trusts what it should", set)
+
+
 @operation()
 def keep() -> Commands:
     """Make one host trust the site's CAs, in its system's store and in every runtime's that is in use.
@@ -54,6 +59,8 @@ def keep() -> Commands:
 
     if not change:
         tell_of(has.stale)
+        if host.state.is_executing:
+            trusting(run).add(here.name)
         host.noop("trusts what it should")
         return
     family = has.family
@@ -62,6 +69,7 @@ def keep() -> Commands:
         run.changed(here, summary)
 
     def done(answer: Answer) -> None:
+        trusting(run).add(here.name)
         run.changed(here, summary)
         tell_of(read([line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]))
 

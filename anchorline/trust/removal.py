@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyinfra import host
-from pyinfra.api import Host, operation
+from pyinfra.api import FunctionCommand, Host, State, operation
 
 from anchorline.authority import Anchor, survey
 from anchorline.authority.anchors import issued
+from anchorline.authority.rotation import retire
+from anchorline.authority.store import NEXT, NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import also
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import (
@@ -27,6 +29,7 @@ from anchorline.fleet import (
     state_folder,
     stdin,
 )
+from anchorline.fleet.operations import say
 from anchorline.trust import stale
 from anchorline.trust.operations import CHANGING, digests_of
 from anchorline.trust.room import layers, probe
@@ -69,9 +72,10 @@ def _declared(run: Run) -> dict[str, tuple[Anchor, str]]:
 
 
 def _read_declared(run: Run) -> dict[str, tuple[Anchor, str]]:
-    site, chain = run.spec.site, survey(run.spec).chain
+    site, there = run.spec.site, survey(run.spec)
     found = [(each, "`trust: {also: ...}`") for each in also(run.spec, datetime.now(UTC))]
-    found += [(chain.root, "`authority`")] if chain else []
+    found += [(there.chain.root, "`authority`")] if there.chain else []
+    found += [(chain.root, f"`{run.spec.pki / NEXT}`") for name, chain in there.generations.items() if name == NEXT_CA]
     return {anchor.sha256: (anchor, where) for each, where in found for anchor in [Anchor.of(site, each)]}
 
 
@@ -137,6 +141,31 @@ def _unneeded(run: Run) -> Iterable[str]:
 
 WITHDRAW = Room("withdrawal", _ask, _read, _unneeded)
 DISTRUST = Room("withdrawal", _ask, _read, _known)
+
+
+def has_previous(run: Run) -> bool:
+    """Whether ``pki/`` has a CA that another took the place of."""
+    return run.once("the previous CA", lambda: PREVIOUS_CA in survey(run.spec).generations)
+
+
+@operation()
+def put_away() -> Commands:
+    """Put the CA away in ``pki/`` where it is the previous one, once and ahead of all hosts: so no deploy brings it
+    back to a host that was rid of it."""
+    here = host.state.inventory.get_host(host.name)
+    run = Run.of(here)
+    if run.once(f"who puts the CA away, executing: {host.state.is_executing}", lambda: here.name) == here.name:
+        yield FunctionCommand(_put_away, (), {})
+
+
+def _put_away(state: State, here: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
+    run = Run.of(here)
+    try:
+        retire(run.spec, _target(run))
+    except AnchorlineError as error:
+        run.broken = error
+        say(here, str(error))
+    return run.broken is None
 
 
 @operation()

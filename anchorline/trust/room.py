@@ -95,13 +95,13 @@ def body(pem: str) -> str:
 def _refuse(run: Run) -> Iterable[str]:
     """The fleet remembers: a CA that hosts know and pki/ doesn't means a lost or a wrong ``pki/``, not a new CA."""
     ours = staged(run)
-    known = {anchor.sha256 for anchor in ours.anchors}
+    known = ours.known | {anchor.sha256 for anchor in ours.anchors}
     strangers: dict[str, list[str]] = {}
     for name, observation in run.observations.items():
         if "trust" not in observation:
             continue
         for digest in _remembered(observation["trust"], run.spec.site):
-            if not any(each.startswith(digest) for each in known):
+            if not any(each.startswith(digest) or digest.startswith(each) for each in known):
                 strangers.setdefault(digest[:12], []).append(name)
     if ours.is_new_ca and run.spec.registry and not run.reached(run.registry_host):
         yield (

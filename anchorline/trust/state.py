@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from anchorline.authority import Anchor, Staged
+from anchorline.authority.certificates import fingerprint
 from anchorline.fleet.shell import File, state_folder
 from anchorline.spec import Spec
 from anchorline.spec.model import DeclaredAuthority
@@ -123,7 +124,7 @@ class Wanted:
     def of(cls, spec: Spec, staged: Staged) -> Wanted:
         """What the spec and the authority, staged, ask of each host."""
         registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None
-        own = frozenset(anchor.sha256 for anchor in staged.anchors if anchor.sha256 == staged.fingerprint)
+        own = frozenset(map(fingerprint, staged.own))
         made = isinstance(spec.authority, DeclaredAuthority)
         entry = registry.hosts_entry if registry else None
         dns = [str(each.host) for each in registry.endpoints if isinstance(each.host, str)] if registry else []

@@ -24,6 +24,7 @@ class Site:
         self.folder = folder
         self.authority: dict[str, Any] = {"CN": "Fleet CA", "names": [{"O": "Fleet"}]}
         self.request: dict[str, Any] = {"profile": "server", "CN": "Registry", "hosts": ["a.example.com", "192.0.2.10"]}
+        self.renewal: dict[str, Any] = {}
         self.profile: dict[str, Any] = {"expiry": "90d", "usages": ["signing", "server auth"]}
 
     @property
@@ -35,6 +36,7 @@ class Site:
                 "authority": self.authority,
                 "signing": {"profiles": {"server": self.profile}},
                 "certificates": {"server": self.request},
+                "renewal": self.renewal,
             }
         ).model_copy(update={"folder": self.folder})
 
@@ -125,13 +127,25 @@ def test_a_third_of_the_life_left_is_enough(site: Site) -> None:
     assert (state, "2026-05-29" in reason) == (State.DUE, True)
 
 
-def test_what_is_due_is_renewed_with_its_key(site: Site) -> None:
+@pytest.mark.parametrize("rekey", [True, False])
+def test_what_is_due_is_renewed_with_its_key_or_another(site: Site, rekey: bool) -> None:
+    site.renewal = {"rekey": rekey}
     key, certificate = site.read("server-key.pem"), site.read("server.pem")
     for later in (61 * DAY, 400 * DAY):
+        old = site.read("server.pem"), site.read("server-key.pem")
         site.run(NOW + later)
         assert site.state(NOW + later) == (State.OK, "")
-    assert site.read("server-key.pem") == key
+        assert (site.read("previous/server.pem"), site.read("previous/server-key.pem")) == old
+    assert (site.read("server-key.pem") != key) is rekey
     assert site.read("server.pem") != certificate
+
+
+@pytest.mark.parametrize(("before", "days"), [("50%", 45), ("10d", 80), ("33%", 60)])
+def test_when_a_certificate_is_due_is_the_specs_word(site: Site, before: str, days: int) -> None:
+    site.renewal = {"before": before}
+    assert site.state(NOW + (days - 1) * DAY) == (State.OK, "")
+    state, reason = site.state(NOW + (days + 1) * DAY)
+    assert (state, before in reason) == (State.DUE, True)
 
 
 def test_what_has_ended_is_expired(site: Site) -> None:

@@ -242,7 +242,12 @@ def test_a_ca_that_exists_issues_where_its_key_is_given(spec: Spec) -> None:
     issuing = existing(spec.folder, key=True, certificates={"server": REQUEST})
     staged = stage(issuing)
     staged.commit()
-    assert sorted(path.name for path in spec.pki.iterdir()) == ["server-key.pem", "server.csr", "server.pem"]
+    assert sorted(path.name for path in spec.pki.iterdir()) == [
+        "issued.jsonl",
+        "server-key.pem",
+        "server.csr",
+        "server.pem",
+    ]
     assert stage(issuing).changes == ()
     verify(spec.folder / "root.pem", spec.pki / "server.pem")
 

@@ -24,6 +24,8 @@ from anchorline.spec.model import (
     NameConstraints,
     Profile,
     Registry,
+    Renewal,
+    Rotation,
     Signing,
     Spec,
     SubjectName,
@@ -100,6 +102,11 @@ FITTING: dict[str, list[Any]] = {
     "containerd": [{"configure": True}],
     "push": ["one", "all"],
     "failed": ["30%"],
+    "issue": ["deploy", "explicit"],
+    "before": ["33%", "30d"],
+    "rekey": [True, False],
+    "sighting": ["7d"],
+    "without": [["old"], []],
     "ignore": [["ANC202"], ["ANC101"], []],
 }
 
@@ -137,6 +144,8 @@ def _spec(random: Random) -> dict[str, Any]:
         "registry": _part(random, Registry, strange),
         "trust": _part(random, Trust, strange),
         "verify": _part(random, Verify, strange),
+        "renewal": _part(random, Renewal, strange),
+        "rotation": _part(random, Rotation, strange),
         "limits": _part(random, Limits, strange),
         "ignore": _value(random, "ignore", strange),
     }

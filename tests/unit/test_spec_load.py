@@ -49,7 +49,7 @@ WRONG: list[tuple[str, int, str, str]] = [
         "authority.name_constraints.ip[0]",
         "192.0.2.0/24",
     ),
-    ("authority: {certificate: a.pem, CN: x}", 3, "authority.CN", "known here: certificate, key"),
+    ("authority: {certificate: a.pem, CN: x}", 3, "authority.CN", "known here: certificate, issue, key"),
     ("authority: {certificate: ''}", 3, "authority.certificate", "is no path"),
     ("authority: {certificate: a.pem, key: {algo: rsa}}", 3, "authority.key", "is a mapping where one value"),
     (

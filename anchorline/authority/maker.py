@@ -1,0 +1,107 @@
+"""Keys and certificates made in memory: what a survey found missing, and what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from cryptography import x509
+
+from anchorline.authority import certificates, disk, keys, profile
+from anchorline.authority.certificates import Issuer
+from anchorline.authority.keys import PrivateKey
+from anchorline.authority.plan import TO_ISSUE, Standing, State
+from anchorline.authority.store import CA, certificate_file, key_file
+from anchorline.authority.survey import Survey
+from anchorline.errors import AuthorityError
+from anchorline.spec.model import DeclaredAuthority, ExistingAuthority
+
+
+@dataclass(frozen=True)
+class Made:
+    """A certificate with its key, made in this run. ``new_key`` tells whether the key has to be written as well."""
+
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+    request: x509.CertificateSigningRequest
+    new_key: bool
+
+
+class Maker:
+    """Makes for a site. ``asked`` are certificates to issue whatever their state, each with whether its key is new."""
+
+    def __init__(self, found: Survey, passphrase: str | None, asked: Mapping[str, bool] | None = None) -> None:
+        self.found, self.passphrase, self.asked = found, passphrase, asked or {}
+
+    def make(self, chosen: Collection[Standing]) -> dict[str, Made]:
+        """The CA where there is none, and of the chosen certificates those that are due for any reason."""
+        made: dict[str, Made] = {}
+        authority = self.found.authority
+        if authority is not None and authority.state is State.MISSING:
+            made[CA] = self.make_authority()
+        todo = [standing for standing in chosen if standing.state in TO_ISSUE or standing.name in self.asked]
+        if todo:
+            issuer = Issuer(made[CA].certificate, made[CA].key) if CA in made else self._issuer(todo)
+            made |= {standing.name: self._make(standing, issuer) for standing in todo}
+        return made
+
+    def make_authority(self, generation: int = 1) -> Made:
+        """A CA as the spec declares it."""
+        assert isinstance(self.found.spec.authority, DeclaredAuthority)  # noqa: S101 (only a declared one is ever made)
+        wanted = profile.wanted_authority(self.found.spec.authority, generation)
+        key = keys.generate(wanted.key)
+        certificate = certificates.make_authority(wanted, key, self.found.now)
+        return Made(certificate, key, certificates.make_authority_request(wanted, key), new_key=True)
+
+    def _make(self, standing: Standing, issuer: Issuer) -> Made:
+        wanted = self.found.wanted[standing.name]
+        old = standing.certificate
+        keep = old is not None and keys.kind(old.public_key()) == wanted.key and not self._rekeys(standing)
+        key = (
+            stored_key(self.found, standing.name, old, self.passphrase)
+            if old is not None and keep
+            else keys.generate(wanted.key)
+        )
+        certificate = issuer.issue(wanted, key.public_key(), self.found.now)
+        return Made(certificate, key, certificates.make_request(wanted, key), new_key=not keep)
+
+    def _rekeys(self, standing: Standing) -> bool:
+        """What only changed its names keeps its key; what is renewed does as the spec says, or as was asked."""
+        renewed = self.found.signer != CA or standing.state in (State.DUE, State.EXPIRED)
+        return self.asked.get(standing.name, renewed and self.found.spec.renewal.rekey)
+
+    def _issuer(self, todo: Collection[Standing]) -> Issuer:
+        found = self.found
+        assert found.chain is not None  # noqa: S101 (judged before: what has no CA isn't issued)
+        waiting = ", ".join(f"{standing.name} ({standing.reason or 'asked for'})" for standing in todo)
+        existing = found.spec.authority if isinstance(found.spec.authority, ExistingAuthority) else None
+        if existing is not None:
+            if existing.key is None:
+                raise AuthorityError(f"authority: no key is given, but to be issued: {waiting}; give `key:` as well")
+            file = found.spec.path(existing.key)
+            pem = disk.read_key(file)
+        else:
+            file = found.store.path(key_file(found.signer))
+            if not found.contents.has(key_file(found.signer)):
+                raise AuthorityError(
+                    f"{file}: the CA's key isn't here, but to be issued: {waiting}; restore it, or issue where it is"
+                )
+            pem = found.store.read(key_file(found.signer))
+        key = keys.read(pem, file, self.passphrase)
+        if not keys.fit(key, found.chain.issuer.public_key()):
+            raise AuthorityError(f"{file}: this is not the key of the CA; restore the one that belongs to it")
+        return Issuer(found.chain.issuer, key, found.chain.above)
+
+
+def stored_key(found: Survey, name: str, certificate: x509.Certificate, passphrase: str | None) -> PrivateKey:
+    """A certificate's key from the store. Raises AuthorityError where it isn't there or doesn't fit."""
+    file = found.store.path(key_file(name))
+    if not found.contents.has(file.name):
+        raise AuthorityError(f"{file}: the key of {name} isn't here; restore it, or deploy where it is")
+    key = keys.read(found.store.read(key_file(name)), file, passphrase)
+    if not keys.fit(key, certificate.public_key()):
+        raise AuthorityError(
+            f"{file}: this is not the key of {certificate_file(name)}; restore the one that belongs to it, "
+            "or move both away, and a new pair is made"
+        )
+    return key
