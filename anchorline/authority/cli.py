@@ -5,31 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from anchorline.authority import rotation
-from anchorline.authority.certificates import fingerprint, name_of, to_pem
+from anchorline.authority.certificates import name_of, to_pem
 from anchorline.authority.disk import refusals
-from anchorline.authority.plan import Standing, State
+from anchorline.authority.plan import State
+from anchorline.authority.show import as_data, draw
 from anchorline.authority.stage import Staged, stage
 from anchorline.authority.store import CA
-from anchorline.authority.survey import Survey, also, survey
+from anchorline.authority.survey import also, survey
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.spec import Spec, load
 
 FORMS = ("pem", "der", "bundle")
 """What ``exported`` makes."""
-_COLOURS = {State.OK: "green", State.BROKEN: "red", State.CHANGED: "red", State.EXPIRED: "red"}
-_PIPE_WIDTH = 200  # where no terminal gives one: programs and logs take long lines
 
 spec_option = click.option(
     "--spec", "spec_file", type=click.Path(path_type=Path), default="anchorline.yml", help="The spec (anchorline.yml)."
@@ -45,16 +38,17 @@ def pki() -> None:
 @spec_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 def show(spec_file: Path, form: str) -> None:
-    """Say how the CA and each certificate stand. Needs no key and changes nothing.
+    """Say how the CA and each certificate stand, and where a rotation does. Needs no key and changes nothing.
+
+    As JSON with all that was ever issued.
 
     Exit code 0: a deploy can go on from here. 1: it would refuse.
     """
     found = survey(load(spec_file))
-    rows = [_row(standing, found.now) for standing in found.standings]
     if form == "json":
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps(as_data(found), indent=2))
     else:
-        _print(found, rows)
+        draw(found)
     sys.exit(1 if any(standing.problem for standing in found.standings) else 0)
 
 
@@ -168,44 +162,3 @@ def write_new(file: Path, content: bytes) -> None:
             raise StoreError(f"{file}: something else is here already; take another name or remove it") from None
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(content)
-
-
-def _row(standing: Standing, now: datetime) -> dict[str, Any]:
-    certificate = standing.certificate
-    row: dict[str, Any] = {"name": standing.name, "state": standing.state, "reason": standing.reason}
-    row |= {"file": str(standing.file), "subject": None, "names": [], "not_after": None, "days": None, "sha256": None}
-    if certificate is not None:
-        sans = [e.value for e in certificate.extensions if isinstance(e.value, x509.SubjectAlternativeName)]
-        row |= {
-            "subject": certificate.subject.rfc4514_string(),
-            "names": [str(name.value) for san in sans for name in san],
-            "not_after": certificate.not_valid_after_utc.isoformat(),
-            "days": (certificate.not_valid_after_utc - now).days,
-            "sha256": fingerprint(certificate),
-        }
-    return row
-
-
-def _print(found: Survey, rows: list[dict[str, Any]]) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
-    console.print(f"{found.spec.site}: {found.store.folder}", markup=False, soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("NAME", no_wrap=True)
-    table.add_column("STATE", no_wrap=True)
-    table.add_column("NAMES", overflow="fold")
-    table.add_column("ENDS", no_wrap=True)
-    table.add_column("DAYS", no_wrap=True, justify="right")
-    table.add_column("SHA-256", no_wrap=True)
-    for standing, row in zip(found.standings, rows, strict=True):
-        state = f"[{_COLOURS.get(standing.state, 'yellow')}]{standing.state}[/]"
-        names = ", ".join(row["names"]) or row["subject"] or ""
-        days = "" if row["days"] is None else str(row["days"])
-        table.add_row(
-            standing.name, state, escape(names), (row["not_after"] or "")[:10], days, (row["sha256"] or "")[:12]
-        )
-    console.print(table)
-    for standing in found.standings:
-        if standing.reason:
-            console.print(f"{standing.name}: {standing.reason}", markup=False, soft_wrap=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pyinfra import host
-from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api import operation
 
 from anchorline.authority.stage import Staged, stage
-from anchorline.errors import AnchorlineError, AuthorityError
-from anchorline.fleet.operations import Commands, say
+from anchorline.errors import AuthorityError
+from anchorline.fleet.operations import Commands, for_the_fleet
 from anchorline.fleet.run import Run
 
 STEP = "authority"
@@ -51,17 +50,4 @@ def commit() -> Commands:
     An error ends the run for every host, before the next operation: none may come to trust a CA that was never
     written.
     """
-    here = host.state.inventory.get_host(host.name)
-    run = Run.of(here)
-    if run.once(f"who writes the authority, executing: {host.state.is_executing}", lambda: here.name) == here.name:
-        yield FunctionCommand(_write, (), {})
-
-
-def _write(state: State, host: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
-    run = Run.of(host)
-    try:
-        staged(run).commit()
-    except AnchorlineError as error:
-        run.broken = error
-        say(host, str(error))
-    return run.broken is None
+    yield from for_the_fleet("write the authority", lambda run: staged(run).commit())

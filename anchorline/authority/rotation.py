@@ -85,19 +85,18 @@ def promote(spec: Spec, now: datetime | None = None, *, passphrase: str | None =
     return Staged(promoted, made, secret, moves, replaces, Change(CA, State.ROTATED, why, spec.pki / NEXT_CA))
 
 
-def retire(spec: Spec, digest: str) -> bool:
+def retire(spec: Spec, digest: str) -> None:
     """Put the previous CA away, where it is the one with this SHA-256: no deploy makes hosts trust it any more.
 
-    Its files are kept in ``retired/``. Returns whether it was that one.
+    Its files are kept in ``retired/``.
     """
     found = survey(spec)
     previous = found.generations.get(PREVIOUS_CA)
     if previous is None or fingerprint(previous.root) != digest:
-        return False
+        return
     there = [file for file in files_of(PREVIOUS_CA) if found.contents.has(file)]
     moved = {f"{RETIRED}/{digest[:12]}/{file.rpartition('/')[2]}": found.store.read(file) for file in there}
     found.store.commit(moved | dict.fromkeys(there, b""), found.contents, found.names)
-    return True
 
 
 def withdrawal(digest: str) -> str:

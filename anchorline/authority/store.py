@@ -332,6 +332,8 @@ class Store:
                 raise StoreError(f"{self.folder}: changed since it was read; run again")
             yield True
         finally:
+            # a deploy runs under gevent, which closes a folder later than it is told to
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
     def _is(self, descriptor: int) -> bool:

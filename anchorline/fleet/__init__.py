@@ -1,7 +1,7 @@
 """The whole fleet at once: the look before the touch, the gates between the steps, the summary at the end."""
 
 from anchorline.fleet.deploy import begin, look
-from anchorline.fleet.operations import Commands, changing, failing
+from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
 from anchorline.fleet.room import Question, Room
 from anchorline.fleet.run import CLIENTS, REGISTRY, Run, RunError
 from anchorline.fleet.shell import File, script, state_folder, stdin
@@ -20,6 +20,7 @@ __all__ = [
     "begin",
     "changing",
     "failing",
+    "for_the_fleet",
     "look",
     "script",
     "state_folder",

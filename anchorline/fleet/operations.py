@@ -9,6 +9,7 @@ from itertools import takewhile
 from pyinfra import host, logger
 from pyinfra.api import FunctionCommand, Host, State, operation
 
+from anchorline.errors import AnchorlineError
 from anchorline.fleet.room import Question, Room, join, split
 from anchorline.fleet.run import Run
 from anchorline.fleet.ssh import Answer, ask
@@ -92,6 +93,28 @@ def changing(
         return True
 
     return FunctionCommand(change, (), {})
+
+
+def for_the_fleet(what: str, work: Callable[[Run], None]) -> Commands:
+    """Do ``work`` here once for the whole fleet, when the first host comes to it. An error of ours ends the run for
+    every host, before the next operation.
+
+    + what: tells it from the other works of a run
+    """
+    here = host.state.inventory.get_host(host.name)
+    run = Run.of(here)
+    if run.once(f"who does it: {what}, executing: {host.state.is_executing}", lambda: here.name) != here.name:
+        return
+
+    def do(state: State, host: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
+        try:
+            work(run)
+        except AnchorlineError as error:
+            run.broken = error
+            say(host, str(error))
+        return run.broken is None
+
+    yield FunctionCommand(do, (), {})
 
 
 def say(host: Host, text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from pyinfra import host
-from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api import Host, operation
 
 from anchorline.authority import sightings
 from anchorline.authority.certificates import fingerprint, name_of
@@ -14,8 +14,7 @@ from anchorline.authority.operations import explicit, staged
 from anchorline.authority.rotation import promote
 from anchorline.authority.store import Store
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Commands, Room, Run
-from anchorline.fleet.operations import say
+from anchorline.fleet import Commands, Room, Run, for_the_fleet
 from anchorline.trust.operations import trusting
 from anchorline.trust.room import trust_of
 from anchorline.trust.withdrawal import some
@@ -31,27 +30,15 @@ def next_of(run: Run) -> str:
 def note() -> Commands:
     """Note in ``pki/`` who has been seen to trust the next CA, once for the whole fleet. Not where the pipeline's
     checkout doesn't last."""
-    if _is_first("notes who was seen") and not explicit(_run()):
-        yield FunctionCommand(_note, (), {})
+    if not explicit(Run.of(host.state.inventory.get_host(host.name))):
+        yield from for_the_fleet("note who was seen", _note)
 
 
 @operation()
 def hand_over() -> Commands:
     """Put the next CA into the present one's place, once for the whole fleet and only if every host of the inventory
     has been seen to trust it. Where one is missing nothing fails: the leaves stay, and the run ends with 1."""
-    if _is_first("hands over"):
-        if not host.state.is_executing:
-            here = host.state.inventory.get_host(host.name)
-            _run().changed(here, "the next CA takes over, once every host has been seen to trust it")
-        yield FunctionCommand(_hand_over, (), {})
-
-
-def _run() -> Run:
-    return Run.of(host.state.inventory.get_host(host.name))
-
-
-def _is_first(what: str) -> bool:
-    return _run().once(f"who {what}, executing: {host.state.is_executing}", lambda: host.name) == host.name
+    yield from for_the_fleet("hand over", _hand_over)
 
 
 def _why_not(run: Run) -> dict[str, str]:
@@ -69,39 +56,22 @@ def _cause(run: Run, here: Host) -> str:
     return "its stores weren't looked after in this run" if reached else "it can't be reached"
 
 
-def _note(state: State, here: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
-    run, now = Run.of(here), datetime.now(UTC)
-    store, digest = Store(run.spec.pki), next_of(run)
-    try:
-        noted = sightings.news(sightings.read(store, digest), _why_not(run), digest, run.spec.rotation, now)
-        if noted:
-            sightings.write(store, noted)
-    except AnchorlineError as error:
-        return _break(run, here, error)
-    return True
+def _note(run: Run) -> None:
+    now, store, digest = datetime.now(UTC), Store(run.spec.pki), next_of(run)
+    noted = sightings.news(sightings.read(store, digest), _why_not(run), digest, run.spec.rotation, now)
+    if noted:
+        sightings.write(store, noted)
 
 
-def _hand_over(state: State, here: Host) -> bool:  # noqa: ARG001 (as above)
-    run, now = Run.of(here), datetime.now(UTC)
-    try:
-        seen = sightings.read(Store(run.spec.pki), next_of(run))
-        waited = sightings.missing(seen, _why_not(run), run.spec.rotation, now)
-        run.held.extend(_held(run, waited))
-        if not run.held:
-            promotion = promote(run.spec)
-            promotion.commit()
-            run.promoted = promotion
-            for change in promotion.changes:
-                run.changed(run.registry_host if run.spec.registry else here, f"{change.name}: {change.reason}")
-    except AnchorlineError as error:
-        return _break(run, here, error)
-    return True
-
-
-def _break(run: Run, here: Host, error: AnchorlineError) -> bool:
-    run.broken = error
-    say(here, str(error))
-    return False
+def _hand_over(run: Run) -> None:
+    seen = sightings.read(Store(run.spec.pki), next_of(run))
+    waited = sightings.missing(seen, _why_not(run), run.spec.rotation, datetime.now(UTC))
+    run.held.extend(_held(run, waited))
+    if run.held:
+        return
+    promotion = promote(run.spec)
+    promotion.commit()
+    run.promoted = promotion
 
 
 def _held(run: Run, waited: dict[str, str]) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyinfra import host
-from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api import Host, operation
 
 from anchorline.authority import Anchor, survey
 from anchorline.authority.anchors import issued
@@ -25,11 +25,11 @@ from anchorline.fleet import (
     RunError,
     changing,
     failing,
+    for_the_fleet,
     script,
     state_folder,
     stdin,
 )
-from anchorline.fleet.operations import say
 from anchorline.trust import stale
 from anchorline.trust.operations import CHANGING, digests_of
 from anchorline.trust.room import layers, probe
@@ -152,20 +152,7 @@ def has_previous(run: Run) -> bool:
 def put_away() -> Commands:
     """Put the CA away in ``pki/`` where it is the previous one, once and ahead of all hosts: so no deploy brings it
     back to a host that was rid of it."""
-    here = host.state.inventory.get_host(host.name)
-    run = Run.of(here)
-    if run.once(f"who puts the CA away, executing: {host.state.is_executing}", lambda: here.name) == here.name:
-        yield FunctionCommand(_put_away, (), {})
-
-
-def _put_away(state: State, here: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
-    run = Run.of(here)
-    try:
-        retire(run.spec, _target(run))
-    except AnchorlineError as error:
-        run.broken = error
-        say(here, str(error))
-    return run.broken is None
+    yield from for_the_fleet("put the CA away", lambda run: retire(run.spec, _target(run)))
 
 
 @operation()

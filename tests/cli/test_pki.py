@@ -79,7 +79,7 @@ def test_show_for_programs(pki: Site) -> None:
     pki("issue")
     for key in pki.pki.glob("*-key.pem"):
         key.unlink()
-    ca, server, other = json.loads(pki("show", "--format", "json"))
+    ca, server, other = json.loads(pki("show", "--format", "json"))["certificates"]
     assert (ca["name"], server["name"], other["name"]) == ("ca", "server", "other")
     assert (ca["state"], ca["days"], ca["reason"]) == ("ok", 3649, "")
     assert server["names"] == ["192.0.2.10", "registry.example.com"]

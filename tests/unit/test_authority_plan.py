@@ -140,7 +140,7 @@ def test_what_is_due_is_renewed_with_its_key_or_another(site: Site, rekey: bool)
     assert site.read("server.pem") != certificate
 
 
-@pytest.mark.parametrize(("before", "days"), [("50%", 45), ("10d", 80), ("33%", 60)])
+@pytest.mark.parametrize(("before", "days"), [("50%", 45), ("240h", 80), ("33%", 60)])
 def test_when_a_certificate_is_due_is_the_specs_word(site: Site, before: str, days: int) -> None:
     site.renewal = {"before": before}
     assert site.state(NOW + (days - 1) * DAY) == (State.OK, "")
