@@ -91,6 +91,8 @@ def retire(spec: Spec, digest: str) -> None:
     Its files are kept in ``retired/``.
     """
     found = survey(spec)
+    if problem := next((each.problem for each in found.others if each.problem), None):
+        raise problem
     previous = found.generations.get(PREVIOUS_CA)
     if previous is None or fingerprint(previous.root) != digest:
         return

@@ -145,7 +145,7 @@ DISTRUST = Room("withdrawal", _ask, _read, _known)
 
 def has_previous(run: Run) -> bool:
     """Whether ``pki/`` has a CA that another took the place of."""
-    return run.once("the previous CA", lambda: PREVIOUS_CA in survey(run.spec).generations)
+    return run.once("the previous CA", lambda: any(each.name == PREVIOUS_CA for each in survey(run.spec).others))
 
 
 @operation()
