@@ -15,11 +15,12 @@ MISSING = $(shell for each in $(WANTED); do \
 INSTALL = missing="$(MISSING)"; [ -z "$$missing" ] || { apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; }
 
-.PHONY: help setup demo test lint fast lab-up lab-down shell drills
+.PHONY: help setup demo test lint fast lab-up lab-down shell drills rotation-drill
 
 help:
 	@echo 'make demo      the main job on five real hosts of this machine'
 	@echo 'make test      all tests; make lint, make fast (without the lab), make drills (minutes each)'
+	@echo 'make rotation-drill   a CA is rotated while every client pulls and pushes'
 	@echo 'make setup     the virtual environment, and the Debian packages of the lab'
 	@echo 'make lab-up    the lab; make lab-down; make shell (a shell in its network)'
 
@@ -54,6 +55,11 @@ lint: setup
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --quiet --check
 	@$(BIN)/mypy --no-error-summary
+
+# a CA is rotated while every client pulls and pushes; tells what each of them saw
+rotation-drill: setup
+	@$(LAB) up
+	@$(BIN)/pytest -s -m drill tests/fleet/test_rotation.py
 
 drills: setup
 	@$(LAB) up

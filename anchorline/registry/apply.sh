@@ -1,7 +1,8 @@
 # Bring the registry to what is wanted, or leave it as it was. One script, so that a connection that drops in its
 # middle changes nothing about how it ends: it ignores the hang-up and undoes by itself what didn't get healthy.
 # From control: $action (create, replace, restart, start), $site, $state, $name, $image, $archive, $data, $create,
-# $chain and $leaf (digests of the certificate with and without what stands above it), $drain, $patience (seconds to get healthy), and what health.sh wants.
+# $chain and $leaf (digests of the certificate with and without what stands above it), $drain, $patience (seconds to get healthy),
+# $inside (the port in the container), and what health.sh wants. Prints how long new connections waited or were refused.
 
 folder=$state/registry
 kept=$state/registry.before
@@ -19,6 +20,7 @@ undo() {
     if [ -d "$kept" ]; then
         rm -rf "$folder" && mv "$kept" "$folder"
     fi
+    [ -z "$aside$restarted" ] || hold
     if [ -n "$aside" ]; then
         docker rename "$name-before" "$name" >/dev/null 2>&1
         docker start "$name" >/dev/null 2>&1
@@ -27,6 +29,7 @@ undo() {
         docker restart -t "$patience" "$name" >/dev/null 2>&1
         printf 'undone: the certificate that was there before is served again; ' >>"$story"
     fi
+    release
     cat "$story" "$story.cause" >&2 2>/dev/null
     rm -f "$story" "$story.cause"
     exit "$code"
@@ -95,6 +98,57 @@ lay_out() {
         fall "making the data folder" "$data isn't writable"
 }
 
+milliseconds() {
+    read -r up _ </proc/uptime
+    echo "${up%.*}${up#*.}0"
+}
+
+# New connections wait instead of being refused: what opens one (a SYN) is dropped, and TCP sends it again after 1, 3
+# and 7 s. Running ones go on. The entry ends by itself, should this script be killed. Of the host's own connections only
+# those to its own addresses wait, so that Docker's proxy finds the new container.
+hold() {
+    held=
+    [ -x "$(command -v nft)" ] && nft -f - 2>/dev/null <<END && held=yes
+add table inet anchorline
+delete table inet anchorline
+table inet anchorline {
+    set held { type inet_service; flags timeout; }
+    chain arriving {
+        type filter hook prerouting priority -350;
+        fib daddr type local tcp flags & (syn | ack) == syn tcp dport @held drop
+    }
+    chain leaving {
+        type filter hook output priority -350;
+        fib daddr type local tcp flags & (syn | ack) == syn tcp dport @held drop
+    }
+}
+add element inet anchorline held { $port timeout $((drain + patience))s }
+END
+    began=$(milliseconds)
+}
+
+release() {
+    [ -z "$held" ] || nft delete table inet anchorline 2>/dev/null
+    held=
+}
+
+# without a connection: whether a process in the container listens
+listens() {
+    pid=$(docker container inspect --format '{{.State.Pid}}' "$name" 2>/dev/null)
+    [ "${pid:-0}" != 0 ] && cat "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" 2>/dev/null |
+        awk -v port=":$(printf '%04X' "$inside")" '$4 == "0A" && $2 ~ port "$" { found = 1 } END { exit !found }'
+}
+
+# let the waiting connections in as soon as somebody listens, and tell how long none was let in
+reopen() {
+    deadline=$(($(date +%s) + patience))
+    until listens || [ "$(date +%s)" -ge "$deadline" ]; do
+        sleep 0.05
+    done
+    echo "${held:-no} $(($(milliseconds) - began))" | sed 's/^yes/waited/; s/^no/refused/'
+    release
+}
+
 get_healthy() {
     deadline=$(($(date +%s) + patience))
     while :; do
@@ -115,6 +169,7 @@ begin_anew() {
     if docker container inspect "$name" >/dev/null 2>&1; then
         docker rename "$name" "$name-before" || fall "setting the old container aside" "docker can't rename it"
         aside=yes
+        hold
         docker stop -t $((drain + 5)) "$name-before" >/dev/null 2>&1
     fi
     label=''
@@ -128,6 +183,7 @@ begin_anew() {
     created=yes
     said=$(docker create --name "$name" "$@" 2>&1) || fall "creating the container" "$said"
     said=$(docker start "$name" 2>&1) || fall "starting the container" "$said"
+    [ -z "$aside" ] || reopen
 }
 
 # a replacement that was cut off by a power failure: back to what was before it
@@ -142,7 +198,7 @@ heal() {
 
 main() {
     trap '' HUP PIPE
-    story=$(mktemp) created='' aside='' restarted='' started=''
+    story=$(mktemp) created='' aside='' restarted='' started='' held=''
     trap undo EXIT
     umask 022
     mkdir -p "$state" && exec 9<"$state"
@@ -154,7 +210,12 @@ main() {
     lay_out
     case $action in
         create | replace) begin_anew ;;
-        restart) restarted=yes; docker restart -t $((drain + 5)) "$name" >/dev/null 2>&1 ;;
+        restart)
+            restarted=yes
+            hold
+            docker restart -t $((drain + 5)) "$name" >/dev/null 2>&1
+            reopen
+            ;;
         start) started=yes; docker start "$name" >/dev/null 2>&1 ;;
     esac
     get_healthy

@@ -8,8 +8,8 @@ from pyinfra import host
 from pyinfra.api import FileUploadCommand, FunctionCommand, operation
 
 from anchorline.authority.operations import serving
-from anchorline.fleet import File, Run, changing, failing, script, stdin
-from anchorline.registry.container import DRAIN, Container
+from anchorline.fleet import Answer, File, Run, changing, failing, script, stdin
+from anchorline.registry.container import DRAIN, PORT, Container
 from anchorline.registry.room import container, digests, standing_of, variables, what_is_due
 
 STEP = "registry"
@@ -17,6 +17,11 @@ PATIENCE = 30
 """Seconds that a registry gets to become healthy."""
 DEADLINE = 600
 """Seconds that the whole script may take: an image to load or pull, a drain, and two times the patience."""
+
+_WINDOWS = {
+    "waited": "new connections waited {seconds:.1f} s for the restart, none was refused",
+    "refused": "new connections were refused for {seconds:.1f} s (nft, which would have them wait, isn't here)",
+}
 
 
 @operation()
@@ -38,6 +43,14 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
     what = f"registry: {due} ({why})"
     if not host.state.is_executing:
         run.changed(here, what)
+
+    def done(answer: Answer) -> None:
+        run.changed(here, what)
+        for line in answer.stdout:
+            word, _, length = line.partition(" ")
+            if word in _WINDOWS:
+                run.note(here, _WINDOWS[word].format(seconds=int(length) / 1000))
+
     archive = ""
     if not has.image and wanted.registry.archive:
         source = run.spec.path(wanted.registry.archive)
@@ -62,10 +75,11 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
             **digests(run, wanted),
             drain=DRAIN,
             patience=PATIENCE,
+            inside=PORT,
         ),
         stdin=stdin(_files(run, wanted)),
         timeout=DEADLINE,
-        then=lambda _: run.changed(here, what),
+        then=done,
     )
 
 

@@ -40,6 +40,8 @@ class Site:
         merge(spec, changes)
         file.write_text(yaml.safe_dump(spec, sort_keys=False))
 
+    anchorline = str(Path(sys.executable).with_name("anchorline"))
+
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "pyinfra", *arguments]
 

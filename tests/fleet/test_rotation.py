@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, Popen
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -22,8 +24,7 @@ OFF = "debian12"
 
 def pki(site: Site, *arguments: str) -> CompletedProcess[str]:
     """``anchorline pki`` in the site's folder."""
-    command = [str(Path(sys.executable).with_name("anchorline")), "pki", *arguments]
-    return site.lab.run(command, cwd=site.folder, capture_output=True, text=True)
+    return site.lab.run([site.anchorline, "pki", *arguments], cwd=site.folder, capture_output=True, text=True)
 
 
 def certificate(file: Path) -> x509.Certificate:
@@ -93,3 +94,97 @@ def test_a_rotation(deployed: Site, lab: Lab) -> None:
     assert not site.deploy().ok().changed
     assert trusting(site, old) == []
     assert pki(site, "rotate").returncode == 0
+
+
+# each client by its own means: pull, remove, push its own tag; a line for each with what came of it
+WORK = {
+    "debian": (
+        "docker pull -q {base} && docker tag {base} {own}",
+        "docker push -q {own}",
+        "docker image rm {base} {own}",
+    ),
+    "arch-layout": (
+        "podman pull -q {base} && podman tag {base} {own}",
+        "podman push -q {own}",
+        "podman image rm {base} {own}",
+    ),
+    "fedora-layout": (
+        "ctr images pull --hosts-dir /etc/containerd/certs.d {base} && ctr images tag --force {base} {own}",
+        "ctr images push --hosts-dir /etc/containerd/certs.d {own}",
+        "ctr images rm --sync {base} {own}",
+    ),
+    OFF: ("curl -sS --fail https://registry.example.com/v2/load/base/tags/list", "true", "true"),
+}
+LOOP = """
+try() {{
+    began=$(date +%s%N)
+    if said=$(eval "$1" 2>&1); then kind=well; else
+        case $said in
+            *x509* | *certificate* | *tls*) kind=trust ;;
+            *refused*) kind=refused ;;
+            *) kind=broken ;;
+        esac
+    fi
+    echo "$kind $((($(date +%s%N) - began) / 1000000)) $(echo "$said" | tail -n 1)"
+}}
+end=$(($(date +%s) + 240))
+while [ ! -e /tmp/enough ] && [ "$(date +%s)" -lt "$end" ]; do
+    try '{pull}'
+    try '{push}'
+    {{ {remove}; }} >/dev/null 2>&1
+done
+"""
+
+
+class Load:
+    """The work of one client, until it is told that it is enough."""
+
+    def __init__(self, site: Site, host: str) -> None:
+        self.site, self.host = site, host
+        names = {"base": "registry.example.com/load/base:1", "own": f"registry.example.com/load/{host}:1"}
+        pull, push, remove = (each.format(**names) for each in WORK[host])
+        site.lab.exec(host, "rm -f /tmp/enough")
+        script = LOOP.format(pull=pull, push=push, remove=remove)
+        command = [*site.lab.ssh(host), script]
+        self.process: Popen[Any] = site.lab.popen(command, stdout=subprocess.PIPE, text=True)
+
+    def end(self) -> list[list[str]]:
+        """What it did: kind, milliseconds, and what was said."""
+        self.site.lab.exec(self.host, "touch /tmp/enough")
+        try:
+            said, _ = self.process.communicate(timeout=60)
+        finally:
+            self.process.kill()
+            self.process.wait()
+        return [line.split(" ", 2) for line in said.splitlines()]
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_under_load(site: Site) -> None:
+    """Every client pulls and pushes all the while, with verification on."""
+    site.deploy().ok()
+    base = "registry.example.com/load/base:1"
+    site.lab.exec("debian", f"echo x >/tmp/x && tar -C /tmp -c x | docker import - {base} && docker push {base}")
+    present = digest(site.pki / "ca.pem")
+    loads = [Load(site, host) for host in WORK if host != OFF]
+    try:
+        site.lab.power_off(OFF)
+        assert pki(site, "rotate").returncode == 0
+        site.deploy().failed("held, 1 of 5 hosts", OFF)
+        site.lab.power_on(OFF)
+        loads.append(Load(site, OFF))
+        site.deploy().ok()
+        assert digest(site.pki / "previous/ca.pem") == present
+        assert served(site) == digest(site.pki / "server.pem")
+        site.deploy("--data", f"ca={present[:12]}", step=WITHDRAW).ok()
+        site.deploy().ok()
+    finally:
+        done = {load.host: load.end() for load in loads}
+    for host, tries in done.items():
+        kinds = [kind for kind, *_ in tries]
+        longest = max(int(took) for _, took, *_ in tries) / 1000
+        counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("trust", "refused", "broken"))
+        sys.stdout.write(f"{host}: {len(tries)} attempts, failed: {counts}; the longest took {longest:.2f} s\n")
+    assert [each for tries in done.values() for each in tries if each[0] != "well"] == []
+    assert all(len(tries) > 20 for tries in done.values())
