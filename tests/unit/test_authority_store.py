@@ -318,7 +318,8 @@ def test_a_folder_that_another_run_removed_meanwhile_is_not_written_to(
     store, flock = Store(tmp_path / "site"), fcntl.flock
 
     def meanwhile(descriptor: int, how: int) -> None:
-        store.folder.rmdir()
+        if store.folder.exists():
+            store.folder.rmdir()
         flock(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", meanwhile)
