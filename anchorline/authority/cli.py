@@ -63,7 +63,7 @@ def issue(names: tuple[str, ...], spec_file: Path) -> None:
     """
     spec = load(spec_file)
     for name in names:
-        _require_known(spec, name)
+        _require_ours(spec, name)
     _commit(stage(spec, only=names or None))
 
 
@@ -94,7 +94,7 @@ def _reissue(spec_file: Path, names: tuple[str, ...], *, rekey: bool) -> None:
     for name in names:
         if name == CA:
             raise AuthorityError("a CA isn't issued again: hosts know it by its content; anchorline pki rotate")
-        _require_known(spec, name)
+        _require_ours(spec, name)
     _commit(stage(spec, only=names, asked=dict.fromkeys(names, rekey)))
 
 
@@ -131,17 +131,18 @@ def exported(spec: Spec, name: str | None, form: str) -> bytes:
     if name is not None:
         _require_known(spec, name)
     found = survey(spec)
-    chain = found.chain
+    chain = found.above(name or CA)
     standing = found.authority if name in (None, CA) else next(s for s in found.certificates if s.name == name)
     if standing is None or standing.certificate is None or chain is None:
         problem = standing.problem if standing else AuthorityError(f"{spec.site}: the spec declares no CA")
         raise problem or AuthorityError(f"{standing and standing.file}: not there yet; anchorline pki issue")
     if form == "der":
         return standing.certificate.public_bytes(serialization.Encoding.DER)
+    root = (chain.root,) if chain.root else ()
     if standing is found.authority:
-        documents = (chain.root, *(also(spec, found.now) if form == "bundle" else ()))
+        documents = (*root, *(also(spec, found.now) if form == "bundle" else ()))
     else:
-        documents = (standing.certificate, *chain.intermediates, *((chain.root,) if form == "bundle" else ()))
+        documents = (standing.certificate, *chain.intermediates, *(root if form == "bundle" else ()))
     return b"".join(dict.fromkeys(map(to_pem, documents)))
 
 
@@ -149,6 +150,13 @@ def _require_known(spec: Spec, name: str) -> None:
     if name not in {CA, *spec.certificates}:
         known = ", ".join(spec.certificates) or "none"
         raise AuthorityError(f"{name!r}: the spec has no certificate of this name; it has: {known}")
+
+
+def _require_ours(spec: Spec, name: str) -> None:
+    _require_known(spec, name)
+    if existing := spec.brought.get(name):
+        file = spec.path(existing.certificate)
+        raise AuthorityError(f"{name!r}: somebody else issued it, and nothing here can; put the next one into {file}")
 
 
 def write_new(file: Path, content: bytes) -> None:

@@ -75,7 +75,7 @@ class WantedAuthority:
 
 def wanted(spec: Spec, name: str) -> Wanted:
     """The certificate ``name`` of the spec. Raises AuthorityError for one that no client could use."""
-    request = spec.certificates[name]
+    request = spec.requests[name]
     usages = spec.signing.profile(request.profile).usages
     if not usages:
         raise AuthorityError(
