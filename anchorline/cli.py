@@ -37,7 +37,13 @@ def _check_spec(path: Path) -> Iterable[Problem]:
     return check(path).problems
 
 
-CHECKERS: tuple[Checker, ...] = (_check_spec,)
+def _check_brought(path: Path) -> Iterable[Problem]:
+    from anchorline.authority.check import check
+
+    return check(path)
+
+
+CHECKERS: tuple[Checker, ...] = (_check_spec, _check_brought)
 """What ``check`` runs, one line each."""
 
 

@@ -85,7 +85,7 @@ def look(
         return None, Standing.broken(name, problem, file)
     leaf, *above = chain
     root = _root(chain, roots or ())
-    brought = Brought(leaf, tuple(each for each in above if each != root), root, key)
+    brought = Brought(leaf, tuple(above[:-1] if above[-1:] == [root] else above), root, key)
     registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None
     problems = [f"{file}: {each}" for each in _problems(brought, roots, now)]
     if registry and registry.certificate == name:
@@ -155,7 +155,7 @@ def _unfit_to_serve(leaf: x509.Certificate, registry: Registry) -> Iterator[str]
         yield "it isn't for servers: its extended key usages lack server auth; have one issued that has it"
     if isinstance(usage, x509.KeyUsage) and not usage.digital_signature:
         yield "it can't sign a handshake: its key usages lack digital signature; have one issued that has it"
-    has = [_as_name(each) for each in _names(leaf)]
+    has = hosts_of(leaf)
     for host in dict.fromkeys(each.host for each in registry.endpoints):
         if not any(covers(each, host) for each in has):
             named = ", ".join(map(str, has)) or "nobody"
@@ -167,9 +167,9 @@ def _names(leaf: x509.Certificate) -> tuple[x509.GeneralName, ...]:
     return tuple(name for names in found for name in names if isinstance(name, x509.DNSName | x509.IPAddress))
 
 
-def _as_name(name: x509.GeneralName) -> Name:
-    value: Name = name.value.lower() if isinstance(name, x509.DNSName) else name.value
-    return value
+def hosts_of(leaf: x509.Certificate) -> tuple[Name, ...]:
+    """Its subject alternative names that are DNS names or addresses, in the spec's words."""
+    return tuple(name.value.lower() if isinstance(name, x509.DNSName) else name.value for name in _names(leaf))
 
 
 def _not_yet(certificate: x509.Certificate, now: datetime) -> str:

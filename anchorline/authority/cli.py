@@ -11,11 +11,12 @@ import click
 from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority import rotation
-from anchorline.authority.certificates import name_of, to_pem
+from anchorline.authority.adopt import adopt as take_over
+from anchorline.authority.certificates import fingerprint, name_of, to_pem
 from anchorline.authority.disk import refusals
-from anchorline.authority.plan import State
+from anchorline.authority.plan import TO_ISSUE, State
 from anchorline.authority.show import as_data, draw
-from anchorline.authority.stage import Staged, stage
+from anchorline.authority.stage import Staged, passphrase_of, stage
 from anchorline.authority.store import CA
 from anchorline.authority.survey import also, survey
 from anchorline.errors import AuthorityError, StoreError
@@ -109,6 +110,29 @@ def rotate(spec_file: Path) -> None:
     spec = load(spec_file)
     _commit(rotation.rotate(spec))
     click.echo("The next deploy makes every host trust it: pyinfra inventory deploy.py")
+
+
+@pki.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@spec_option
+def adopt(folder: Path, spec_file: Path) -> None:
+    """Take over the CA in FOLDER, made by cfssl, easy-rsa or openssl, with its key and what it issued by this spec.
+
+    Keys are found by their certificates, whatever the files are called. FOLDER stays as it is.
+    """
+    spec = load(spec_file)
+    adopted = take_over(spec, folder, passphrase=passphrase_of(None))
+    for taken in adopted.taken:
+        click.echo(f"{taken.name}: {name_of(taken.certificate)}, from {taken.file}, with its key from {taken.key_file}")
+        click.echo(f"  SHA-256 {fingerprint(taken.certificate)}")
+    for problem in adopted.unread:
+        click.echo(f"Passed over: {problem}")
+    click.echo(f"{folder} is unchanged and still holds the CA's key: keep it as a backup, or destroy it.")
+    click.echo("The next deploy does:")
+    for standing in survey(spec).standings:
+        issues = standing.name in spec.requests and standing.state in TO_ISSUE
+        why = f" ({standing.reason})" if standing.reason else ""
+        click.echo(f"  {standing.name}: {'issue it' if issues else 'use it as it is'}{why}")
 
 
 def _commit(staged: Staged) -> None:

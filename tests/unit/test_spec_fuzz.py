@@ -39,8 +39,8 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = (ROOT / "anchorline.yml").read_bytes()
 SEED = ROOT / "tests" / "data" / "seed"
 MODELS = (
-    AuthorityLife, CertificateRequest, DeclaredAuthority, ExistingAuthority, ExistingCertificate, Key, Limits, NameConstraints, Profile,
-    Registry, Signing, Spec, SubjectName, Trust, Verify,
+    AuthorityLife, CertificateRequest, DeclaredAuthority, ExistingAuthority, ExistingCertificate, Key, Limits,
+    NameConstraints, Profile, Registry, Signing, Spec, SubjectName, Trust, Verify,
 )  # fmt: skip
 KEYS = sorted({key for model in MODELS for key in model.model_fields} | {"csr", "<<", "server", "E", "OID", "1", "~"})
 AUTHORITIES: tuple[type[Model], ...] = (DeclaredAuthority, DeclaredAuthority, ExistingAuthority)
