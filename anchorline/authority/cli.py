@@ -12,13 +12,15 @@ from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority import rotation
 from anchorline.authority.certificates import name_of, to_pem
+from anchorline.authority.custody import reencrypt
 from anchorline.authority.disk import refusals
+from anchorline.authority.passphrase import NEW, Passphrase, prompt
 from anchorline.authority.plan import State
 from anchorline.authority.show import as_data, draw
 from anchorline.authority.stage import Staged, stage
 from anchorline.authority.store import CA
 from anchorline.authority.survey import also, survey
-from anchorline.errors import AuthorityError, StoreError
+from anchorline.errors import AuthorityError, PassphraseError, StoreError
 from anchorline.spec import Spec, load
 
 FORMS = ("pem", "der", "bundle")
@@ -109,6 +111,31 @@ def rotate(spec_file: Path) -> None:
     spec = load(spec_file)
     _commit(rotation.rotate(spec))
     click.echo("The next deploy makes every host trust it: pyinfra inventory deploy.py")
+
+
+@pki.command("passphrase")
+@spec_option
+@click.option("--remove", is_flag=True, help="Write the keys without one.")
+def change_passphrase(spec_file: Path, remove: bool) -> None:
+    """Write all keys of the site anew under another passphrase: those of all generations, all or none.
+
+    The present one comes from ANCHORLINE_PASSPHRASE, from the file in ANCHORLINE_PASSPHRASE_FILE, from the command in
+    ANCHORLINE_PASSPHRASE_COMMAND, or is asked for at a terminal; the new one in the same ways, as
+    ANCHORLINE_NEW_PASSPHRASE.
+    """
+    spec = load(spec_file)
+    new = None if remove else Passphrase(variable=NEW).get() or _ask_twice()
+    for file in reencrypt(spec, Passphrase(), new):
+        click.echo(f"{file}: {'encrypted' if new else 'not encrypted'}")
+
+
+def _ask_twice() -> str:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise PassphraseError(f"which passphrase? Set {NEW}, {NEW}_FILE or {NEW}_COMMAND, or give --remove")
+    first, second = prompt("New passphrase: "), prompt("Once more: ")
+    if not first or first != second:
+        raise PassphraseError("they differ, or there is none; nothing was changed")
+    return first
 
 
 def _commit(staged: Staged) -> None:
