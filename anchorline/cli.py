@@ -43,19 +43,43 @@ def _check_brought(path: Path) -> Iterable[Problem]:
     return check(path)
 
 
-CHECKERS: tuple[Checker, ...] = (_check_spec, _check_brought)
+def _ending(path: Path, expiry: str) -> Iterable[Problem]:
+    from anchorline.authority.expiry import ending
+    from anchorline.spec.values import parse_duration
+
+    try:
+        within = parse_duration(expiry)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--expiry") from None
+    return ending(load(path), within)
+
+
+def _check_keys(path: Path) -> Iterable[Problem]:
+    from anchorline.authority.custody import plain_in_git
+    from anchorline.spec import check
+
+    spec = check(path).spec
+    return plain_in_git(spec) if spec else ()
+
+
+CHECKERS: tuple[Checker, ...] = (_check_spec, _check_brought, _check_keys)
 """What ``check`` runs, one line each."""
 
 
 @cli.command()
 @click.argument("spec", type=click.Path(path_type=Path), default="anchorline.yml")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
-def check(spec: Path, form: str) -> None:
-    """Say everything that is wrong with SPEC (anchorline.yml), and touch nothing.
+@click.option("--expiry", metavar="TIME", help="Errors for what ends within TIME; asks the registry, too.")
+def check(spec: Path, form: str, expiry: str | None) -> None:
+    """Say everything that is wrong with SPEC (anchorline.yml) and with the keys in pki/, and touch nothing.
+
+    For a nightly pipeline: anchorline check --expiry 30d
 
     Exit code 0: clean, warnings apart. 1: errors.
     """
     problems = sorted(problem for checker in CHECKERS for problem in checker(spec))
+    if expiry is not None:
+        problems += _ending(spec, expiry)
     errors = sum(not problem.warning for problem in problems)
     if form == "json":
         click.echo(json.dumps([_as_data(problem) for problem in problems], indent=2))

@@ -21,6 +21,7 @@ from anchorline.authority.anchors import basic_constraints, is_ca, issued, read_
 from anchorline.authority.brought import hosts_of
 from anchorline.authority.certificates import fingerprint, name_of, to_pem
 from anchorline.authority.keys import PrivateKey
+from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import authority_differences, judge_life
 from anchorline.authority.store import CA, Store, certificate_file, der_file, files_of, key_file, request_file
 from anchorline.authority.survey import names_of
@@ -84,16 +85,17 @@ def adopt(spec: Spec, folder: Path, *, passphrase: str | None = None, now: datet
             f"{store.folder}: {', '.join(there)} {'is' if len(there) == 1 else 'are'} here already, and no CA is ever "
             "replaced by another; adopt into another `site`, or move that folder away"
         )
-    found = scan(folder, passphrase)
+    secret = Passphrase(passphrase)
+    found = scan(folder, secret)
     ca = _the_ca(found, folder)
     _require_fitting(spec.authority, ca, now)
     leaves = (_leaf(name, request, ca, found, now) for name, request in spec.requests.items())
     taken = (ca, *(leaf for leaf in leaves if leaf))
-    store.commit(dict(_files(spec, spec.authority, taken, passphrase)), contents, names)
+    store.commit(dict(_files(spec, spec.authority, taken, secret.get())), contents, names)
     return Adopted(taken, found.unread)
 
 
-def scan(folder: Path, passphrase: str | None = None) -> Found:
+def scan(folder: Path, passphrase: Passphrase) -> Found:
     """Read every certificate and key in PEM below a folder. Raises AuthorityError where it is too large to be a CA's,
     StoreError where it can't be listed."""
     found: dict[x509.Certificate, tuple[Path, ...]] = {}
@@ -111,7 +113,7 @@ def scan(folder: Path, passphrase: str | None = None) -> Found:
                     (certificate,) = read_certificates(block[0], file)
                     found[certificate] = (*found.get(certificate, ()), file)
                 elif block[1].endswith(b"PRIVATE KEY"):
-                    key = keys.read(block[0], file, passphrase)
+                    key = keys.read(block[0], file, passphrase.opening(block[0]))
                     private.setdefault(keys.public_bytes(key.public_key()), (key, file))
             except AuthorityError as problem:
                 unread.append(problem)

@@ -24,6 +24,7 @@ from anchorline.authority.anchors import (
 from anchorline.authority.certificates import name_of
 from anchorline.authority.constraints import Constraints
 from anchorline.authority.keys import PrivateKey
+from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import Standing, State, due_from, judge_life
 from anchorline.authority.store import CA
 from anchorline.errors import AuthorityError
@@ -42,14 +43,15 @@ class Brought:
     root: x509.Certificate | None
     key_file: Path
 
-    def key(self, passphrase: str | None) -> PrivateKey:
+    def key(self, passphrase: Passphrase) -> PrivateKey:
         """Its key. Raises StoreError, PassphraseError, and AuthorityError where it doesn't fit."""
         return fitting_key(self.key_file, self.certificate, passphrase)
 
 
-def fitting_key(file: Path, certificate: x509.Certificate, passphrase: str | None) -> PrivateKey:
+def fitting_key(file: Path, certificate: x509.Certificate, passphrase: Passphrase) -> PrivateKey:
     """The key in ``file``. Raises StoreError, PassphraseError, and AuthorityError where it isn't the certificate's."""
-    key = keys.read(disk.read_key(file), file, passphrase)
+    pem = disk.read_key(file)
+    key = keys.read(pem, file, passphrase.opening(pem))
     if not keys.fit(key, certificate.public_key()):
         raise AuthorityError(f"{file}: this is not the key of {name_of(certificate)}; give the one that belongs to it")
     return key

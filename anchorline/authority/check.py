@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from anchorline.authority import disk, keys
 from anchorline.authority.brought import fitting_key
-from anchorline.authority.disk import refusals
-from anchorline.authority.stage import passphrase_of
+from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import CA
 from anchorline.authority.survey import Survey, survey
-from anchorline.errors import AuthorityError, PassphraseError, Place, Problem
+from anchorline.errors import AuthorityError, Place, Problem
 from anchorline.spec import check as check_spec
 from anchorline.spec.model import ExistingAuthority
 from anchorline.spec.source import Loc, read
@@ -49,19 +49,17 @@ def check(path: Path) -> Iterator[Problem]:
 
 
 def _wrong_keys(found: Survey) -> Iterator[tuple[str, str]]:
-    passphrase = passphrase_of(None)
+    passphrase = Passphrase()
     pairs = [(name, each.key_file, each.certificate) for name, each in found.brought.items()]
     authority = found.spec.authority
     if isinstance(authority, ExistingAuthority) and authority.key and found.chain:
         pairs.append((CA, found.spec.path(authority.key), found.chain.issuer))
     for name, file, certificate in pairs:
         try:
-            with refusals(file):
+            with disk.refusals(file):
                 there = file.exists()
-            if there:
+            # nobody is asked for a passphrase here
+            if there and (not keys.encrypted(disk.read_key(file)) or passphrase.get()):
                 fitting_key(file, certificate, passphrase)
-        except PassphraseError as error:
-            if passphrase:
-                yield name, str(error)
         except AuthorityError as error:
             yield name, str(error)

@@ -13,13 +13,15 @@ from cryptography.hazmat.primitives import serialization
 from anchorline.authority import rotation
 from anchorline.authority.adopt import adopt as take_over
 from anchorline.authority.certificates import fingerprint, name_of, to_pem
+from anchorline.authority.custody import reencrypt
 from anchorline.authority.disk import refusals
+from anchorline.authority.passphrase import NEW, Passphrase, prompt
 from anchorline.authority.plan import TO_ISSUE, State
 from anchorline.authority.show import as_data, draw
-from anchorline.authority.stage import Staged, passphrase_of, stage
+from anchorline.authority.stage import Staged, stage
 from anchorline.authority.store import CA
 from anchorline.authority.survey import also, survey
-from anchorline.errors import AuthorityError, StoreError
+from anchorline.errors import AuthorityError, PassphraseError, StoreError
 from anchorline.spec import Spec, load
 
 FORMS = ("pem", "der", "bundle")
@@ -121,7 +123,7 @@ def adopt(folder: Path, spec_file: Path) -> None:
     Keys are found by their certificates, whatever the files are called. FOLDER stays as it is.
     """
     spec = load(spec_file)
-    adopted = take_over(spec, folder, passphrase=passphrase_of(None))
+    adopted = take_over(spec, folder)
     for taken in adopted.taken:
         click.echo(f"{taken.name}: {name_of(taken.certificate)}, from {taken.file}, with its key from {taken.key_file}")
         click.echo(f"  SHA-256 {fingerprint(taken.certificate)}")
@@ -133,6 +135,31 @@ def adopt(folder: Path, spec_file: Path) -> None:
         issues = standing.name in spec.requests and standing.state in TO_ISSUE
         why = f" ({standing.reason})" if standing.reason else ""
         click.echo(f"  {standing.name}: {'issue it' if issues else 'use it as it is'}{why}")
+
+
+@pki.command("passphrase")
+@spec_option
+@click.option("--remove", is_flag=True, help="Write the keys without one.")
+def change_passphrase(spec_file: Path, remove: bool) -> None:
+    """Write all keys of the site anew under another passphrase: those of all generations, all or none.
+
+    The present one comes from ANCHORLINE_PASSPHRASE, from the file in ANCHORLINE_PASSPHRASE_FILE, from the command in
+    ANCHORLINE_PASSPHRASE_COMMAND, or is asked for at a terminal; the new one in the same ways, as
+    ANCHORLINE_NEW_PASSPHRASE.
+    """
+    spec = load(spec_file)
+    new = None if remove else Passphrase(variable=NEW).get() or _ask_twice()
+    for file in reencrypt(spec, Passphrase(), new):
+        click.echo(f"{file}: {'encrypted' if new else 'not encrypted'}")
+
+
+def _ask_twice() -> str:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise PassphraseError(f"which passphrase? Set {NEW}, {NEW}_FILE or {NEW}_COMMAND, or give --remove")
+    first, second = prompt("New passphrase: "), prompt("Once more: ")
+    if not first or first != second:
+        raise PassphraseError("they differ, or there is none; nothing was changed")
+    return first
 
 
 def _commit(staged: Staged) -> None:

@@ -85,14 +85,14 @@ def read(pem: bytes, file: Path, passphrase: str | None = None) -> PrivateKey:
     if b"-----END " not in pem:
         raise AuthorityError(f"{file}: the file ends before the key does; restore the key from a backup")
     if encrypted(pem) and not passphrase:
-        raise PassphraseError(f"{file}: the key is encrypted; set {PASSPHRASE} to its passphrase")
+        raise PassphraseError(f"{file}: the key is encrypted; set {PASSPHRASE} to its passphrase (or _FILE, _COMMAND)")
     try:
         secret = passphrase.encode() if passphrase and encrypted(pem) else None
         key = serialization.load_pem_private_key(pem, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # the library's own words may differ between versions, and a traceback must not carry what it read
         problem = (
-            PassphraseError(f"{file}: {PASSPHRASE} is not this key's passphrase (or the file is damaged)")
+            PassphraseError(f"{file}: what {PASSPHRASE} gives is not this key's passphrase (or the file is damaged)")
             if encrypted(pem)
             else AuthorityError(f"{file}: the private key can't be read; restore it from a backup")
         )

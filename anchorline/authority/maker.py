@@ -10,6 +10,7 @@ from cryptography import x509
 from anchorline.authority import certificates, disk, keys, profile
 from anchorline.authority.certificates import Issuer
 from anchorline.authority.keys import PrivateKey
+from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import TO_ISSUE, Standing, State
 from anchorline.authority.store import CA, certificate_file, key_file
 from anchorline.authority.survey import Survey
@@ -30,7 +31,7 @@ class Made:
 class Maker:
     """Makes for a site. ``asked`` are certificates to issue whatever their state, each with whether its key is new."""
 
-    def __init__(self, found: Survey, passphrase: str | None, asked: Mapping[str, bool] | None = None) -> None:
+    def __init__(self, found: Survey, passphrase: Passphrase, asked: Mapping[str, bool] | None = None) -> None:
         self.found, self.passphrase, self.asked = found, passphrase, asked or {}
 
     def make(self, chosen: Collection[Standing]) -> dict[str, Made]:
@@ -88,18 +89,19 @@ class Maker:
                     f"{file}: the CA's key isn't here, but to be issued: {waiting}; restore it, or issue where it is"
                 )
             pem = found.store.read(key_file(found.signer))
-        key = keys.read(pem, file, self.passphrase)
+        key = keys.read(pem, file, self.passphrase.opening(pem))
         if not keys.fit(key, found.chain.issuer.public_key()):
             raise AuthorityError(f"{file}: this is not the key of the CA; restore the one that belongs to it")
         return Issuer(found.chain.issuer, key, found.chain.above)
 
 
-def stored_key(found: Survey, name: str, certificate: x509.Certificate, passphrase: str | None) -> PrivateKey:
+def stored_key(found: Survey, name: str, certificate: x509.Certificate, passphrase: Passphrase) -> PrivateKey:
     """A certificate's key from the store. Raises AuthorityError where it isn't there or doesn't fit."""
     file = found.store.path(key_file(name))
     if not found.contents.has(file.name):
         raise AuthorityError(f"{file}: the key of {name} isn't here; restore it, or deploy where it is")
-    key = keys.read(found.store.read(key_file(name)), file, passphrase)
+    pem = found.store.read(key_file(name))
+    key = keys.read(pem, file, passphrase.opening(pem))
     if not keys.fit(key, certificate.public_key()):
         raise AuthorityError(
             f"{file}: this is not the key of {certificate_file(name)}; restore the one that belongs to it, "

@@ -13,8 +13,9 @@ from hashlib import sha256
 from anchorline.authority import keys, profile
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.maker import Maker
+from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import State
-from anchorline.authority.stage import Change, Staged, passphrase_of
+from anchorline.authority.stage import Change, Staged
 from anchorline.authority.store import (
     CA,
     NEXT_CA,
@@ -35,7 +36,7 @@ def rotate(spec: Spec, now: datetime | None = None, *, passphrase: str | None = 
     Raises AuthorityError where there is no CA of ours, or a rotation stands already; PassphraseError where the site's
     keys are encrypted and this isn't their passphrase.
     """
-    found, secret = survey(spec, now), passphrase_of(passphrase)
+    found, secret = survey(spec, now), Passphrase(passphrase)
     authority = found.authority
     if authority is None or not isinstance(spec.authority, DeclaredAuthority):
         raise AuthorityError(
@@ -63,7 +64,7 @@ def promote(spec: Spec, now: datetime | None = None, *, passphrase: str | None =
 
     Raises AuthorityError where no rotation stands, or the next CA's key isn't here.
     """
-    found, secret = survey(spec, now), passphrase_of(passphrase)
+    found, secret = survey(spec, now), Passphrase(passphrase)
     found.require_usable()
     if NEXT_CA not in found.generations:
         raise AuthorityError(f"{spec.pki}: no rotation stands")
@@ -106,9 +107,10 @@ def withdrawal(digest: str) -> str:
     return f"pyinfra inventory anchorline.trust.withdraw --data ca={digest[:12]}"
 
 
-def _require_passphrase(found: Survey, passphrase: str | None) -> None:
+def _require_passphrase(found: Survey, passphrase: Passphrase) -> None:
     """The next key is kept as the others are: encrypted under the same passphrase, or not."""
     for name in (CA, *found.spec.certificates):
         if found.contents.has(key_file(name)):
-            keys.read(found.store.read(key_file(name)), found.store.path(key_file(name)), passphrase)
+            pem = found.store.read(key_file(name))
+            keys.read(pem, found.store.path(key_file(name)), passphrase.opening(pem))
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from anchorline.authority.anchors import read_certificates
 from anchorline.authority.certificates import fingerprint, to_pem
 from anchorline.authority.issued import Issue
 from anchorline.authority.maker import Made, Maker, stored_key
+from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import Standing, State
 from anchorline.authority.store import (
     CA,
@@ -77,20 +77,15 @@ def stage(
     """Read a site's authority and make in memory what is missing. Nothing is written, and no key is read unless
     something has to be issued.
 
-    ``passphrase`` is ``ANCHORLINE_PASSPHRASE``'s value by default. ``only`` names the certificates to look after;
+    ``passphrase`` comes from ``passphrase.py``'s sources by default. ``only`` names the certificates to look after;
     by default all. ``asked`` are those to issue whatever their state, each with whether its key is new. Raises
     AuthorityError, StoreError or PassphraseError, with everything that stands in the way.
     """
-    secret = passphrase_of(passphrase)
+    secret = Passphrase(passphrase)
     found = survey(spec, now)
     found.require_usable(only)
     made = Maker(found, secret, asked).make([each for each in found.certificates if only is None or each.name in only])
     return Staged(found, made, secret)
-
-
-def passphrase_of(given: str | None) -> str | None:
-    """The passphrase of all keys: what was given, or ``ANCHORLINE_PASSPHRASE``'s value."""
-    return (given if given is not None else os.environ.get(keys.PASSPHRASE)) or None
 
 
 class Staged:
@@ -106,7 +101,7 @@ class Staged:
         self,
         found: Survey,
         made: dict[str, Made],
-        passphrase: str | None,
+        passphrase: Passphrase,
         moves: Mapping[str, bytes] | None = None,
         replaces: Mapping[str, str] | None = None,
         *first: Change,
@@ -225,7 +220,7 @@ class Staged:
         yield from self._moves.items()
         for name, made in self._made.items():
             if made.new_key:
-                yield key_file(name), keys.write(made.key, self._passphrase)
+                yield key_file(name), keys.write(made.key, self._passphrase.get())
             yield certificate_file(name), to_pem(made.certificate)
             yield request_file(name), to_pem(made.request)
             if is_ca(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -10,7 +11,8 @@ from pyinfra import host, logger
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from anchorline.errors import AnchorlineError
-from anchorline.fleet.room import Question, Room, join, split
+from anchorline.fleet import clock
+from anchorline.fleet.room import CLOCK, Question, Room, join, split
 from anchorline.fleet.run import Run
 from anchorline.fleet.ssh import Answer, ask
 
@@ -48,6 +50,11 @@ def observe(run: Run, here: Host, questions: dict[str, Question]) -> str:
     answer = ask(here, script, stdin=data, quiet=True)
     try:
         said = split(answer.stdout)
+        offset = clock.read(said.get(CLOCK, ()), time.time())
+        if offset is not None:
+            run.clocks[here.name] = offset
+            if note := clock.told(offset):
+                run.note(here, note)
         run.observations[here.name] = {name: run.rooms[name].read(run, said[name]) for name in questions}
     except (KeyError, ValueError) as error:
         run.observations.pop(here.name, None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from anchorline.fleet.run import Run
 
-END = "=== end"
+END, CLOCK = "=== end", "clock"
 Observation = Mapping[str, Any]
 """What one host said: a room's name, and what its ``read`` made of the answer."""
 
@@ -53,7 +53,7 @@ def join(questions: Mapping[str, Question]) -> tuple[str, str]:
     parts = [PRELUDE, "data=$(cat)\n"]
     for name, question in questions.items():
         parts.append(f"echo '=== {name}'\n(\n{question.script}) </dev/null\n")
-    parts.append(f"echo '{END}'\n")
+    parts.append(f"echo '=== {CLOCK}'; date +%s; echo '{END}'\n")
     data = "".join(f"{line}\n" for question in questions.values() for line in question.data)
     return "".join(parts), data or "\n"
 

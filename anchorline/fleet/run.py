@@ -39,6 +39,7 @@ class Run:
     """What is known of the fleet in this run. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
 
     ``held`` is why the gate of a rotation didn't open, a line each. ``promoted`` is the authority after it did.
+    ``clocks`` is how far each host's is ahead of this machine's, in seconds.
     """
 
     state: State
@@ -48,6 +49,7 @@ class Run:
     looking: bool = False
     issuing: set[str] = field(default_factory=set)
     observations: dict[str, Observation] = field(default_factory=dict)
+    clocks: dict[str, float] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     changes: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)

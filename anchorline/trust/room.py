@@ -8,6 +8,7 @@ from pyinfra.api import Host
 
 from anchorline.authority import Anchor
 from anchorline.authority.operations import staged
+from anchorline.fleet.clock import wrong_here
 from anchorline.fleet.room import Question, Room
 from anchorline.fleet.run import Run
 from anchorline.fleet.shell import STATE, script, state_folder
@@ -95,6 +96,10 @@ def body(pem: str) -> str:
 def _refuse(run: Run) -> Iterable[str]:
     """The fleet remembers: a CA that hosts know and pki/ doesn't means a lost or a wrong ``pki/``, not a new CA."""
     ours = staged(run)
+    if (ours.changes or ours.next) and (
+        why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations})
+    ):
+        yield why
     known = ours.known | {anchor.sha256 for anchor in ours.anchors}
     strangers: dict[str, list[str]] = {}
     for name, observation in run.observations.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -157,6 +158,32 @@ def test_the_fleet_remembers(site: Site) -> None:
     said = refused(site)
     assert f"doesn't know the CA {STRANGE[:12]} that @fake/c knows as the site's" in said
     assert not site.pki.exists()
+
+
+def off_by(site: Site, seconds: int, *hosts: str) -> None:
+    for host in hosts:
+        lines = site.answers[host]["=== end"]["stdout"]
+        lines[-1:] = ["=== clock", str(int(time.time()) + seconds), "=== end"]
+
+
+def test_nothing_is_issued_by_a_wrong_clock(site: Site) -> None:
+    site.new(*FLEET)
+    off_by(site, 3600, *FLEET)
+    ran = site.deploy()
+    assert ran.code == 1
+    assert "this machine's clock is 1 h 0 min behind that of 4 of 4 hosts" in ran.err
+    assert not site.pki.exists()
+    site.settled(*FLEET)
+    off_by(site, 3600, *FLEET)
+    assert site.deploy().code == 0, "where nothing is to be issued it is no matter"
+
+
+def test_a_host_whose_clock_is_wrong_is_told(site: Site) -> None:
+    site.new(*FLEET)
+    off_by(site, -4000, "a")
+    ran = site.deploy()
+    assert ran.code == 0, ran.said
+    assert "its clock is 1 h 7 min behind: a new certificate may not be valid there yet" in ran.summary("a")
 
 
 def test_a_port_that_is_taken_is_refused(site: Site) -> None:

@@ -1,0 +1,101 @@
+"""Where the passphrase of a site's keys comes from: a variable, a file, a command, or a prompt. Asked once, when a key
+is really read or written, so that a run with nothing to issue starts no password manager."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from anchorline.authority.keys import PASSPHRASE, encrypted
+from anchorline.errors import PassphraseError
+
+NEW = "ANCHORLINE_NEW_PASSPHRASE"
+"""The variable of the passphrase that `pki passphrase` puts in the old one's place."""
+PATIENCE = 60
+"""Seconds that a command may take: it may ask for a finger on a key."""
+
+
+@dataclass
+class Passphrase:
+    """A passphrase that isn't known yet. ``given`` is one that is. ``variable`` names its source, ``variable_FILE`` a
+    file that holds it, ``variable_COMMAND`` a command that prints it."""
+
+    given: str | None = None
+    variable: str = PASSPHRASE
+    _found: str | None = field(default=None, init=False, repr=False)
+    _asked: bool = field(default=False, init=False)
+
+    def __repr__(self) -> str:
+        return f"Passphrase({self.variable})"
+
+    def get(self) -> str | None:
+        """The passphrase, or None where no source is set: keys are then written as they are. Raises PassphraseError."""
+        if not self._asked:
+            self._found = (self.given if self.given is not None else self._look()) or None
+            self._asked = True
+        return self._found
+
+    def opening(self, pem: bytes) -> str | None:
+        """The passphrase for a key that is to be read; None where it needs none. At a terminal it is asked for."""
+        if not encrypted(pem):
+            return None
+        if self.get() is None and sys.stdin.isatty() and sys.stderr.isatty():
+            self._found = prompt("Passphrase of the keys: ")
+        return self._found
+
+    def _look(self) -> str | None:
+        ways: dict[str, Callable[[str], str]] = {"": str, "_FILE": self._read, "_COMMAND": self._run}
+        given = {end: value for end in ways if (value := os.environ.get(self.variable + end))}
+        if len(given) > 1:
+            names = " and ".join(self.variable + end for end in given)
+            raise PassphraseError(f"{names}: one of them is enough; unset the others")
+        return next((ways[end](value) for end, value in given.items()), None)
+
+    def _read(self, path: str) -> str:
+        what = f"{self.variable}_FILE: {path}"
+        try:
+            with Path(path).open(encoding="utf-8") as file:
+                found = os.fstat(file.fileno())
+                private = found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
+                if stat.S_ISREG(found.st_mode) and not private:
+                    raise PassphraseError(f"{what}: in reach of other users; chown {os.geteuid()} and chmod 600 it")
+                return _said(file.read(), what)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no text"
+            raise PassphraseError(f"{what}: {reason}; mend the path") from None
+
+    def _run(self, command: str) -> str:
+        what = f"{self.variable}_COMMAND: {command}"
+        try:
+            ran = subprocess.run(shlex.split(command), capture_output=True, check=False, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            raise PassphraseError(f"{what}: {error}") from None
+        except subprocess.TimeoutExpired:
+            raise PassphraseError(f"{what}: no answer in {PATIENCE} s") from None
+        if ran.returncode:
+            last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            raise PassphraseError(f"{what}: ended with {ran.returncode}{': ' if last else ''}{''.join(last)}")
+        return _said(ran.stdout.decode(errors="replace"), what)
+
+
+def prompt(text: str) -> str | None:
+    """Ask at the terminal, without an echo."""
+    try:
+        return getpass.getpass(text, stream=sys.stderr) or None
+    except (EOFError, KeyboardInterrupt):
+        raise PassphraseError("no passphrase was given") from None
+
+
+def _said(text: str, what: str) -> str:
+    """The first line: editors and password managers end it."""
+    line = text.partition("\n")[0].rstrip("\r")
+    if not line:
+        raise PassphraseError(f"{what}: it gives an empty passphrase")
+    return line

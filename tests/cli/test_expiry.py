@@ -1,0 +1,117 @@
+"""``anchorline check --expiry`` for a nightly pipeline: files, and what a real server on the loopback serves."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from anchorline.authority import stage
+from anchorline.spec import load
+
+ANCHORLINE = str(Path(sys.executable).with_name("anchorline"))
+SPEC = """
+version: 1
+site: blue
+authority: {{CN: Blue CA}}
+signing: {{default: {{expiry: 90d, usages: [signing, server auth]}}}}
+certificates: {{server: {{hosts: [registry.example.com]}}}}
+registry: {{address: "registry.example.com:{port}", hosts_entry: 127.0.0.1, certificate: server, image: "r@{digest}"}}
+ignore: [ANC202]
+"""
+
+
+class Site:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        (folder / "anchorline.yml").write_text(SPEC.format(port=self.port, digest=f"sha256:{'0' * 64}"))
+        stage(load(folder / "anchorline.yml")).commit()
+        self.pair = (folder / "pki/blue/server.pem", folder / "pki/blue/server-key.pem")
+
+    def check(self, *arguments: str) -> tuple[int, list[tuple[str, str]], str]:
+        """The exit code, code and words of each problem, and standard error."""
+        command = [ANCHORLINE, "check", "--format", "json", *arguments]
+        ran = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        found = json.loads(ran.stdout) if ran.stdout else []
+        return ran.returncode, [(each["code"], each["what"]) for each in found], ran.stderr
+
+    @contextmanager
+    def serving(self, certificate: Path, key: Path) -> Iterator[None]:
+        """A TLS server, for one connection."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server = socket.create_server(("127.0.0.1", self.port))
+        server.settimeout(10)
+
+        def answer() -> None:
+            with suppress(OSError):  # a client may not like the certificate
+                connection, _ = server.accept()
+                with connection, context.wrap_socket(connection, server_side=True) as wrapped:
+                    wrapped.recv(1)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join(timeout=11)
+            server.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_without_the_option_nothing_is_asked(site: Site) -> None:
+    assert site.check() == (0, [], "")
+
+
+def test_what_is_far_from_its_end_is_clean(site: Site) -> None:
+    with site.serving(*site.pair):
+        assert site.check("--expiry", "30d") == (0, [], "")
+
+
+def test_what_ends_soon(site: Site) -> None:
+    with site.serving(*site.pair):
+        code, found, _ = site.check("--expiry", "100d")
+    assert code == 1
+    assert [each for each, _ in found] == ["ANC311", "ANC311"], "the file, and what is served"
+    assert all("in 89 days" in what for _, what in found)
+    with site.serving(*site.pair):
+        assert len(site.check("--expiry", "20y")[1]) == 3, "the CA as well"
+
+
+def test_what_cannot_be_told_is_an_error(site: Site) -> None:
+    code, found, _ = site.check("--expiry", "30d")
+    assert code == 1
+    [(name, what)] = found
+    assert (name, "can't be asked what it serves: Connection refused" in what) == ("ANC312", True)
+
+
+def test_a_certificate_of_somebody_else_is_an_error(site: Site, tmp_path: Path) -> None:
+    key, pem = tmp_path / "other-key.pem", tmp_path / "other.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(pem), "-subj", "/CN=registry.example.com"]
+    subprocess.run(command, check=True, capture_output=True)
+    with site.serving(pem, key):
+        code, found, _ = site.check("--expiry", "30d")
+    assert code == 1
+    [(name, what)] = found
+    assert (name, "doesn't verify" in what) == ("ANC312", True)
+
+
+def test_a_time_that_is_none(site: Site) -> None:
+    code, _, said = site.check("--expiry", "soon")
+    assert code == 2
+    assert "no duration" in said

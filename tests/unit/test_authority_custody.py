@@ -1,0 +1,200 @@
+"""Where a passphrase comes from, who can read the keys, and what git must not take."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from anchorline.authority import keys, pbes2, stage
+from anchorline.authority.custody import key_files, plain_in_git, reencrypt
+from anchorline.authority.passphrase import Passphrase
+from anchorline.authority.rotation import promote, rotate
+from anchorline.errors import AnchorlineError, PassphraseError, StoreError
+from anchorline.spec.model import Spec
+from tests.unit.test_authority_rotation import assert_pairs
+from tests.unit.test_authority_store import NOW, declare, killed_at, snapshot, spec
+
+__all__ = ["spec"]  # a fixture of the store's tests
+ENDS = ("", "_FILE", "_COMMAND")
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for end in ENDS:
+        monkeypatch.delenv(keys.PASSPHRASE + end, raising=False)
+
+
+def test_each_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "word"
+    file.write_text("of a file\n")
+    file.chmod(0o600)
+    for end, value, word in (
+        ("", "of a variable", "of a variable"),
+        ("_FILE", str(file), "of a file"),
+        ("_COMMAND", r"printf 'of a command\nuser: me\n'", "of a command"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv(keys.PASSPHRASE + end, value)
+            assert Passphrase().get() == word
+            assert word not in repr(Passphrase())
+    assert Passphrase().get() is None
+    assert Passphrase("given").get() == "given"
+
+
+def wrong(folder: Path) -> dict[str, tuple[dict[str, str], str]]:
+    return {
+        "no file": ({"_FILE": str(folder / "none")}, "No such file"),
+        "readable": ({"_FILE": str(folder / "readable")}, "in reach of other users"),
+        "empty": ({"_FILE": str(folder / "empty")}, "an empty passphrase"),
+        "no command": ({"_COMMAND": "/nowhere/pass"}, "No such file"),
+        "a command that fails": (
+            {"_COMMAND": "sh -c 'echo hidden | tr h H; echo locked >&2; exit 3'"},
+            "with 3: locked",
+        ),
+        "half a quote": ({"_COMMAND": "pass 'x"}, "No closing quotation"),
+        "silence": ({"_COMMAND": "true"}, "an empty passphrase"),
+        "two": ({"": "x", "_COMMAND": "true"}, "one of them is enough"),
+    }
+
+
+@pytest.mark.parametrize("case", wrong(Path()))
+def test_a_source_that_gives_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    for name, text, mode in (("readable", "Hidden", 0o640), ("empty", "", 0o600)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(mode)
+    variables, words = wrong(tmp_path)[case]
+    for end, value in variables.items():
+        monkeypatch.setenv(keys.PASSPHRASE + end, value)
+    with pytest.raises(PassphraseError) as caught:
+        Passphrase().get()
+    assert words in str(caught.value)
+    assert keys.PASSPHRASE in str(caught.value)
+    assert "Hidden" not in str(caught.value)
+
+
+def test_a_run_that_issues_nothing_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, asked = declare(tmp_path), tmp_path / "asked"
+    monkeypatch.setenv(keys.PASSPHRASE + "_COMMAND", f"sh -c 'echo x >>{asked}; echo secret'")
+    stage(spec, NOW).commit()
+    assert asked.read_text() == "x\n", "once for all keys"
+    assert stage(spec, NOW).changes == ()
+    assert asked.read_text() == "x\n"
+    assert b"ENCRYPTED" in (spec.pki / "ca-key.pem").read_bytes()
+    stage(spec, NOW).pair("server")
+    assert asked.read_text() == "x\nx\n"
+
+
+def generations(spec: Spec) -> list[bytes]:
+    """The public half of every key: what must not change."""
+    pems = [(spec.pki / file).read_bytes() for file in key_files(spec)]
+    word = next(each for each in (None, "old", "new") if _opens(pems[0], each))
+    return [keys.public_bytes(keys.read(pem, Path(), word).public_key()) for pem in pems]
+
+
+def _opens(pem: bytes, word: str | None) -> bool:
+    try:
+        return bool(keys.read(pem, Path(), word))
+    except PassphraseError:
+        return False
+
+
+def test_all_keys_get_another_passphrase(tmp_path: Path) -> None:
+    spec = declare(tmp_path)
+    stage(spec, NOW, passphrase="old").commit()
+    rotate(spec, NOW, passphrase="old").commit()
+    promote(spec, NOW, passphrase="old").commit()
+    assert len(key_files(spec)) == 4
+    before = generations(spec)
+    for word in ("wrong", ""):
+        there = snapshot(spec.folder)
+        with pytest.raises(PassphraseError):
+            reencrypt(spec, Passphrase(word), "new")
+        assert snapshot(spec.folder) == there
+    assert len(reencrypt(spec, Passphrase("old"), "new")) == 4
+    assert generations(spec) == before
+    assert stage(spec, NOW, passphrase="new").pair("server")
+    with pytest.raises(PassphraseError):
+        stage(spec, NOW, passphrase="old").pair("server")
+    reencrypt(spec, Passphrase("new"), None)
+    assert stage(spec, NOW, passphrase="").pair("server")
+    assert generations(spec) == before
+    assert_pairs(spec)
+
+
+def test_another_passphrase_killed_anywhere_is_the_old_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pbes2, "ROUNDS", 1000)  # many times over
+    base, step, seen = declare(tmp_path / "base"), 0, set()
+    stage(base, NOW).commit()
+    before = generations(base)
+    while True:
+        step += 1
+        shutil.copytree(tmp_path / "base", tmp_path / str(step))
+        spec = declare(tmp_path / str(step))
+        if not killed_at(step, partial(_change, spec)):
+            break
+        [word] = [each for each in ("", "new") if _serves(spec, each)] or ["none"]
+        seen.add(word)
+        reencrypt(spec, Passphrase(word), "new")
+        assert generations(spec) == before
+        assert not [path for path in spec.pki.rglob("*") if path.name in (".commit", ".draft")]
+        assert stage(spec, NOW, passphrase="new").pair("server")
+    assert step > 15
+    assert {"", "new"} == seen
+
+
+def _change(spec: Spec) -> None:
+    reencrypt(spec, Passphrase(""), "new")
+
+
+def _serves(spec: Spec, word: str) -> bool:
+    """Whether this is the passphrase, as far as a reader sees. A plain key opens with any, so the file is asked too."""
+    try:
+        stage(spec, NOW, passphrase=word, only=["server"], asked={"server": False})
+        encrypted = keys.encrypted(stage(spec, NOW)._survey.store.read("ca-key.pem"))
+        return encrypted is bool(word)
+    except AnchorlineError:
+        return False
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+def test_a_plain_key_that_git_would_take(spec: Spec) -> None:
+    assert list(plain_in_git(spec)) == [], "this is no work tree"
+    git(spec.folder, "init", "-q")
+    found = list(plain_in_git(spec))
+    assert [problem.place.file.name for problem in found] == ["ca-key.pem", "server-key.pem"]
+    assert all(not problem.warning and "doesn't ignore it" in problem.what for problem in found)
+    (spec.folder / ".gitignore").write_text("*-key.pem\n")
+    assert list(plain_in_git(spec)) == []
+    git(spec.folder, "add", "-f", "pki/test/ca-key.pem")
+    [tracked] = plain_in_git(spec)
+    assert "in git" in tracked.what
+    assert "git rm --cached" in tracked.mend
+    (spec.folder / ".gitignore").unlink()
+    reencrypt(spec, Passphrase(""), "secret")
+    assert list(plain_in_git(spec)) == []
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+REACH: list[Callable[[Path], None]] = [lambda path: path.chmod(0o644), lambda path: os.chown(path, 65534, -1)]
+
+
+@as_root
+@pytest.mark.parametrize("damage", REACH, ids=["mode", "owner"])
+def test_a_next_key_in_reach_of_others_is_refused(spec: Spec, damage: Callable[[Path], None]) -> None:
+    rotate(spec, NOW).commit()
+    damage(spec.pki / "next/ca-key.pem")
+    before = snapshot(spec.folder)
+    with pytest.raises(StoreError, match=r"next/ca-key\.pem"):
+        promote(spec, NOW)
+    assert snapshot(spec.folder) == before
