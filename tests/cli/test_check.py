@@ -88,3 +88,13 @@ def test_no_file_at_all(tmp_path: Path) -> None:
 
 def test_the_shipped_spec_passes() -> None:
     assert _check(ROOT).returncode == 0
+
+
+def test_what_is_brought_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_text("no certificate\n")
+    (tmp_path / "anchorline.yml").write_text("version: 1\nsite: lab\nauthority: {certificate: root.pem}\n")
+    done = _check(tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        f"anchorline.yml:3: authority.certificate: {tmp_path}/root.pem: no certificate in PEM\n"
+    )

@@ -115,3 +115,18 @@ def test_a_time_that_is_none(site: Site) -> None:
     code, _, said = site.check("--expiry", "soon")
     assert code == 2
     assert "no duration" in said
+
+
+@pytest.mark.parametrize("authority", ["", "authority: {CN: Blue CA}\ntrust: {also: [pki/blue/ca.pem]}\n"])
+def test_a_certificate_that_was_brought(site: Site, authority: str) -> None:
+    """Its own root vouches for it; where that is a public CA, the system's: which doesn't know this one."""
+    spec = (site.folder / "anchorline.yml").read_text()
+    brought = "certificates: {server: {certificate: pki/blue/server.pem, key: pki/blue/server-key.pem}}"
+    lines = [brought if line.startswith("certificates") else line for line in spec.splitlines()]
+    lines = [line for line in lines if not line.startswith(("authority", "signing"))]
+    (site.folder / "anchorline.yml").write_text("\n".join([*lines, authority]))
+    with site.serving(*site.pair):
+        _, found, _ = site.check("--expiry", "100d")
+    said = "in 89 days" if authority else "it serves what doesn't verify"
+    assert said in found[-1][1]
+    assert found[0] == ("ANC311", found[0][1])

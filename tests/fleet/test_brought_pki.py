@@ -142,3 +142,27 @@ def test_wrong_names_are_refused_before_any_host_is_touched(site: Site) -> None:
     (site.folder / "server-key.pem").write_text((site.folder / "root-key.pem").read_text())
     site.deploy().failed("server-key.pem: this is not the key of CN=registry.example.com")
     assert untouched(site)
+
+
+# as a public CA would lie there: put by nobody of ours
+BY_HAND = {
+    "arch-layout": "cat >/etc/ca-certificates/trust-source/anchors/public.crt && update-ca-trust",
+    "fedora-layout": "cat >/etc/pki/ca-trust/source/anchors/public.crt && update-ca-trust",
+}
+DEBIAN = "cat >/usr/local/share/ca-certificates/public.crt && update-ca-certificates && systemctl try-restart docker"
+
+
+def test_a_certificate_of_a_public_ca(site: Site) -> None:
+    """No CA is rolled out: what hosts trust by themselves vouches for it, for the registry's own health as well."""
+    Company(site.folder).issue()
+    site.declare(authority=None, certificates=None)
+    site.declare(certificates={"server": {"certificate": "server.pem", "key": "server-key.pem"}})
+    site.deploy().failed("didn't get healthy")
+    root = (site.folder / "root.crt").read_bytes()
+    for host in HOSTS:
+        assert site.lab.exec(host, BY_HAND.get(host, DEBIAN), input=root).returncode == 0
+    site.deploy().ok()
+    for host in CLIENTS:
+        ways = each_way(site, host)
+        assert all(ok for _, _, ok, _ in ways), ways
+    assert not site.deploy().ok().changed

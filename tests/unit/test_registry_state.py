@@ -38,6 +38,7 @@ health ok {LEAF}
 
 def test_reading_a_host_that_serves() -> None:
     assert read(SAID, "registry") == WELL
+    assert read([*SAID, "brought"], "registry") == replace(WELL, brought=True)
 
 
 @pytest.mark.parametrize(
