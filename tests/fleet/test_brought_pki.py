@@ -149,7 +149,10 @@ BY_HAND = {
     "arch-layout": "cat >/etc/ca-certificates/trust-source/anchors/public.crt && update-ca-trust",
     "fedora-layout": "cat >/etc/pki/ca-trust/source/anchors/public.crt && update-ca-trust",
 }
-DEBIAN = "cat >/usr/local/share/ca-certificates/public.crt && update-ca-certificates && systemctl try-restart docker"
+DEBIAN = (
+    "cat >/usr/local/share/ca-certificates/public.crt && update-ca-certificates && "
+    "{ ! command -v dockerd || systemctl restart docker; }"
+)
 
 
 def test_a_certificate_of_a_public_ca(site: Site) -> None:
