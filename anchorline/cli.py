@@ -56,7 +56,13 @@ def _check_keys(path: Path) -> Iterable[Problem]:
     return plain_in_git(spec) if spec else ()
 
 
-CHECKERS: tuple[Checker, ...] = (_check_spec, _check_keys)
+def _check_brought(path: Path) -> Iterable[Problem]:
+    from anchorline.authority.check import check
+
+    return check(path)
+
+
+CHECKERS: tuple[Checker, ...] = (_check_spec, _check_keys, _check_brought)
 """What ``check`` runs, one line each."""
 
 

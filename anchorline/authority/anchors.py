@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,11 +75,11 @@ def read_certificates(pem: bytes, file: Path) -> tuple[x509.Certificate, ...]:
 
 
 def read_chain(pem: bytes, file: Path) -> Chain:
-    """Read a CA: the certificate that issues first, then what is above it, up to a self-signed root.
+    """Read a CA: the certificate that issues and what is above it, in any order, up to a self-signed root.
 
     A root must be there: hosts trust chains that end in one; some clients alone take an intermediate in its place.
     """
-    issuer, *rest = read_certificates(pem, file)
+    issuer, *rest = _lowest_first(read_certificates(pem, file), file)
     require_ca(issuer, file)
     chain = [issuer]
     while not issued(chain[-1], chain[-1]):
@@ -87,21 +87,57 @@ def read_chain(pem: bytes, file: Path) -> Chain:
         if above is None:
             raise AuthorityError(
                 f"{file}: {name_of(chain[-1])} is issued by {chain[-1].issuer.rfc4514_string()}, which isn't here; "
-                "add it below, up to the root"
+                "add it to the file, and what is above it up to the root"
             )
         require_ca(above, file)
         chain.append(above)
+    for ca in overlong(chain):
+        raise AuthorityError(
+            f"{file}: more CAs stand below {name_of(ca)} than its pathlen permits: no client would take what they "
+            "issue; have its owner allow them, or issue by the CA right below it"
+        )
     return Chain(issuer, tuple(chain[:-1]), chain[-1])
 
 
-def require_ca(certificate: x509.Certificate, file: Path) -> None:
-    """Raise AuthorityError unless this is a CA that may sign certificates (RFC 5280 4.2.1.9, 4.2.1.3)."""
+def _lowest_first(certificates: tuple[x509.Certificate, ...], file: Path) -> tuple[x509.Certificate, ...]:
+    """The one that issued no other in the file in front, which is the one that issues for us."""
+    every = tuple(dict.fromkeys(certificates))
+    lowest = [each for each in every if not any(issued(other, each) for other in every if other != each)]
+    if len(lowest) > 1:
+        raise AuthorityError(
+            f"{file}: {' and '.join(map(name_of, lowest))} don't belong to one chain; "
+            "leave the CA that issues, and what is above it"
+        )
+    return tuple(dict.fromkeys((*lowest, *every)))
+
+
+def overlong(chain: Sequence[x509.Certificate]) -> Iterator[x509.Certificate]:
+    """The CAs with more CAs below them than their pathlen permits, in a chain of CAs with the lowest first
+    (RFC 5280 4.2.1.9, where one that is issued by its own name doesn't count)."""
+    for index, certificate in enumerate(chain):
+        below = sum(each.subject != each.issuer for each in chain[:index])
+        limit = basic_constraints(certificate).path_length
+        if limit is not None and below > limit:
+            yield certificate
+
+
+def basic_constraints(certificate: x509.Certificate) -> x509.BasicConstraints:
+    """What it says of itself as a CA; where it says nothing, that it is none (RFC 5280 4.2.1.9)."""
     try:
-        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:
-        basic = x509.BasicConstraints(ca=False, path_length=None)
+        return x509.BasicConstraints(ca=False, path_length=None)
+
+
+def is_ca(certificate: x509.Certificate) -> bool:
+    """Whether this is a CA that may sign certificates (RFC 5280 4.2.1.9, 4.2.1.3)."""
     usages = [e.value for e in certificate.extensions if isinstance(e.value, x509.KeyUsage)]
-    if not basic.ca or not all(usage.key_cert_sign for usage in usages):
+    return basic_constraints(certificate).ca and all(usage.key_cert_sign for usage in usages)
+
+
+def require_ca(certificate: x509.Certificate, file: Path) -> None:
+    """Raise AuthorityError unless this is a CA that may sign certificates."""
+    if not is_ca(certificate):
         raise AuthorityError(f"{file}: {name_of(certificate)} is not a CA certificate")
 
 

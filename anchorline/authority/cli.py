@@ -11,11 +11,12 @@ import click
 from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority import rotation
-from anchorline.authority.certificates import name_of, to_pem
+from anchorline.authority.adopt import adopt as take_over
+from anchorline.authority.certificates import fingerprint, name_of, to_pem
 from anchorline.authority.custody import reencrypt
 from anchorline.authority.disk import refusals
 from anchorline.authority.passphrase import NEW, Passphrase, prompt
-from anchorline.authority.plan import State
+from anchorline.authority.plan import TO_ISSUE, State
 from anchorline.authority.show import as_data, draw
 from anchorline.authority.stage import Staged, stage
 from anchorline.authority.store import CA
@@ -65,7 +66,7 @@ def issue(names: tuple[str, ...], spec_file: Path) -> None:
     """
     spec = load(spec_file)
     for name in names:
-        _require_known(spec, name)
+        _require_ours(spec, name)
     _commit(stage(spec, only=names or None))
 
 
@@ -96,7 +97,7 @@ def _reissue(spec_file: Path, names: tuple[str, ...], *, rekey: bool) -> None:
     for name in names:
         if name == CA:
             raise AuthorityError("a CA isn't issued again: hosts know it by its content; anchorline pki rotate")
-        _require_known(spec, name)
+        _require_ours(spec, name)
     _commit(stage(spec, only=names, asked=dict.fromkeys(names, rekey)))
 
 
@@ -138,6 +139,29 @@ def _ask_twice() -> str:
     return first
 
 
+@pki.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@spec_option
+def adopt(folder: Path, spec_file: Path) -> None:
+    """Take over the CA in FOLDER, made by cfssl, easy-rsa or openssl, with its key and what it issued by this spec.
+
+    Keys are found by their certificates, whatever the files are called. FOLDER stays as it is.
+    """
+    spec = load(spec_file)
+    adopted = take_over(spec, folder)
+    for taken in adopted.taken:
+        click.echo(f"{taken.name}: {name_of(taken.certificate)}, from {taken.file}, with its key from {taken.key_file}")
+        click.echo(f"  SHA-256 {fingerprint(taken.certificate)}")
+    for problem in adopted.unread:
+        click.echo(f"Passed over: {problem}")
+    click.echo(f"{folder} is unchanged and still holds the CA's key: keep it as a backup, or destroy it.")
+    click.echo("The next deploy does:")
+    for standing in survey(spec).standings:
+        issues = standing.name in spec.requests and standing.state in TO_ISSUE
+        why = f" ({standing.reason})" if standing.reason else ""
+        click.echo(f"  {standing.name}: {'issue it' if issues else 'use it as it is'}{why}")
+
+
 def _commit(staged: Staged) -> None:
     staged.commit()
     if staged.is_new_ca and staged.ca is not None:
@@ -158,17 +182,18 @@ def exported(spec: Spec, name: str | None, form: str) -> bytes:
     if name is not None:
         _require_known(spec, name)
     found = survey(spec)
-    chain = found.chain
+    chain = found.above(name or CA)
     standing = found.authority if name in (None, CA) else next(s for s in found.certificates if s.name == name)
     if standing is None or standing.certificate is None or chain is None:
         problem = standing.problem if standing else AuthorityError(f"{spec.site}: the spec declares no CA")
         raise problem or AuthorityError(f"{standing and standing.file}: not there yet; anchorline pki issue")
     if form == "der":
         return standing.certificate.public_bytes(serialization.Encoding.DER)
+    root = (chain.root,) if chain.root else ()
     if standing is found.authority:
-        documents = (chain.root, *(also(spec, found.now) if form == "bundle" else ()))
+        documents = (*root, *(also(spec, found.now) if form == "bundle" else ()))
     else:
-        documents = (standing.certificate, *chain.intermediates, *((chain.root,) if form == "bundle" else ()))
+        documents = (standing.certificate, *chain.intermediates, *(root if form == "bundle" else ()))
     return b"".join(dict.fromkeys(map(to_pem, documents)))
 
 
@@ -176,6 +201,13 @@ def _require_known(spec: Spec, name: str) -> None:
     if name not in {CA, *spec.certificates}:
         known = ", ".join(spec.certificates) or "none"
         raise AuthorityError(f"{name!r}: the spec has no certificate of this name; it has: {known}")
+
+
+def _require_ours(spec: Spec, name: str) -> None:
+    _require_known(spec, name)
+    if existing := spec.brought.get(name):
+        file = spec.path(existing.certificate)
+        raise AuthorityError(f"{name!r}: somebody else issued it, and nothing here can; put the next one into {file}")
 
 
 def write_new(file: Path, content: bytes) -> None:

@@ -40,7 +40,8 @@ class Maker:
         authority = self.found.authority
         if authority is not None and authority.state is State.MISSING:
             made[CA] = self.make_authority()
-        todo = [standing for standing in chosen if standing.state in TO_ISSUE or standing.name in self.asked]
+        ours = [standing for standing in chosen if standing.name in self.found.wanted]
+        todo = [standing for standing in ours if standing.state in TO_ISSUE or standing.name in self.asked]
         if todo:
             issuer = Issuer(made[CA].certificate, made[CA].key) if CA in made else self._issuer(todo)
             made |= {standing.name: self._make(standing, issuer) for standing in todo}

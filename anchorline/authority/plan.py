@@ -97,7 +97,7 @@ def authority_differences(wanted: WantedAuthority, certificate: x509.Certificate
     found = {
         "subject": (_parts(certificate.subject), _parts(wanted.subject)),
         "key": (keys.describe(keys.kind(certificate.public_key())), keys.describe(wanted.key)),
-        "pathlen": ("none" if pathlen is None else str(pathlen), str(wanted.pathlen)),
+        "pathlen": (_pathlen_text(pathlen), _pathlen_text(wanted.pathlen if wanted.pathlen_given else pathlen)),
         "name_constraints": (
             _constraints_text(extensions.get(x509.NameConstraints)),
             _constraints_text(wanted.constraints),
@@ -109,6 +109,10 @@ def authority_differences(wanted: WantedAuthority, certificate: x509.Certificate
 def _parts(subject: x509.Name) -> str:
     """A subject's parts without regard to their order: cfssl and OpenSSL each have one of their own."""
     return ", ".join(sorted(attribute.rfc4514_string() for attribute in subject))
+
+
+def _pathlen_text(pathlen: int | None) -> str:
+    return "none" if pathlen is None else str(pathlen)
 
 
 def _constraints_text(constraints: object) -> str:

@@ -64,18 +64,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class WantedAuthority:
-    """A CA as the spec declares it."""
+    """A CA as the spec declares it. ``pathlen`` is no demand of the spec's unless ``pathlen_given``."""
 
     subject: x509.Name
     key: Key
-    pathlen: int
+    pathlen: int | None
     constraints: x509.NameConstraints | None
     expiry: timedelta
+    pathlen_given: bool = True
 
 
 def wanted(spec: Spec, name: str) -> Wanted:
     """The certificate ``name`` of the spec. Raises AuthorityError for one that no client could use."""
-    request = spec.certificates[name]
+    request = spec.requests[name]
     usages = spec.signing.profile(request.profile).usages
     if not usages:
         raise AuthorityError(
@@ -113,6 +114,7 @@ def wanted_authority(declared: DeclaredAuthority, generation: int = 1) -> Wanted
         declared.ca.pathlen,
         name_constraints(declared.name_constraints),
         declared.ca.expiry,
+        pathlen_given="pathlen" in declared.ca.model_fields_set,
     )
 
 

@@ -35,6 +35,9 @@ from anchorline.authority.survey import Survey, also, survey
 from anchorline.errors import AnchorlineError, AuthorityError
 from anchorline.spec.model import Spec
 
+BROUGHT = "# issued elsewhere\n"
+"""How the PEM begins that vouches for a certificate that we didn't issue."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -157,7 +160,7 @@ class Staged:
         Raises KeyError for a name that the spec doesn't have, and AuthorityError where it was never issued.
         """
         leaf = self._leaf(name)
-        chain = self._survey.chain
+        chain = self._survey.above(name)
         pem = b"".join(map(to_pem, (leaf, *(chain.intermediates if chain else ()))))
         return ServerCertificate(pem.decode(), fingerprint(leaf))
 
@@ -170,6 +173,13 @@ class Staged:
         if name not in self._pairs:
             self._pairs[name] = self._pair(name)
         return self._pairs[name]
+
+    def vouching(self, name: str) -> str:
+        """What vouches for a certificate, as PEM. For one that was brought it begins with a line that says so, and is
+        only that where a public CA does."""
+        brought = self._survey.brought.get(name)
+        root = brought.root if brought else self.ca
+        return (BROUGHT if brought else "") + (to_pem(root).decode() if root else "")
 
     def commit(self) -> None:
         """Write what was made, all of it or nothing. A second call does nothing, or raises what the first one raised.
@@ -198,8 +208,11 @@ class Staged:
 
     def _pair(self, name: str) -> Pair:
         served = self.certificate(name)
-        made = self._made.get(name)
-        key = made.key if made else stored_key(self._survey, name, self._leaf(name), self._passphrase)
+        made, brought = self._made.get(name), self._survey.brought.get(name)
+        if brought:
+            key = brought.key(self._passphrase)
+        else:
+            key = made.key if made else stored_key(self._survey, name, self._leaf(name), self._passphrase)
         return Pair(served.pem, keys.write(key).decode(), served.fingerprint)
 
     def _files(self) -> Iterator[tuple[str, bytes]]:
@@ -226,7 +239,7 @@ class Staged:
         old = {each.name: each for each in self._survey.certificates}
         for change in self.changes:
             if change.name in self._made:
-                profile = "" if is_ca(change.name) else self._survey.spec.certificates[change.name].profile
+                profile = "" if is_ca(change.name) else self._survey.spec.requests[change.name].profile
                 replaced = old[change.name].certificate if change.name in old else None
                 reason = f"{change.state}: {change.reason}"
                 yield Issue(change.name, self._made[change.name].certificate, profile, replaced, reason)
@@ -235,7 +248,7 @@ class Staged:
         """Every certificate that is in the store now."""
         for file, pem in self._survey.contents.certificates.items():
             name = file.removesuffix(".pem")
-            request = self._survey.spec.certificates.get(name)
+            request = self._survey.spec.requests.get(name)
             with suppress(AuthorityError):
                 yield Issue(name, read_certificates(pem, Path(file))[0], request.profile if request else "")
 

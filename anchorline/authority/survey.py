@@ -10,9 +10,10 @@ from pathlib import Path
 
 from cryptography import x509
 
-from anchorline.authority import disk, profile
+from anchorline.authority import brought, disk, profile
 from anchorline.authority.anchors import Chain, read_certificates, read_chain, require_ca, require_current
-from anchorline.authority.plan import TO_ISSUE, Standing, State, judge, judge_authority, judge_life
+from anchorline.authority.brought import Brought
+from anchorline.authority.plan import TO_ISSUE, Standing, State, judge, judge_authority
 from anchorline.authority.profile import Wanted
 from anchorline.authority.store import (
     CA,
@@ -34,7 +35,7 @@ _NAME = re.compile(r"(?!.*-key$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found, and what is ``wanted`` by certificate.
+    """What was found, and what is ``wanted`` by certificate that we issue. ``brought`` are those of somebody else.
 
     ``authority`` is None where the spec declares no CA, ``chain`` where there is none to read. ``generations`` are the
     CAs beside the present one while a rotation stands, by their names in the store, with their ``others`` standings.
@@ -52,6 +53,7 @@ class Survey:
     generations: Mapping[str, Chain] = field(default_factory=dict)
     others: tuple[Standing, ...] = ()
     signer: str = CA
+    brought: Mapping[str, Brought] = field(default_factory=dict)
 
     @property
     def standings(self) -> tuple[Standing, ...]:
@@ -64,9 +66,13 @@ class Survey:
         certificates = tuple(
             _certificate(name, self.wanted[name], self.store, self.contents, chain, self.now, self.spec)
             for name in self.wanted
-        )
+        ) + tuple(each for each in self.certificates if each.name in self.spec.brought)
         generations = {PREVIOUS_CA: self.chain} if self.chain else {}
         return replace(self, chain=chain, certificates=certificates, generations=generations, signer=NEXT_CA)
+
+    def above(self, name: str) -> Chain | Brought | None:
+        """What knows the intermediates and the root of a certificate."""
+        return self.brought.get(name, self.chain)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,9 +92,9 @@ class Survey:
 
 
 def names_of(spec: Spec) -> tuple[str, ...]:
-    """The names whose files lie in the spec's store: its certificates, and the CA where we make it."""
+    """The names whose files lie in the spec's store: the certificates that we issue, and the CA where we make it."""
     made = (CA, NEXT_CA, PREVIOUS_CA) if isinstance(spec.authority, DeclaredAuthority) else ()
-    return (*made, *spec.certificates)
+    return (*made, *spec.requests)
 
 
 def survey(spec: Spec, now: datetime | None = None) -> Survey:
@@ -104,7 +110,7 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
                 f"certificates.{name}: no name for a file; letters, digits, dots and hyphens, "
                 "but not 'ca', and not ending in '-key'"
             )
-    if spec.certificates and spec.authority is None:
+    if spec.requests and spec.authority is None:
         raise AuthorityError("certificates are declared, but no authority to issue them; declare one")
     store = Store(spec.pki)
     contents = store.look(names_of(spec))
@@ -115,9 +121,17 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
         authority = Standing(
             CA, State.OK, f"{authority.state}; the next CA takes its place", authority.file, chain.root
         )
-    wanted = {name: profile.wanted(spec, name) for name in spec.certificates}
+    wanted = {name: profile.wanted(spec, name) for name in spec.requests}
     certificates = tuple(_certificate(name, wanted[name], store, contents, chain, now, spec) for name in wanted)
-    return Survey(spec, now, store, contents, wanted, chain, authority, certificates, generations, others)
+    roots = None
+    if spec.brought and authority and not authority.problem:
+        roots = [*(each.root for each in (chain, *generations.values()) if each), *also(spec, now)]
+    looks = {name: brought.look(spec, name, roots, now) for name in spec.brought}
+    certificates += tuple(standing for _, standing in looks.values())
+    return Survey(
+        *(spec, now, store, contents, wanted, chain, authority, certificates, generations, others),
+        brought={name: found for name, (found, _) in looks.items() if found},
+    )
 
 
 def also(spec: Spec, now: datetime) -> Iterator[x509.Certificate]:
@@ -135,18 +149,9 @@ def _authority(spec: Spec, store: Store, contents: Contents, now: datetime) -> t
         case None:
             return None, None
         case ExistingAuthority() as existing:
-            return _existing(spec.path(existing.certificate), now)
+            return brought.authority(existing, spec, now)
         case DeclaredAuthority() as declared:
             return _declared(declared, spec, store, contents, now)
-
-
-def _existing(file: Path, now: datetime) -> tuple[Chain | None, Standing]:
-    try:
-        chain = read_chain(disk.read(file), file)
-    except AuthorityError as problem:
-        return None, Standing.broken(CA, problem, file)
-    standings = (judge_life(CA, certificate, file, now) for certificate in (*chain.above, chain.issuer))
-    return chain, next((each for each in standings if each.problem), Standing(CA, State.OK, "", file, chain.root))
 
 
 def _declared(

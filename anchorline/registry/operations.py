@@ -89,9 +89,8 @@ def _files(run: Run, wanted: Container) -> list[File]:
     if wanted.registry.certificate and wanted.tls:
         authority = serving(run)
         pair = authority.pair(wanted.registry.certificate)
-        ca = "".join(anchor.pem for anchor in authority.anchors if anchor.sha256 == authority.fingerprint)
         files += [
-            File(f"{wanted.folder}/ca.pem", ca),
+            File(f"{wanted.folder}/ca.pem", authority.vouching(wanted.registry.certificate)),
             File(f"{wanted.folder}/server.pem", pair.certificate_pem),
             File(f"{wanted.folder}/server-key.pem", pair.key_pem, "600"),
         ]

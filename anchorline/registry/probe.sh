@@ -26,4 +26,5 @@ if [ -e "$data" ]; then
 fi
 echo "free $(df -Pk "$(d=$data; while [ ! -d "$d" ]; do d=${d%/*}; d=${d:-/}; done; echo "$d")" | awk 'NR == 2 { print $4 }')"
 sed 's/^/started /' "$state/registry/started" 2>/dev/null
+sed -n '1s/^#.*/brought/p' "$state/registry/ca.pem" 2>/dev/null
 echo "health $(healthy 2>&1 | tail -n 1)"

@@ -71,7 +71,7 @@ def _key_refused(run: Run, wanted: Container, host: Host) -> Iterable[str]:
 
 def _unknown_refused(run: Run, has: Standing, host: Host) -> Iterable[str]:
     """A certificate of our CA that this ``pki/`` has never heard of was issued from another one, after it."""
-    if has.served and has.served not in staged(run).known:
+    if has.served and not has.brought and has.served not in staged(run).known:
         yield (
             f"{host.name} serves a certificate ({has.served[:12]}) that {run.spec.pki} doesn't know, though our CA "
             f"issued it: another checkout has renewed it; bring its pki/ here, and run again"

@@ -29,6 +29,7 @@ class Standing:
     replacement has set aside; there is one after a replacement was cut off. ``port`` is who listens there (``?``
     where that can't be told). ``data`` is ``""`` for a folder that is free, a site's name, ``foreign`` or ``file``.
     ``started`` is the digest of the chain that the container last started with. ``health`` is empty when it is well.
+    ``served`` is what it serves then, and ``brought`` whether somebody else issued what it was last given.
     """
 
     runtime: str = ""
@@ -42,6 +43,7 @@ class Standing:
     started: str = ""
     health: str = "no answer"
     served: str = ""
+    brought: bool = False
 
 
 def read(lines: Sequence[str], name: str) -> Standing:
@@ -74,6 +76,7 @@ def read(lines: Sequence[str], name: str) -> Standing:
         started=said.get("started", ""),
         health="" if healthy == "ok" else said.get("health", ""),
         served=served if healthy == "ok" else "",
+        brought="brought" in said,
     )
 
 

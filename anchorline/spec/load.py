@@ -15,6 +15,9 @@ from anchorline.spec.model import Spec
 from anchorline.spec.source import Document, read
 from anchorline.spec.words import explain, fields_at, unknown_key
 
+_MEMBERS = {"authority": 1, "certificates": 2}
+"""Where a union's member stands in pydantic's path."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -71,10 +74,11 @@ def _validate(document: Document, folder: Path, problems: list[Problem]) -> Spec
 def _problems(document: Document, error: ErrorDetails) -> list[Problem]:
     raw = error["loc"]
     # pydantic writes the union's member into the path: authority, DeclaredAuthority, CN
-    loc = (*raw[:1], *raw[2:]) if raw[:1] == ("authority",) else raw
+    member = _MEMBERS.get(str(raw[0]), len(raw)) if raw else 0
+    loc = (*raw[:member], *raw[member + 1 :])
     if error["type"] == "default_factory_not_called" or (error["type"] == "missing" and loc in document.places):
         return []  # follows from a problem that is reported already
     if error["type"] == "extra_forbidden":
-        beyond_the_model = {"csr"} if len(loc) == 3 and loc[0] == "certificates" else set()
+        beyond_the_model = {"csr"} if raw[2:-1] == ("CertificateRequest",) else set()
         return [unknown_key(document.place(loc), str(loc[-1]), fields_at(Spec, raw[:-1]) | beyond_the_model)]
     return [Problem(document.place(loc), *explain(error))]

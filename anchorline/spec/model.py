@@ -8,33 +8,34 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from anchorline.spec.base import Model
+from anchorline.spec.issuing import (
+    Authority,
+    AuthorityLife,
+    Certificate,
+    CertificateRequest,
+    DeclaredAuthority,
+    ExistingAuthority,
+    ExistingCertificate,
+    Key,
+    NameConstraints,
+    Profile,
+    Signing,
+    SubjectName,
+    Usage,
+)
 from anchorline.spec.values import (
     AddressValue,
     ContainerValue,
-    CountryValue,
-    DnsNameValue,
     DurationValue,
     Endpoint,
     EndpointValue,
     ImageValue,
-    NameValue,
-    NetworkValue,
     PathValue,
     PercentValue,
     ShareValue,
@@ -45,23 +46,32 @@ from anchorline.spec.values import (
     remote_path,
 )
 
-Usage = Literal[
-    # key usages (RFC 5280 4.2.1.3), cfssl's names; "signing" is its word for "digital signature"
-    "signing",
-    "digital signature",
-    "content commitment",
-    "key encipherment",
-    "key agreement",
-    "data encipherment",
-    # extended key usages (RFC 5280 4.2.1.12)
-    "server auth",
-    "client auth",
-    "code signing",
-    "email protection",
-    "s/mime",
-    "timestamping",
-    "ocsp signing",
+__all__ = [
+    "Authority",
+    "AuthorityLife",
+    "Certificate",
+    "CertificateRequest",
+    "Containerd",
+    "DeclaredAuthority",
+    "ExistingAuthority",
+    "ExistingCertificate",
+    "Key",
+    "Limits",
+    "Model",
+    "NameConstraints",
+    "Profile",
+    "Registry",
+    "Renewal",
+    "Rotation",
+    "Signing",
+    "Spec",
+    "Store",
+    "SubjectName",
+    "Trust",
+    "Usage",
+    "Verify",
 ]
+
 Store = Literal[
     "system", "docker", "podman", "containerd", "k3s", "rke2", "buildkit", "gitlab-runner", "java", "nss", "environment"
 ]
@@ -69,159 +79,6 @@ Store = Literal[
 HTTPS = 443
 HTTP = 80
 LOCAL = Endpoint("localhost", 5000)
-_SIZES: dict[str, tuple[int, ...]] = {"ecdsa": (256, 384, 521), "ed25519": (0, 256)}
-
-
-class Model(BaseModel):
-    """Unknown keys are errors, and nothing changes after it was read. The docstrings below the fields are what an
-    editor shows beside their keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Key(Model):
-    """A key's algorithm and its size in bits: rsa 2048 to 8192, ecdsa 256, 384 or 521, ed25519 (no size)."""
-
-    algo: Literal["rsa", "ecdsa", "ed25519"] = "ecdsa"
-    """The algorithm."""
-    size: int = 0
-    """Bits. Left out: 256 for ecdsa, 2048 for rsa."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        size = self.size or {"rsa": 2048, "ecdsa": 256, "ed25519": 0}[self.algo]
-        if self.algo == "rsa":
-            if not 2048 <= size <= 8192:
-                raise ValueError(f"rsa takes a size from 2048 to 8192, not {size}")
-        elif size not in _SIZES[self.algo]:
-            sizes = "256, 384 or 521" if self.algo == "ecdsa" else "no size"
-            raise ValueError(f"{self.algo} takes {sizes}, not {size}")
-        object.__setattr__(self, "size", 0 if self.algo == "ed25519" else size)
-        return self
-
-
-class SubjectName(Model):
-    """The parts of a subject beside its CN (RFC 5280 4.1.2.4). Every entry of ``names`` goes into one subject."""
-
-    C: CountryValue | None = None
-    """Country, two capital letters (ISO 3166)."""
-    ST: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    """State or province."""
-    L: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    """Locality, such as a city."""
-    O: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # noqa: E741
-    """Organization."""
-    OU: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    """Organizational unit."""
-
-
-class AuthorityLife(Model):
-    """How long the CA lives, and how many CAs may stand below it."""
-
-    expiry: DurationValue = parse_duration("87600h")
-    """Its life, such as 87600h or 10y."""
-    pathlen: Annotated[int, Field(ge=0, le=10)] = 0
-    """How many CAs may stand between it and a certificate."""
-
-
-class NameConstraints(Model):
-    """The only names that this CA can vouch for (RFC 5280 4.2.1.10). A kind without an entry is not constrained."""
-
-    dns: tuple[DnsNameValue, ...] = ()
-    """Domains; each permits itself and all names below it."""
-    ip: tuple[NetworkValue, ...] = ()
-    """Address ranges. Give one of each family: some clients take IPv4 and IPv6 apart."""
-
-
-Issue = Literal["deploy", "explicit"]
-
-
-class DeclaredAuthority(Model):
-    """A CA that anchorline makes: cfssl's ``ca-csr.json``, and name constraints."""
-
-    CN: Annotated[str, Field(min_length=1, max_length=64)]
-    """The CA's name, which people meet in certificate lists."""
-    key: Key = Key()
-    names: tuple[SubjectName, ...] = ()
-    """The rest of its subject."""
-    hosts: tuple[str, ...] = ()
-    """Read for cfssl's files, which often have it, and not used: a CA has no hosts."""
-    ca: AuthorityLife = AuthorityLife()
-    name_constraints: NameConstraints | None = None
-    issue: Issue = "deploy"
-    """explicit: a deploy issues nothing, and stops with the command to run. For pipelines whose checkout is lost."""
-
-
-class ExistingAuthority(Model):
-    """A CA that exists already. Without ``key`` it is rolled out and issues nothing. Paths: PEM files here."""
-
-    certificate: PathValue
-    """Its certificate, PEM."""
-    key: PathValue | None = None
-    """Its private key, PEM."""
-    issue: Issue = "deploy"
-    """explicit: a deploy issues nothing, and stops with the command to run."""
-
-
-def _authority_kind(value: Any) -> str:
-    exists = "certificate" in value if isinstance(value, dict) else isinstance(value, ExistingAuthority)
-    return "ExistingAuthority" if exists else "DeclaredAuthority"
-
-
-Authority = Annotated[
-    Annotated[DeclaredAuthority, Tag("DeclaredAuthority")] | Annotated[ExistingAuthority, Tag("ExistingAuthority")],
-    Discriminator(_authority_kind),
-]
-
-
-class Profile(Model):
-    """How long certificates of this profile live and what they may be used for."""
-
-    expiry: DurationValue | None = None
-    """The life of a certificate, such as 8760h or 90d. Left out: the default profile's."""
-    usages: tuple[Usage, ...] = ()
-    """Key usages and extended key usages in cfssl's words."""
-
-
-class DefaultProfile(Profile):
-    """The profile of what names none, and the life of profiles that give none."""
-
-    expiry: DurationValue = parse_duration("8760h")
-    """The life of a certificate whose profile gives none."""
-
-
-class Signing(Model):
-    """cfssl's ``ca-config.json``."""
-
-    default: DefaultProfile = DefaultProfile()
-    profiles: dict[str, Profile] = {}
-    """Profiles by name."""
-
-    @field_validator("profiles")
-    @classmethod
-    def _default_stands_apart(cls, profiles: dict[str, Profile]) -> dict[str, Profile]:
-        if "default" in profiles:
-            raise ValueError("'default' stands beside `profiles`, not in it")
-        return profiles
-
-    def profile(self, name: str) -> Profile:
-        """The named profile with its expiry filled in. Raises KeyError; ``check`` has refused it before."""
-        profile = self.default if name == "default" else self.profiles[name]
-        return profile if profile.expiry else profile.model_copy(update={"expiry": self.default.expiry})
-
-
-class CertificateRequest(Model):
-    """One certificate to issue: cfssl's ``server-csr.json``, and the profile that it is issued under."""
-
-    profile: str = "default"
-    """One of `signing.profiles`, or `default`."""
-    CN: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    """Common name; clients look at `hosts` alone."""
-    hosts: tuple[NameValue, ...] = ()
-    """Subject alternative names: DNS names, `*.` in front or not, and addresses."""
-    key: Key = Key()
-    names: tuple[SubjectName, ...] = ()
-    """The rest of the subject."""
 
 
 def _listen(registry: dict[str, Any]) -> Endpoint:
@@ -348,8 +205,8 @@ class Spec(Model):
     authority: Authority | None = None
     """The CA: declared, or existing already as `certificate` and `key`."""
     signing: Signing = Signing()
-    certificates: dict[str, CertificateRequest] = {}
-    """What is issued, by name: NAME.pem, NAME-key.pem, NAME.csr."""
+    certificates: dict[str, Certificate] = Field(default={})
+    """By name: what is issued, as NAME.pem, NAME-key.pem and NAME.csr; or what exists, as `certificate` and `key`."""
     renewal: Renewal = Renewal()
     rotation: Rotation = Rotation()
     registry: Registry | None = None
@@ -361,6 +218,16 @@ class Spec(Model):
     """Codes of warnings that `anchorline check` keeps quiet about."""
     folder: SkipJsonSchema[Annotated[Path, Field(exclude=True)]] = Path()
     """Not a key of the file."""
+
+    @property
+    def requests(self) -> dict[str, CertificateRequest]:
+        """Of ``certificates``, what we issue."""
+        return {name: each for name, each in self.certificates.items() if isinstance(each, CertificateRequest)}
+
+    @property
+    def brought(self) -> dict[str, ExistingCertificate]:
+        """Of ``certificates``, what somebody else issued."""
+        return {name: each for name, each in self.certificates.items() if isinstance(each, ExistingCertificate)}
 
     @property
     def pki(self) -> Path:

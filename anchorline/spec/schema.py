@@ -36,7 +36,7 @@ def schema() -> dict[str, Any]:
     }
     properties["signing"] = {"anyOf": [_path("ca-config.json"), {"$ref": "#/$defs/Signing"}]}
     properties["certificates"]["additionalProperties"] = {
-        "anyOf": [{"$ref": "#/$defs/CertificateRequest"}, {"$ref": "#/$defs/CfsslRequest"}]
+        "anyOf": [{"$ref": f"#/$defs/{each}"} for each in ("CertificateRequest", "CfsslRequest", "ExistingCertificate")]
     }
     definitions["CfsslRequest"] = {
         "type": "object",

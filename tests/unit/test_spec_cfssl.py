@@ -36,7 +36,7 @@ def test_the_three_files_work_unchanged(spec_file: SpecFile) -> None:
     assert isinstance(spec.authority, DeclaredAuthority)
     assert (spec.authority.CN, spec.authority.key, spec.authority.names) == ("cheney.io", rsa, (wuxi,))
     assert spec.authority.ca.expiry == timedelta(hours=43800)
-    server = spec.certificates["server"]
+    server = spec.requests["server"]
     assert (server.CN, server.key, server.names) == ("registry.cheney.io", rsa, (wuxi,))
     assert server.hosts == tuple(ip_address(f"172.17.0.{n}") for n in (1, 2, 3, 4))
     assert spec.signing.profile(server.profile).usages == ("signing", "key encipherment", "server auth")

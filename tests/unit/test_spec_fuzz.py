@@ -18,6 +18,7 @@ from anchorline.spec.model import (
     CertificateRequest,
     DeclaredAuthority,
     ExistingAuthority,
+    ExistingCertificate,
     Key,
     Limits,
     Model,
@@ -38,11 +39,12 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = (ROOT / "anchorline.yml").read_bytes()
 SEED = ROOT / "tests" / "data" / "seed"
 MODELS = (
-    AuthorityLife, CertificateRequest, DeclaredAuthority, ExistingAuthority, Key, Limits, NameConstraints, Profile,
-    Registry, Signing, Spec, SubjectName, Trust, Verify,
+    AuthorityLife, CertificateRequest, DeclaredAuthority, ExistingAuthority, ExistingCertificate, Key, Limits,
+    NameConstraints, Profile, Registry, Signing, Spec, SubjectName, Trust, Verify,
 )  # fmt: skip
 KEYS = sorted({key for model in MODELS for key in model.model_fields} | {"csr", "<<", "server", "E", "OID", "1", "~"})
 AUTHORITIES: tuple[type[Model], ...] = (DeclaredAuthority, DeclaredAuthority, ExistingAuthority)
+CERTIFICATES: tuple[type[Model], ...] = (CertificateRequest, CertificateRequest, ExistingCertificate)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 WEIRD = (
     "~", "''", "[]", "{}", "[[]]", "0x1F", "1e999", ".inf", ".nan", "-1", "99999999999999999999", "true", "NO",
@@ -138,7 +140,7 @@ def _spec(random: Random) -> dict[str, Any]:
         "authority": _part(random, authority, strange),
         "signing": _part(random, Signing, strange),
         "certificates": {
-            random.choice(["server", *KEYS]): _part(random, CertificateRequest, strange)
+            random.choice(["server", *KEYS]): _part(random, random.choice(CERTIFICATES), strange)
             for _ in range(random.randrange(3))
         },
         "registry": _part(random, Registry, strange),

@@ -212,7 +212,7 @@ def test_the_shipped_spec_is_the_labs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert spec.registry is not None
     assert spec.registry.endpoints == (Endpoint("registry.example.com", 443), Endpoint(ip_address("192.0.2.10"), 443))
     assert spec.pki == ROOT / "pki" / "production"
-    assert spec.expiry(spec.certificates["server"]) == timedelta(days=365)
+    assert spec.expiry(spec.requests["server"]) == timedelta(days=365)
 
 
 def test_reading_a_spec_loads_neither_pyinfra_nor_cryptography() -> None:

@@ -14,7 +14,7 @@ from anchorline.spec.values import Name
 @rule("ANC101")
 def no_issuer(spec: Spec) -> Iterator[Finding]:
     """Certificates are declared and no authority can issue them."""
-    if not spec.certificates or isinstance(spec.authority, DeclaredAuthority):
+    if not spec.requests or isinstance(spec.authority, DeclaredAuthority):
         return
     if spec.authority is None:
         yield Finding(("certificates",), "no authority issues these", "declare an `authority`, or remove them")
@@ -29,7 +29,7 @@ def outside_constraints(spec: Spec) -> Iterator[Finding]:
         return
     named: list[tuple[Loc, Name]] = [
         (("certificates", name, "hosts", index), host)
-        for name, request in spec.certificates.items()
+        for name, request in spec.requests.items()
         for index, host in enumerate(request.hosts)
     ]
     if spec.registry and spec.registry.mode == "remote":
@@ -50,7 +50,7 @@ def constrained_cn(spec: Spec) -> Iterator[Finding]:
     if not isinstance(spec.authority, DeclaredAuthority) or spec.authority.name_constraints is None:
         return
     constraints = spec.authority.name_constraints
-    for name, request in spec.certificates.items():
+    for name, request in spec.requests.items():
         if request.CN is None or not constraints.dns or any(isinstance(host, str) for host in request.hosts):
             continue
         if not permitted(request.CN.lower(), constraints):

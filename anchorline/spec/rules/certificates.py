@@ -26,7 +26,7 @@ def profile_of(spec: Spec, request: CertificateRequest) -> Profile | None:
 
 
 def _requests(spec: Spec) -> Iterator[tuple[str, CertificateRequest, Profile]]:
-    for name, request in spec.certificates.items():
+    for name, request in spec.requests.items():
         if profile := profile_of(spec, request):
             yield name, request, profile
 
@@ -43,7 +43,7 @@ def _expiry_loc(spec: Spec, profile: str) -> Loc:
 @rule("ANC111")
 def unknown_profile(spec: Spec) -> Iterator[Finding]:
     """A certificate names a profile that isn't declared; cfssl would take the default in silence."""
-    for name, request in spec.certificates.items():
+    for name, request in spec.requests.items():
         if profile_of(spec, request) is None:
             known = ("default", *spec.signing.profiles)
             yield Finding(

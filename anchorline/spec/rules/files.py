@@ -26,12 +26,14 @@ def _fault(path: Path) -> str | None:
 
 @rule("ANC131")
 def missing_file(spec: Spec) -> Iterator[Finding]:
-    """A PEM file of the authority or of `trust.also` doesn't exist or can't be read."""
+    """A PEM file of the authority, of a certificate or of `trust.also` doesn't exist or can't be read."""
     named: list[tuple[Loc, Path]] = [(("trust", "also", index), path) for index, path in enumerate(spec.trust.also)]
     if isinstance(spec.authority, ExistingAuthority):
         named.append((("authority", "certificate"), spec.authority.certificate))
         if spec.authority.key:
             named.append((("authority", "key"), spec.authority.key))
+    # no key of these: only the machine that serves them has to have it
+    named += [(("certificates", name, "certificate"), each.certificate) for name, each in spec.brought.items()]
     for loc, path in named:
         if fault := _fault(spec.path(path)):
             yield Finding(loc, f"{clip(spec.path(path))} {fault}", "paths start at the spec's folder")
@@ -55,7 +57,7 @@ def written_twice(spec: Spec) -> Iterator[Finding]:
 
 
 def _lists(spec: Spec) -> Iterator[tuple[Loc, tuple[Any, ...]]]:
-    for name, request in spec.certificates.items():
+    for name, request in spec.requests.items():
         yield ("certificates", name, "hosts"), request.hosts
     yield ("signing", "default", "usages"), spec.signing.default.usages
     for name, profile in spec.signing.profiles.items():

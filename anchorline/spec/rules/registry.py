@@ -18,9 +18,9 @@ def _remote(spec: Spec) -> Registry | None:
 
 
 def _request(spec: Spec) -> CertificateRequest | None:
-    """The certificate that a remote registry serves, as far as it is declared."""
+    """The certificate that a remote registry serves, as far as we issue it."""
     registry = _remote(spec)
-    return spec.certificates.get(registry.certificate or "") if registry else None
+    return spec.requests.get(registry.certificate or "") if registry else None
 
 
 def _typed(registry: Registry) -> Iterator[tuple[Loc, Endpoint]]:
