@@ -140,7 +140,7 @@ def _ask_twice() -> str:
 
 
 @pki.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path))
 @spec_option
 def adopt(folder: Path, spec_file: Path) -> None:
     """Take over the CA in FOLDER, made by cfssl, easy-rsa or openssl, with its key and what it issued by this spec.

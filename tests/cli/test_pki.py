@@ -163,3 +163,66 @@ def test_export_writes_a_new_file_and_replaces_none(pki: Site) -> None:
 
 def test_a_spec_that_is_not_there(pki: Site) -> None:
     assert "other.yml" in pki("show", "--spec", "other.yml", code=1)
+
+
+def openssl(folder: Path, command: str) -> None:
+    subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def old(pki: Site) -> Path:
+    """A CA that openssl made, in cfssl's names, and what it issued."""
+    folder = pki.folder / "old"
+    folder.mkdir()
+    openssl(folder, "ecparam -genkey -name prime256v1 -noout -out ca-key.pem")
+    openssl(folder, "req -x509 -key ca-key.pem -subj /CN=Old -days 300 -out ca.pem")
+    pki.spec.write_text(
+        SPEC.replace("CN: Example Fleet CA, name_constraints: {dns: [example.com], ip: [192.0.2.0/24]}", "CN: Old")
+    )
+    return folder
+
+
+def test_a_folder_is_adopted(pki: Site, old: Path) -> None:
+    key = (old / "ca-key.pem").read_bytes()
+    said = pki("adopt", "old").splitlines()
+    assert said[0] == "ca: CN=Old, from old/ca.pem, with its key from old/ca-key.pem"
+    assert said[2:] == [
+        "old is unchanged and still holds the CA's key: keep it as a backup, or destroy it.",
+        "The next deploy does:",
+        "  ca: use it as it is",
+        "  server: issue it (not issued yet)",
+        "  other: issue it (not issued yet)",
+    ]
+    assert (old / "ca-key.pem").read_bytes() == key
+    assert "server.pem: missing" in pki("issue")
+    before = pki.files()
+    assert "are here already" in pki("adopt", "old", code=1)
+    assert pki.files() == before
+
+
+@pytest.mark.usefixtures("old")
+def test_an_adopted_key_is_encrypted_where_there_is_a_passphrase(pki: Site) -> None:
+    pki("adopt", "old", passphrase="secret")
+    assert (pki.pki / "ca-key.pem").read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+
+
+@pytest.mark.usefixtures("old")
+def test_what_is_not_adopted(pki: Site) -> None:
+    pki.spec.write_text(SPEC)
+    assert "subject is CN=Old, the spec says CN=Example Fleet CA" in pki("adopt", "old", code=1)
+    assert not pki.pki.exists()
+
+
+def test_a_brought_certificate_is_shown_and_never_issued(pki: Site, old: Path) -> None:
+    openssl(old, "req -x509 -key ca-key.pem -subj /CN=x -days 300 -out server.pem -addext basicConstraints=CA:FALSE")
+    brought = "  server: {certificate: old/server.pem, key: old/ca-key.pem}\n"
+    pki.spec.write_text("version: 1\nsite: production\ncertificates:\n" + brought)
+    shown = json.loads(pki("show", "--format", "json"))["certificates"]
+    assert [(row["name"], row["state"], row["file"]) for row in shown] == [
+        ("server", "ok", str(pki.folder / "old/server.pem"))
+    ]
+    for command in ("issue", "renew", "rekey"):
+        assert "'server': somebody else issued it" in pki(command, "server", code=1)
+    assert pki("issue") == "Nothing to issue.\n"
+    assert pki("export", "server").count("BEGIN CERTIFICATE") == 1
+    assert not pki.pki.exists()

@@ -1,4 +1,4 @@
-"""Certificates and CAs of others on the lab: made by openssl, proved by every client, refused ahead of any host."""
+"""Certificates and CAs of others on the lab: made by openssl, proved by every client, or refused untouched."""
 
 from __future__ import annotations
 
@@ -51,9 +51,8 @@ class Company:
 
 
 def untouched(site: Site) -> bool:
-    return not any(
-        site.lab.exec(host, "find / -xdev -name '*anchorline*' -not -path '/proc/*'").stdout for host in HOSTS
-    )
+    find = "find /etc /usr/local/share /var/lib/anchorline -name '*anchorline*'"
+    return not any(site.lab.exec(host, find).stdout for host in HOSTS)
 
 
 def served(site: Site) -> str:

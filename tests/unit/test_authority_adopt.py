@@ -69,13 +69,14 @@ class Ca:
 
 
 def make_key(folder: Path, file: str, form: str) -> None:
+    ec = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256"
     openssl(
         folder,
         {
             "sec1": f"ecparam -genkey -name prime256v1 -noout -out {file}",
             "pkcs1": f"genrsa -traditional -out {file} 2048",
-            "pkcs8": f"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {file}",
-            "encrypted": f"genpkey -algorithm EC -pkeyopt group:P-256 -aes128 -pass pass:secret -out {file}",
+            "pkcs8": f"genpkey {ec} -out {file}",
+            "encrypted": f"genpkey {ec} -aes128 -pass pass:secret -out {file}",
             "old": f"genrsa -traditional -aes128 -passout pass:secret -out {file} 2048",
         }[form],
     )
