@@ -37,12 +37,6 @@ def _check_spec(path: Path) -> Iterable[Problem]:
     return check(path).problems
 
 
-def _check_brought(path: Path) -> Iterable[Problem]:
-    from anchorline.authority.check import check
-
-    return check(path)
-
-
 def _ending(path: Path, expiry: str) -> Iterable[Problem]:
     from anchorline.authority.expiry import ending
     from anchorline.spec.values import parse_duration
@@ -62,7 +56,13 @@ def _check_keys(path: Path) -> Iterable[Problem]:
     return plain_in_git(spec) if spec else ()
 
 
-CHECKERS: tuple[Checker, ...] = (_check_spec, _check_brought, _check_keys)
+def _check_brought(path: Path) -> Iterable[Problem]:
+    from anchorline.authority.check import check
+
+    return check(path)
+
+
+CHECKERS: tuple[Checker, ...] = (_check_spec, _check_keys, _check_brought)
 """What ``check`` runs, one line each."""
 
 

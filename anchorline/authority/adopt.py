@@ -91,7 +91,7 @@ def adopt(spec: Spec, folder: Path, *, passphrase: str | None = None, now: datet
     _require_fitting(spec.authority, ca, now)
     leaves = (_leaf(name, request, ca, found, now) for name, request in spec.requests.items())
     taken = (ca, *(leaf for leaf in leaves if leaf))
-    store.commit(dict(_files(spec, spec.authority, taken, secret.get())), contents, names)
+    store.commit(dict(_files(spec, spec.authority, taken, secret)), contents, names)
     return Adopted(taken, found.unread)
 
 
@@ -194,7 +194,7 @@ def _leaf(name: str, request: CertificateRequest, ca: Taken, found: Found, now: 
 
 
 def _files(
-    spec: Spec, declared: DeclaredAuthority, taken: tuple[Taken, ...], passphrase: str | None
+    spec: Spec, declared: DeclaredAuthority, taken: tuple[Taken, ...], passphrase: Passphrase
 ) -> Iterator[tuple[str, bytes]]:
     for each in taken:
         certificate, subject = each.certificate, each.certificate.subject
@@ -207,6 +207,6 @@ def _files(
             sans = (e.value for e in certificate.extensions if isinstance(e.value, x509.SubjectAlternativeName))
             own = replace(profile.wanted(spec, each.name), subject=subject, names=next(sans, None))
             request = certificates.make_request(own, each.key)
-        yield key_file(each.name), keys.write(each.key, passphrase)
+        yield key_file(each.name), keys.write(each.key, passphrase.get())
         yield certificate_file(each.name), to_pem(certificate)
         yield request_file(each.name), to_pem(request)

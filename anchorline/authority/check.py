@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anchorline.authority import disk, keys
 from anchorline.authority.brought import fitting_key
+from anchorline.authority.disk import refusals
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import CA
 from anchorline.authority.survey import Survey, survey
@@ -56,9 +57,9 @@ def _wrong_keys(found: Survey) -> Iterator[tuple[str, str]]:
         pairs.append((CA, found.spec.path(authority.key), found.chain.issuer))
     for name, file, certificate in pairs:
         try:
-            with disk.refusals(file):
+            with refusals(file):
                 there = file.exists()
-            # nobody is asked for a passphrase here
+            # an encrypted one without a passphrase can't be tried, and nobody is asked here
             if there and (not keys.encrypted(disk.read_key(file)) or passphrase.get()):
                 fitting_key(file, certificate, passphrase)
         except AuthorityError as error:

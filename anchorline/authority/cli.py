@@ -114,29 +114,6 @@ def rotate(spec_file: Path) -> None:
     click.echo("The next deploy makes every host trust it: pyinfra inventory deploy.py")
 
 
-@pki.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@spec_option
-def adopt(folder: Path, spec_file: Path) -> None:
-    """Take over the CA in FOLDER, made by cfssl, easy-rsa or openssl, with its key and what it issued by this spec.
-
-    Keys are found by their certificates, whatever the files are called. FOLDER stays as it is.
-    """
-    spec = load(spec_file)
-    adopted = take_over(spec, folder)
-    for taken in adopted.taken:
-        click.echo(f"{taken.name}: {name_of(taken.certificate)}, from {taken.file}, with its key from {taken.key_file}")
-        click.echo(f"  SHA-256 {fingerprint(taken.certificate)}")
-    for problem in adopted.unread:
-        click.echo(f"Passed over: {problem}")
-    click.echo(f"{folder} is unchanged and still holds the CA's key: keep it as a backup, or destroy it.")
-    click.echo("The next deploy does:")
-    for standing in survey(spec).standings:
-        issues = standing.name in spec.requests and standing.state in TO_ISSUE
-        why = f" ({standing.reason})" if standing.reason else ""
-        click.echo(f"  {standing.name}: {'issue it' if issues else 'use it as it is'}{why}")
-
-
 @pki.command("passphrase")
 @spec_option
 @click.option("--remove", is_flag=True, help="Write the keys without one.")
@@ -160,6 +137,29 @@ def _ask_twice() -> str:
     if not first or first != second:
         raise PassphraseError("they differ, or there is none; nothing was changed")
     return first
+
+
+@pki.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@spec_option
+def adopt(folder: Path, spec_file: Path) -> None:
+    """Take over the CA in FOLDER, made by cfssl, easy-rsa or openssl, with its key and what it issued by this spec.
+
+    Keys are found by their certificates, whatever the files are called. FOLDER stays as it is.
+    """
+    spec = load(spec_file)
+    adopted = take_over(spec, folder)
+    for taken in adopted.taken:
+        click.echo(f"{taken.name}: {name_of(taken.certificate)}, from {taken.file}, with its key from {taken.key_file}")
+        click.echo(f"  SHA-256 {fingerprint(taken.certificate)}")
+    for problem in adopted.unread:
+        click.echo(f"Passed over: {problem}")
+    click.echo(f"{folder} is unchanged and still holds the CA's key: keep it as a backup, or destroy it.")
+    click.echo("The next deploy does:")
+    for standing in survey(spec).standings:
+        issues = standing.name in spec.requests and standing.state in TO_ISSUE
+        why = f" ({standing.reason})" if standing.reason else ""
+        click.echo(f"  {standing.name}: {'issue it' if issues else 'use it as it is'}{why}")
 
 
 def _commit(staged: Staged) -> None:

@@ -1,8 +1,9 @@
 # Bring the registry to what is wanted, or leave it as it was. One script, so that a connection that drops in its
 # middle changes nothing about how it ends: it ignores the hang-up and undoes by itself what didn't get healthy.
 # From control: $action (create, replace, restart, start), $site, $state, $name, $image, $archive, $data, $create,
-# $chain and $leaf (digests of the certificate with and without what stands above it), $drain, $patience (seconds to get healthy),
-# $inside (the port in the container), and what health.sh wants. Prints how long new connections waited or were refused.
+# $chain and $leaf (digests of the certificate with and without what stands above it), $drain, $patience (seconds to
+# get healthy), $inside (the port in the container), and what health.sh wants. Prints how long new connections waited
+# or were refused.
 
 folder=$state/registry
 kept=$state/registry.before

@@ -79,6 +79,8 @@ def prove(*, pusher: bool) -> Commands:
             state=state_folder(run.spec.site),
             runtimes=ways,
             reference=reference,
+            endpoint=str(registry.registry.endpoints[0]),
+            leaf=digests(run, registry)["leaf"],
             scheme="https" if registry.tls else "http",
             tag=tag(words),
             push="yes" if pushes else "",

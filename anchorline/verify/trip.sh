@@ -1,7 +1,8 @@
 # The round trip on one client, with verification on and with its own runtimes: push (where asked to), then pull by
 # digest, compare, remove. Nobody else's tags and images are touched.
 # From control: $site, $state, $runtimes (in use here; curl too), $reference (HOST/anchorline/verify), $tag, $push,
-# $delete (the tag's manifest afterwards), $digest (of what was pushed already), $certs (of ctr), $patience, $stamp.
+# $delete (the tag's manifest afterwards), $digest (of what was pushed already), $endpoint (HOST:PORT) and $leaf (the
+# fingerprint of its certificate, where it has one), $certs (of ctr), $patience, $stamp.
 # On standard input where it pushes: the image's archive, in base64.
 
 # one line for each proof: "proof RUNTIME pushed|pulled|reached ok|failed MILLISECONDS CAUSE"
@@ -101,6 +102,14 @@ reach() {
     return 1
 }
 
+# what this client gets is the certificate that is in pki/, by its fingerprint
+same() {
+    [ -n "$leaf" ] && command -v openssl >/dev/null || return 0
+    got=$(timeout "$patience" openssl s_client -connect "$endpoint" </dev/null 2>/dev/null |
+        openssl x509 -noout -fingerprint -sha256 2>/dev/null | sed 's/.*=//; s/://g' | tr A-F a-f)
+    [ "$got" = "$leaf" ] || { said="it is served ${got:-no certificate}, and pki/ has $leaf"; return 1; }
+}
+
 clean() {
     rm -f "$image" "$image.digest" "$image.got" "$image.error"
 }
@@ -126,6 +135,8 @@ main() {
             reach "$runtime" && tell "$runtime" reached ok || tell "$runtime" reached failed "$(last)"
         fi
     done
+    began=$(milliseconds)
+    same || tell openssl served failed "$(last)"
     if [ -n "$delete" ] && [ -n "$digest" ] && command -v curl >/dev/null; then
         curl -sS -o /dev/null --max-time "$patience" -X DELETE "$url/manifests/$digest"
     fi

@@ -48,6 +48,7 @@ def each_way(site: Site, host: str) -> list[tuple[str, str, bool, str]]:
     return [(name, command.split()[0], *pull(site, host, command, name)) for name in NAMES for command in commands]
 
 
+@pytest.mark.drill
 def test_before_after_and_without(site: Site) -> None:
     site.deploy().ok()
     for host in CLIENTS:
@@ -90,6 +91,7 @@ def test_the_same_again_changes_nothing(deployed: Site) -> None:
     assert fingerprint(deployed) == before
 
 
+@pytest.mark.drill  # test_clients.py has the same for each kind of client
 def test_clients_before_the_rollout_are_refused(site: Site) -> None:
     """The negative control: the registry serves, but the rollout hasn't come to the clients."""
     site.deploy("--limit", "registry").ok()

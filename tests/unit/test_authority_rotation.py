@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -99,6 +100,10 @@ def test_each_generation_is_strict(spec: Spec) -> None:
         files = [str(spec.pki / f"{name}.pem") for name in (ca, leaf)]
         command = ["openssl", "verify", "-x509_strict", "-attime", str(int(NOW.timestamp())), "-CAfile", *files]
         assert (subprocess.run(command, check=False, capture_output=True).returncode == 0) is fits, (ca, leaf)
+        if fits:
+            lint = [str(Path(sys.executable).with_name("lint_pkix_signer_signee_cert_chain")), "lint", "-s", "WARNING"]
+            linted = subprocess.run([*lint, *files], check=False, capture_output=True, text=True)
+            assert (linted.returncode, linted.stdout.strip()) == (0, ""), linted
 
 
 def test_what_no_rotation_may_do(spec: Spec) -> None:

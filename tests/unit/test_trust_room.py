@@ -38,6 +38,7 @@ class Fleet:
     spec: Spec
     staged: Staged
     observations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clocks: dict[str, float] = field(default_factory=dict)
     registry_host: Host = Host("registry")
 
     def once(self, what: str, _make: object) -> object:
