@@ -113,7 +113,7 @@ def scan(folder: Path, passphrase: Passphrase) -> Found:
                     (certificate,) = read_certificates(block[0], file)
                     found[certificate] = (*found.get(certificate, ()), file)
                 elif block[1].endswith(b"PRIVATE KEY"):
-                    key = keys.read(block[0], file, passphrase.opening(block[0]))
+                    key = passphrase.read(block[0], file)
                     private.setdefault(keys.public_bytes(key.public_key()), (key, file))
             except AuthorityError as problem:
                 unread.append(problem)

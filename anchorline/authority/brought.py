@@ -51,7 +51,7 @@ class Brought:
 def fitting_key(file: Path, certificate: x509.Certificate, passphrase: Passphrase) -> PrivateKey:
     """The key in ``file``. Raises StoreError, PassphraseError, and AuthorityError where it isn't the certificate's."""
     pem = disk.read_key(file)
-    key = keys.read(pem, file, passphrase.opening(pem))
+    key = passphrase.read(pem, file)
     if not keys.fit(key, certificate.public_key()):
         raise AuthorityError(f"{file}: this is not the key of {name_of(certificate)}; give the one that belongs to it")
     return key

@@ -12,7 +12,7 @@ from anchorline.authority import disk, keys
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import Store
 from anchorline.authority.survey import names_of
-from anchorline.errors import Place, Problem
+from anchorline.errors import AuthorityError, Place, Problem
 from anchorline.spec.model import Spec
 
 PLAIN_IN_GIT = "ANC301"
@@ -24,13 +24,15 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
     Raises PassphraseError where the old one doesn't fit, AuthorityError for a key that can't be read, StoreError.
     """
     store = Store(spec.pki)
+    if not spec.pki.is_dir():
+        raise AuthorityError(f"{spec.pki}: no keys here yet; anchorline pki issue")
     store.commit({}, None)  # what an interrupted run decided comes first
     seen = store.look(names_of(spec))
     files: dict[str, bytes] = {}
     replaces: dict[str, str] = {}
     for file in key_files(spec):
         pem = store.read(file)
-        files[file] = keys.write(keys.read(pem, store.path(file), old.opening(pem)), new)
+        files[file] = keys.write(old.read(pem, store.path(file)), new)
         replaces[file] = sha256(pem).hexdigest()
     store.commit(files, seen, names_of(spec), replaces=replaces)
     return [store.path(file) for file in files]

@@ -72,11 +72,12 @@ def encrypted(pem: bytes) -> bool:
     return b"ENCRYPTED" in pem[:200]
 
 
-def read(pem: bytes, file: Path, passphrase: str | None = None) -> PrivateKey:
+def read(pem: bytes, file: Path, passphrase: str | None = None, source: str = PASSPHRASE) -> PrivateKey:
     """Read a key from PEM: PKCS#8, or the forms of cfssl and OpenSSL's older tools.
 
     Raises PassphraseError where the passphrase is missing or wrong, and AuthorityError where ``file`` (named in
-    the message) holds no key, half of one, or a kind that the spec has no word for.
+    the message) holds no key, half of one, or a kind that the spec has no word for. ``source``: where the passphrase
+    came from, for that message.
     """
     if not pem.strip():
         raise AuthorityError(f"{file}: the file is empty; restore the key from a backup")
@@ -92,7 +93,7 @@ def read(pem: bytes, file: Path, passphrase: str | None = None) -> PrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # the library's own words may differ between versions, and a traceback must not carry what it read
         problem = (
-            PassphraseError(f"{file}: what {PASSPHRASE} gives is not this key's passphrase (or the file is damaged)")
+            PassphraseError(f"{file}: what {source} gives is not this key's passphrase (or the file is damaged)")
             if encrypted(pem)
             else AuthorityError(f"{file}: the private key can't be read; restore it from a backup")
         )

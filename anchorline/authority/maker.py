@@ -89,7 +89,7 @@ class Maker:
                     f"{file}: the CA's key isn't here, but to be issued: {waiting}; restore it, or issue where it is"
                 )
             pem = found.store.read(key_file(found.signer))
-        key = keys.read(pem, file, self.passphrase.opening(pem))
+        key = self.passphrase.read(pem, file)
         if not keys.fit(key, found.chain.issuer.public_key()):
             raise AuthorityError(f"{file}: this is not the key of the CA; restore the one that belongs to it")
         return Issuer(found.chain.issuer, key, found.chain.above)
@@ -101,7 +101,7 @@ def stored_key(found: Survey, name: str, certificate: x509.Certificate, passphra
     if not found.contents.has(file.name):
         raise AuthorityError(f"{file}: the key of {name} isn't here; restore it, or deploy where it is")
     pem = found.store.read(key_file(name))
-    key = keys.read(pem, file, passphrase.opening(pem))
+    key = passphrase.read(pem, file)
     if not keys.fit(key, certificate.public_key()):
         raise AuthorityError(
             f"{file}: this is not the key of {certificate_file(name)}; restore the one that belongs to it, "

@@ -11,9 +11,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from anchorline.authority.keys import PASSPHRASE, encrypted
+from anchorline.authority import keys
+from anchorline.authority.keys import PASSPHRASE, PrivateKey
 from anchorline.errors import PassphraseError
 
 NEW = "ANCHORLINE_NEW_PASSPHRASE"
@@ -31,6 +33,7 @@ class Passphrase:
     variable: str = PASSPHRASE
     _found: str | None = field(default=None, init=False, repr=False)
     _asked: bool = field(default=False, init=False)
+    _source: str = field(default="", init=False)
 
     def __repr__(self) -> str:
         return f"Passphrase({self.variable})"
@@ -42,13 +45,14 @@ class Passphrase:
             self._asked = True
         return self._found
 
-    def opening(self, pem: bytes) -> str | None:
-        """The passphrase for a key that is to be read; None where it needs none. At a terminal it is asked for."""
-        if not encrypted(pem):
-            return None
-        if self.get() is None and sys.stdin.isatty() and sys.stderr.isatty():
-            self._found = prompt("Passphrase of the keys: ")
-        return self._found
+    def read(self, pem: bytes, file: Path) -> PrivateKey:
+        """Read a key; where it is encrypted and no source is set, ask for its passphrase at a terminal.
+
+        Raises what ``keys.read`` raises, and PassphraseError where the source gives nothing.
+        """
+        if keys.encrypted(pem) and self.get() is None and sys.stdin.isatty() and sys.stderr.isatty():
+            self._found, self._source = _typed(), "the prompt"
+        return keys.read(pem, file, self._found, self._source or self.variable)
 
     def _look(self) -> str | None:
         ways: dict[str, Callable[[str], str]] = {"": str, "_FILE": self._read, "_COMMAND": self._run}
@@ -56,10 +60,15 @@ class Passphrase:
         if len(given) > 1:
             names = " and ".join(self.variable + end for end in given)
             raise PassphraseError(f"{names}: one of them is enough; unset the others")
-        return next((ways[end](value) for end, value in given.items()), None)
+        for end, value in given.items():
+            # a command line may hold a token, so its first word alone is shown
+            shown = {"_FILE": f" ({value})", "_COMMAND": f" ({value.split()[0]})" if value.split() else ""}.get(end, "")
+            self._source = f"{self.variable}{end}{shown}"
+            return ways[end](value)
+        return None
 
     def _read(self, path: str) -> str:
-        what = f"{self.variable}_FILE: {path}"
+        what = self._source
         try:
             with Path(path).open(encoding="utf-8") as file:
                 found = os.fstat(file.fileno())
@@ -72,17 +81,24 @@ class Passphrase:
             raise PassphraseError(f"{what}: {reason}; mend the path") from None
 
     def _run(self, command: str) -> str:
-        what = f"{self.variable}_COMMAND: {command}"
+        what = self._source
         try:
             ran = subprocess.run(shlex.split(command), capture_output=True, check=False, timeout=PATIENCE)
         except (OSError, ValueError) as error:
-            raise PassphraseError(f"{what}: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise PassphraseError(f"{what}: {reason}; mend the command") from None
         except subprocess.TimeoutExpired:
             raise PassphraseError(f"{what}: no answer in {PATIENCE} s") from None
         if ran.returncode:
             last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
             raise PassphraseError(f"{what}: ended with {ran.returncode}{': ' if last else ''}{''.join(last)}")
         return _said(ran.stdout.decode(errors="replace"), what)
+
+
+@cache
+def _typed() -> str | None:
+    """Asked once a process: a deploy that rotates reads keys in two stages."""
+    return prompt("Passphrase of the keys: ")
 
 
 def prompt(text: str) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from hashlib import sha256
 
-from anchorline.authority import keys, profile
+from anchorline.authority import profile
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.maker import Maker
 from anchorline.authority.passphrase import Passphrase
@@ -112,5 +112,5 @@ def _require_passphrase(found: Survey, passphrase: Passphrase) -> None:
     for name in (CA, *found.spec.certificates):
         if found.contents.has(key_file(name)):
             pem = found.store.read(key_file(name))
-            keys.read(pem, found.store.path(key_file(name)), passphrase.opening(pem))
+            passphrase.read(pem, found.store.path(key_file(name)))
             return
