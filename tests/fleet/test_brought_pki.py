@@ -105,6 +105,7 @@ def test_a_certificate_of_somebody_else(site: Site) -> None:
     assert not site.deploy().ok().changed
 
 
+@pytest.mark.drill
 def test_from_brought_to_issued(site: Site) -> None:
     """The way back: a CA that issues takes the place of a certificate that was brought."""
     company = Company(site.folder)

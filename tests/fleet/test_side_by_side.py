@@ -73,6 +73,7 @@ def staging(site: Site, folder: Path) -> Site:
     return other
 
 
+@pytest.mark.drill
 def test_one_goes_and_the_other_is_untouched(site: Site, tmp_path: Path) -> None:
     old = other_ca(site, "old")
     site.declare(trust={"also": ["old.pem"]})

@@ -159,6 +159,7 @@ def test_what_cannot_be_done_fails_the_host_and_is_left(host: Host) -> None:
     assert host.java(OWN, digest_of(host.site))
 
 
+@pytest.mark.drill
 def test_debians_own_hook_forgets_the_ca_as_well(host: Host) -> None:
     """Without `java` among the stores the update still tells Java's keystore of a new CA, but not of one that went."""
     host.site.declare(trust={"stores": ["system"]})
