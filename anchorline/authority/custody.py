@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from anchorline.authority import disk, keys
+from anchorline.authority import keys
+from anchorline.authority.gitignore import key_files
 from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.store import Store
+from anchorline.authority.store import CA, Store
 from anchorline.authority.survey import names_of
 from anchorline.errors import AuthorityError, Place, Problem
 from anchorline.spec.model import Spec
 
 PLAIN_IN_GIT = "ANC301"
+_NO_WORK_TREE = (b"not a git repository", b"must be run in a work tree")
+# a hook has them for its own folder, from which they are relative; here git shall find the work tree by itself
+_OF_A_HOOK = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 
 
 def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
@@ -30,7 +35,7 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
     seen = store.look(names_of(spec))
     files: dict[str, bytes] = {}
     replaces: dict[str, str] = {}
-    for file in key_files(spec):
+    for file in key_files(spec.pki):
         pem = store.read(file)
         files[file] = keys.write(old.read(pem, store.path(file)), new)
         replaces[file] = sha256(pem).hexdigest()
@@ -38,30 +43,50 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
     return [store.path(file) for file in files]
 
 
-def key_files(spec: Spec) -> list[str]:
-    """Every key in the site's folder, in place, by its path there."""
-    paths = (path.relative_to(spec.pki) for path in spec.pki.rglob("*.pem") if disk.is_key(path.name))
-    return sorted(path.as_posix() for path in paths if not path.parts[0].startswith("."))
-
-
 def plain_in_git(spec: Spec) -> Iterator[Problem]:
     """A key that isn't encrypted and that git has, or would take with the next ``git add``."""
-    if not (shutil.which("git") and _git(spec, "rev-parse", "--is-inside-work-tree")):
+    plain = [file for file in key_files(spec.pki) if _is_plain(spec.pki / file)]
+    if not plain or not shutil.which("git"):
         return
-    for file in (spec.pki / each for each in key_files(spec)):
-        try:
-            plain = not keys.encrypted(file.read_bytes())
-        except OSError:
-            continue  # its mode and its owner are what a deploy checks
-        tracked = plain and _git(spec, "ls-files", "--error-unmatch", str(file))
-        if tracked or (plain and not _git(spec, "check-ignore", "--quiet", str(file))):
-            what = "a private key that isn't encrypted, " + ("in git" if tracked else "and git doesn't ignore it")
-            mend = f"git rm --cached {file}; then take it for known, and rekey; " if tracked else ""
+    try:
+        tracked, untracked = _git(spec.pki, "--cached"), _git(spec.pki, "--others", "--exclude-standard")
+    except (OSError, subprocess.SubprocessError) as error:
+        what = f"git can't tell whether it takes the keys here, which aren't encrypted: {_cause(error)}"
+        yield Problem(Place(spec.pki), what, f"git -C {spec.pki} status has to work", PLAIN_IN_GIT)
+        return
+    for file in plain:
+        if file in tracked | untracked:
+            what = "a private key that isn't encrypted, "
+            what += "in git" if file in tracked else "and git doesn't ignore it"
+            mend = f"git rm --cached {spec.pki / file}; {_renewal(file)}; " if file in tracked else ""
             mend += "encrypt the keys: anchorline pki passphrase; or have git ignore them"
-            yield Problem(Place(file), what, mend, PLAIN_IN_GIT)
+            yield Problem(Place(spec.pki / file), what, mend, PLAIN_IN_GIT)
 
 
-def _git(spec: Spec, *arguments: str) -> bool:
-    folder = next(each for each in (spec.pki, *spec.pki.parents) if each.is_dir())
-    command = ["git", "-C", str(folder), *arguments]
-    return not subprocess.run(command, check=False, capture_output=True, timeout=20).returncode
+def _is_plain(file: Path) -> bool:
+    try:
+        return not keys.encrypted(file.read_bytes())
+    except OSError:
+        return False  # its mode and its owner are what a deploy checks
+
+
+def _renewal(file: str) -> str:
+    """What has been in git is known to all who have a copy of it."""
+    name = file.rpartition("/")[2].removesuffix("-key.pem")
+    return f"take it for known: anchorline pki {'rotate' if name == CA else f'rekey {name}'}"
+
+
+def _git(folder: Path, *which: str) -> set[str]:
+    """The files below ``folder`` that git lists; none where that is no work tree. Raises what subprocess.run raises."""
+    command = ["git", "-C", str(folder), "ls-files", "-z", *which]
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK} | {"LC_ALL": "C"}
+    ran = subprocess.run(command, env=environment, check=False, capture_output=True, timeout=20)
+    if ran.returncode and not any(words in ran.stderr for words in _NO_WORK_TREE):
+        ran.check_returncode()
+    return set(filter(None, ran.stdout.decode(errors="surrogateescape").split("\0")))
+
+
+def _cause(error: OSError | subprocess.SubprocessError) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        return next(iter(error.stderr.decode(errors="replace").splitlines()), f"it ended with {error.returncode}")
+    return "no answer in 20 s" if isinstance(error, subprocess.TimeoutExpired) else str(error)

@@ -15,6 +15,8 @@ in its place away; ``issued.jsonl`` there is added to the one in its place. A co
 A CA's key is never replaced, and its bytes never leave the folder, but where the commit names the key that it replaces:
 ``.replaces`` in it holds that key's SHA-256, as sha256sum(1) writes it.
 
+``.gitignore`` comes and goes with the keys: see ``gitignore.py``.
+
 ``next/`` and ``previous/`` are generations of the CA beside the present one; ``previous/`` has the pair that a renewal
 replaced as well. ``retired/`` keeps the CAs that were withdrawn.
 
@@ -33,7 +35,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anchorline.authority import disk
+from anchorline.authority import disk, gitignore
 from anchorline.authority.disk import refusals
 from anchorline.errors import AuthorityError, StoreError
 
@@ -180,7 +182,7 @@ class Store:
                         self._require_unchanged(seen, [file for name in names for file in files_of(name)])
                     self._place()
                     self._require_keys(files, replaces or {})
-                    self._draft(files, replaces or {})
+                    self._draft({**files, **gitignore.kept(self.folder, files)}, replaces or {})
                     self._place(fresh=True)
         except BaseException:
             if created:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import keys, pbes2, stage
-from anchorline.authority.custody import key_files, plain_in_git, reencrypt
+from anchorline.authority.custody import plain_in_git, reencrypt
+from anchorline.authority.gitignore import key_files
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.rotation import promote, rotate
 from anchorline.errors import AnchorlineError, PassphraseError, StoreError
@@ -92,7 +93,7 @@ def test_a_run_that_issues_nothing_asks_nobody(tmp_path: Path, monkeypatch: pyte
 
 def generations(spec: Spec) -> list[bytes]:
     """The public half of every key: what must not change."""
-    pems = [(spec.pki / file).read_bytes() for file in key_files(spec)]
+    pems = [(spec.pki / file).read_bytes() for file in key_files(spec.pki)]
     word = next(each for each in (None, "old", "new") if _opens(pems[0], each))
     return [keys.public_bytes(keys.read(pem, Path(), word).public_key()) for pem in pems]
 
@@ -109,7 +110,7 @@ def test_all_keys_get_another_passphrase(tmp_path: Path) -> None:
     stage(spec, NOW, passphrase="old").commit()
     rotate(spec, NOW, passphrase="old").commit()
     promote(spec, NOW, passphrase="old").commit()
-    assert len(key_files(spec)) == 4
+    assert len(key_files(spec.pki)) == 4
     before = generations(spec)
     for word in ("wrong", ""):
         there = snapshot(spec.folder)
@@ -168,24 +169,98 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
-def test_a_plain_key_that_git_would_take(spec: Spec) -> None:
-    assert list(plain_in_git(spec)) == [], "this is no work tree"
+def listed(folder: Path) -> set[str]:
+    """What ``git add`` takes of the keys."""
+    git(folder, "add", "-A")
+    ran = subprocess.run(["git", "-C", str(folder), "ls-files"], check=True, capture_output=True, text=True)
+    return {name for name in ran.stdout.split() if name.endswith("-key.pem")}
+
+
+@pytest.fixture
+def tree(spec: Spec) -> Spec:
+    """A site in a work tree, without the ``.gitignore`` that the store keeps."""
     git(spec.folder, "init", "-q")
-    found = list(plain_in_git(spec))
+    (spec.pki / ".gitignore").unlink()
+    return spec
+
+
+def test_git_takes_encrypted_keys_and_no_others(spec: Spec) -> None:
+    git(spec.folder, "init", "-q")
+    rotate(spec, NOW).commit()
+    assert listed(spec.folder) == set()
+    assert list(plain_in_git(spec)) == []
+    reencrypt(spec, Passphrase(""), "secret")
+    assert not (spec.pki / ".gitignore").exists()
+    assert listed(spec.folder) == {f"pki/test/{file}" for file in ("ca-key.pem", "next/ca-key.pem", "server-key.pem")}
+    reencrypt(spec, Passphrase("secret"), None)
+    assert (spec.pki / ".gitignore").exists()
+    assert [problem.place.file.name for problem in plain_in_git(spec)] == ["ca-key.pem", "ca-key.pem", "server-key.pem"]
+
+
+def test_one_plain_key_is_enough(tmp_path: Path) -> None:
+    spec = declare(tmp_path)
+    stage(spec, NOW).commit()
+    stage(spec, NOW, passphrase="secret", only=["server"], asked={"server": True}).commit()
+    assert b"ENCRYPTED" in (spec.pki / "server-key.pem").read_bytes()
+    assert (spec.pki / ".gitignore").exists(), "the CA's key is plain still"
+
+
+def test_a_gitignore_of_somebody_else_stays(spec: Spec) -> None:
+    for content, new in ((b"*.csr\n", "secret"), (b"", None)):
+        (spec.pki / ".gitignore").write_bytes(content)
+        reencrypt(spec, Passphrase("secret"), new)
+        assert (spec.pki / ".gitignore").read_bytes() == content
+
+
+def test_a_plain_key_that_git_would_take(tree: Spec) -> None:
+    found = list(plain_in_git(tree))
     assert [problem.place.file.name for problem in found] == ["ca-key.pem", "server-key.pem"]
     assert all(not problem.warning and "doesn't ignore it" in problem.what for problem in found)
-    (spec.folder / ".gitignore").write_text("*-key.pem\n")
+    (tree.folder / ".gitignore").write_text("*-key.pem\n")
+    assert list(plain_in_git(tree)) == []
+    git(tree.folder, "add", "-f", "pki/test/ca-key.pem", "pki/test/server-key.pem")
+    ca, server = plain_in_git(tree)
+    assert "in git" in ca.what
+    assert f"git rm --cached {tree.pki / 'ca-key.pem'}; take it for known: anchorline pki rotate" in ca.mend
+    assert "anchorline pki rekey server" in server.mend
+
+
+def test_no_work_tree_and_no_git_are_no_matter(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    (spec.pki / ".gitignore").unlink()
     assert list(plain_in_git(spec)) == []
-    git(spec.folder, "add", "-f", "pki/test/ca-key.pem")
-    [tracked] = plain_in_git(spec)
-    assert "in git" in tracked.what
-    assert "git rm --cached" in tracked.mend
-    (spec.folder / ".gitignore").unlink()
-    reencrypt(spec, Passphrase(""), "secret")
+    git(spec.folder, "init", "-q")
+    monkeypatch.setenv("PATH", "/nowhere")
     assert list(plain_in_git(spec)) == []
+
+
+def test_the_look_at_git_in_a_hook(tree: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree.folder)
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
+    assert len(list(plain_in_git(tree))) == 2
+
+
+def test_the_look_at_git_through_a_link(spec: Spec) -> None:
+    git(spec.folder, "init", "-q")
+    (spec.folder / "pki").rename(spec.folder / "elsewhere")
+    (spec.folder / "pki").symlink_to("elsewhere")
+    assert list(plain_in_git(spec)) == []
+    (spec.pki / ".gitignore").unlink()
+    assert len(list(plain_in_git(spec))) == 2
 
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@as_root
+def test_git_that_refuses_is_no_clean_bill(tree: Spec) -> None:
+    for path in (tree.folder, tree.folder / ".git"):
+        os.chown(path, 65534, -1)
+    [problem] = plain_in_git(tree)
+    assert "dubious ownership" in problem.what
+    assert not problem.warning
+
+
 REACH: list[Callable[[Path], None]] = [lambda path: path.chmod(0o644), lambda path: os.chown(path, 65534, -1)]
 
 

@@ -243,6 +243,7 @@ def test_a_ca_that_exists_issues_where_its_key_is_given(spec: Spec) -> None:
     staged = stage(issuing)
     staged.commit()
     assert sorted(path.name for path in spec.pki.iterdir()) == [
+        ".gitignore",
         "issued.jsonl",
         "server-key.pem",
         "server.csr",

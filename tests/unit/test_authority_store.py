@@ -76,6 +76,7 @@ def test_the_files_and_their_modes(spec: Spec) -> None:
         "server.csr": 0o644,
         "server-key.pem": 0o600,
         "issued.jsonl": 0o644,
+        ".gitignore": 0o644,
     }
     assert stat.S_IMODE(spec.pki.stat().st_mode) == 0o700
 
@@ -393,7 +394,7 @@ def assert_whole(spec: Spec) -> None:
     assert staged.changes == ()
     names = {path.name for path in spec.pki.iterdir()}
     expected = {f"{name}{end}" for name in ("ca", *spec.certificates) for end in (".pem", "-key.pem", ".csr")}
-    assert names - {".commit", "previous"} == expected | {"ca.crt", "issued.jsonl"}
+    assert names - {".commit", "previous"} == expected | {"ca.crt", "issued.jsonl", ".gitignore"}
     assert not [path for path in (spec.pki / ".commit").rglob("*") if path.is_file()]  # a crash ahead of rmdir
     for name in ("ca", *spec.certificates):
         certificate = x509.load_pem_x509_certificate((spec.pki / f"{name}.pem").read_bytes())
