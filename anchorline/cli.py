@@ -39,13 +39,15 @@ def _check_spec(path: Path) -> Iterable[Problem]:
 
 def _ending(path: Path, expiry: str) -> Iterable[Problem]:
     from anchorline.authority.expiry import ending
+    from anchorline.spec import check
     from anchorline.spec.values import parse_duration
 
     try:
         within = parse_duration(expiry)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--expiry") from None
-    return ending(load(path), within)
+    spec = check(path).spec  # without one, its errors are said already
+    return ending(spec, within) if spec else ()
 
 
 def _check_keys(path: Path) -> Iterable[Problem]:

@@ -11,13 +11,19 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from anchorline.authority.certificates import name_of
-from anchorline.authority.store import is_ca
-from anchorline.authority.survey import Survey, also, survey
+from anchorline.authority import disk
+from anchorline.authority.anchors import read_certificates
+from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.plan import Standing
+from anchorline.authority.rotation import withdrawal
+from anchorline.authority.store import CA, NEXT_CA, PREVIOUS_CA, is_ca
+from anchorline.authority.survey import Survey, survey
 from anchorline.errors import AnchorlineError, Place, Problem
-from anchorline.spec.model import Registry, Spec
+from anchorline.spec.model import ExistingAuthority, Registry, Spec
+from anchorline.spec.values import Endpoint
 
 SOON, UNKNOWN = "ANC311", "ANC312"
+_DEPLOY = "pyinfra inventory deploy.py"
 PATIENCE = 5
 """Seconds that the registry gets to answer."""
 
@@ -29,34 +35,59 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
     """
     try:
         found = survey(spec)
-        others = list(also(spec, found.now))
     except AnchorlineError as error:
         yield Problem(Place(spec.pki), str(error), code=UNKNOWN)
         return
     for standing in found.standings:
         if standing.certificate is None:
             yield Problem(Place(standing.file), standing.reason, "anchorline pki show", UNKNOWN)
-        else:
-            command = "rotate" if is_ca(standing.name) else f"renew {standing.name}"
-            brought = standing.name in spec.brought
-            mend = "put the next one there, and deploy" if brought else f"anchorline pki {command}, and deploy"
-            yield from _soon(standing.certificate, str(standing.file), within, found, mend)
-    for certificate in others:
-        yield from _soon(certificate, "trust.also", within, found, "have hosts trust its successor as well")
+        for certificate in _certificates(standing, found):
+            yield from _soon(certificate, str(standing.file), within, found, _mend(standing, found))
+    for file in map(spec.path, spec.trust.also):
+        try:
+            # also() would refuse one that has ended, and say nothing of the others
+            for certificate in read_certificates(disk.read(file), file):
+                yield from _soon(certificate, str(file), within, found, "put its successor into trust.also, and deploy")
+        except AnchorlineError as error:
+            yield Problem(Place(file), str(error).removeprefix(f"{file}: "), code=UNKNOWN)
     if spec.registry and spec.registry.mode == "remote":
         yield from _served(spec.registry, within, found)
+
+
+def _certificates(standing: Standing, found: Survey) -> Iterator[x509.Certificate]:
+    """The certificate; of a CA that exists, every one from that which issues to the root: each ends what it issued."""
+    if standing.name == CA and found.chain:
+        yield from (found.chain.issuer, *found.chain.above)
+    elif standing.certificate:
+        yield standing.certificate
+
+
+def _mend(standing: Standing, found: Survey) -> str:
+    name = standing.name
+    if name in found.spec.brought:
+        return "put the next one there, and deploy"
+    if name == PREVIOUS_CA and standing.certificate:
+        return withdrawal(fingerprint(standing.certificate))
+    if not is_ca(name):
+        return f"anchorline pki renew {name}, and deploy"
+    if isinstance(found.spec.authority, ExistingAuthority):
+        return "have hosts trust the next one by trust.also, deploy, change `authority` to it, and deploy again"
+    if NEXT_CA in found.generations:
+        return "a rotation stands already: pyinfra inventory deploy.py"
+    return "anchorline pki rotate, and deploy"
 
 
 def _soon(certificate: x509.Certificate, where: str, within: timedelta, found: Survey, mend: str) -> Iterator[Problem]:
     end = certificate.not_valid_after_utc
     left = end - found.now
     if left < within:
-        when = f"ends on {end:%Y-%m-%d}, in {left.days} days" if left > timedelta() else f"ended on {end:%Y-%m-%d}"
+        days = f"{left.days} day{'s' * (left.days != 1)}"
+        when = f"ends on {end:%Y-%m-%d}, in {days}" if left > timedelta() else f"ended on {end:%Y-%m-%d}"
         yield Problem(Place(Path(where)), f"{name_of(certificate)} {when}", mend, SOON)
 
 
 def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Problem]:
-    place = f"{registry.address.host}:{registry.port}"
+    place = str(Endpoint(registry.address.host, registry.port))
     roots = [chain.root for chain in ([found.chain] if found.chain else []) + list(found.generations.values())]
     brought = found.brought.get(registry.certificate or "")
     roots += [brought.root] if brought and brought.root else []
@@ -73,9 +104,11 @@ def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Pr
         ):
             der = connection.getpeercert(binary_form=True) or b""
     except ssl.SSLCertVerificationError as error:
-        yield Problem(Place(Path(place)), f"it serves what doesn't verify: {error.verify_message}", "deploy", UNKNOWN)
+        yield Problem(Place(Path(place)), f"it serves what doesn't verify: {error.verify_message}", _DEPLOY, UNKNOWN)
     except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        yield Problem(Place(Path(place)), f"it can't be asked what it serves: {reason}", "look why", UNKNOWN)
+        late = isinstance(error, TimeoutError)
+        reason = f"no answer in {PATIENCE} s" if late else error.strerror or str(error) or type(error).__name__
+        mend = "see that it runs, and that this machine reaches it"
+        yield Problem(Place(Path(place)), f"it can't be asked what it serves: {reason}", mend, UNKNOWN)
     else:
-        yield from _soon(x509.load_der_x509_certificate(der), place, within, found, "pyinfra inventory deploy.py")
+        yield from _soon(x509.load_der_x509_certificate(der), place, within, found, _DEPLOY)

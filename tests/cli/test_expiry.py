@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from anchorline.authority import stage
+from anchorline.authority.expiry import ending
+from anchorline.authority.rotation import promote, rotate
 from anchorline.spec import load
+from tests.unit.test_authority_stage import Ca
 
 ANCHORLINE = str(Path(sys.executable).with_name("anchorline"))
 SPEC = """
@@ -130,3 +136,82 @@ def test_a_certificate_that_was_brought(site: Site, authority: str) -> None:
     said = "in 89 days" if authority else "it serves what doesn't verify"
     assert said in found[-1][1]
     assert found[0] == ("ANC311", found[0][1])
+
+
+def test_a_registry_that_stays_silent_is_an_error_soon(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", site.port)):
+        began = time.monotonic()
+        code, found, _ = site.check("--expiry", "30d")
+    assert (code, found) == (1, [("ANC312", "it can't be asked what it serves: no answer in 5 s")])
+    assert time.monotonic() - began < 15
+
+
+def test_what_has_ended_is_served_still(site: Site) -> None:
+    spec = load(site.folder / "anchorline.yml")
+    shutil.rmtree(site.folder / "pki")
+    stage(spec, datetime.now(UTC) - timedelta(days=100)).commit()
+    with site.serving(*site.pair):
+        code, found, _ = site.check("--expiry", "1h")
+    assert code == 1
+    assert [each for each, _ in found] == ["ANC311", "ANC312"]
+    assert "ended on" in found[0][1]
+    assert "certificate has expired" in found[1][1]
+
+
+def test_a_server_of_another_name_is_an_error(site: Site) -> None:
+    spec = (site.folder / "anchorline.yml").read_text()
+    (site.folder / "anchorline.yml").write_text(spec.replace("hosts: [", "hosts: [other.example.com, "))
+    stage(load(site.folder / "anchorline.yml")).commit()
+    other = spec.replace("registry.example.com", "other.example.com")
+    (site.folder / "other.yml").write_text(other.replace("site: blue", "site: green"))
+    green = load(site.folder / "other.yml")
+    shutil.copytree(site.folder / "pki/blue", green.pki)
+    stage(green).commit()
+    with site.serving(green.pki / "server.pem", green.pki / "server-key.pem"):
+        code, found, _ = site.check("--expiry", "30d")
+    assert (code, [each for each, _ in found]) == (1, ["ANC312"])
+    assert "Hostname mismatch" in found[0][1]
+
+
+def test_a_ca_that_has_ended_hides_nothing_else(site: Site) -> None:
+    for name, days in (("old", -3), ("new", 4)):
+        (site.folder / f"{name}.pem").write_bytes(Ca(name, days=days).pem)
+    with (site.folder / "anchorline.yml").open("a") as spec:
+        spec.write("trust: {also: [old.pem, new.pem]}\n")
+    code, found, _ = site.check("--expiry", "30d")
+    assert code == 1
+    assert [each for each, _ in found] == ["ANC311", "ANC311", "ANC312"]
+    assert "CN=old ended on" in found[0][1]
+    assert "CN=new ends on" in found[1][1]
+    assert "can't be asked" in found[2][1]
+
+
+def test_an_intermediate_that_ends_soon(tmp_path: Path) -> None:
+    root = Ca("Root", days=4000)
+    middle = Ca("Middle", root, days=5)
+    (tmp_path / "ca.pem").write_bytes(middle.pem + root.pem)
+    (tmp_path / "anchorline.yml").write_text("version: 1\nsite: blue\nauthority: {certificate: ca.pem}\n")
+    command = [ANCHORLINE, "check", "--expiry", "30d"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "ca.pem: ANC311 CN=Middle ends on" in ran.stdout
+    assert "in 4 days; have hosts trust the next one by trust.also" in ran.stdout
+    assert "CN=Root" not in ran.stdout
+
+
+def test_the_mend_of_each_generation(site: Site) -> None:
+    spec = load(site.folder / "anchorline.yml")
+    rotate(spec).commit()
+    mends = {problem.place.file.name: problem.mend for problem in ending(spec, timedelta(days=9000))}
+    assert mends["ca.pem"] == "a rotation stands already: pyinfra inventory deploy.py"
+    promote(spec).commit()
+    previous = [each.mend for each in ending(spec, timedelta(days=9000)) if "previous" in str(each.place.file)]
+    assert [mend.partition("=")[0] for mend in previous] == ["pyinfra inventory anchorline.trust.withdraw --data ca"]
+
+
+def test_a_wrong_spec_is_said_for_programs_too(site: Site) -> None:
+    with (site.folder / "anchorline.yml").open("a") as spec:
+        spec.write("nonsense: 1\n")
+    code, found, said = site.check("--expiry", "30d")
+    assert (code, len(found), said) == (1, 1, "")
+    assert "unknown key" in found[0][1]
