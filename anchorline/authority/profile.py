@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from anchorline.errors import AuthorityError
-from anchorline.spec.model import DeclaredAuthority, Key, NameConstraints, Spec, SubjectName
+from anchorline.spec.model import CertificateRequest, DeclaredAuthority, Key, NameConstraints, Spec, SubjectName
 from anchorline.spec.values import Name
 
 _SUBJECT = (
@@ -76,7 +76,8 @@ class WantedAuthority:
 
 def wanted(spec: Spec, name: str) -> Wanted:
     """The certificate ``name`` of the spec. Raises AuthorityError for one that no client could use."""
-    request = spec.requests[name]
+    request = spec.certificates[name]
+    assert isinstance(request, CertificateRequest)  # noqa: S101 (asked only for what we issue)
     usages = spec.signing.profile(request.profile).usages
     if not usages:
         raise AuthorityError(

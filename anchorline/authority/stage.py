@@ -236,19 +236,21 @@ class Staged:
         return self._survey.spec.folder, self._survey.now
 
     def _issues(self) -> Iterator[Issue]:
+        requests = self._survey.spec.requests
         old = {each.name: each for each in self._survey.certificates}
         for change in self.changes:
             if change.name in self._made:
-                profile = "" if is_ca(change.name) else self._survey.spec.requests[change.name].profile
+                profile = "" if is_ca(change.name) else requests[change.name].profile
                 replaced = old[change.name].certificate if change.name in old else None
                 reason = f"{change.state}: {change.reason}"
                 yield Issue(change.name, self._made[change.name].certificate, profile, replaced, reason)
 
     def _found(self) -> Iterator[Issue]:
         """Every certificate that is in the store now."""
+        requests = self._survey.spec.requests
         for file, pem in self._survey.contents.certificates.items():
             name = file.removesuffix(".pem")
-            request = self._survey.spec.requests.get(name)
+            request = requests.get(name)
             with suppress(AuthorityError):
                 yield Issue(name, read_certificates(pem, Path(file))[0], request.profile if request else "")
 
