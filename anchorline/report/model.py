@@ -1,0 +1,239 @@
+"""What was seen of a site and done to it, as one value that every form is made from. Pure: no host, no disk.
+
+A look (``anchorline status``), a run (``pyinfra inventory deploy.py``) and a plan (``--dry``) end as the same report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What the report is of."""
+
+    STATUS = "status"
+    RUN = "run"
+    PLAN = "plan"
+
+
+class Health(StrEnum):
+    """How good something is: the four colours that every form has."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+class Condition(StrEnum):
+    """What a host came to, in a word."""
+
+    AS_DECLARED = "as declared"
+    PROVED = "proved"
+    CHANGED = "changed"
+    WOULD_CHANGE = "would change"
+    ATTENTION = "attention"
+    UNTOUCHED = "untouched"
+    DIFFERS = "differs"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    UNREACHABLE = "unreachable"
+
+    @property
+    def health(self) -> Health:
+        """The colour of the word."""
+        return _HEALTH.get(self, Health.GOOD)
+
+
+_HEALTH = {
+    Condition.WOULD_CHANGE: Health.WARNING,
+    Condition.ATTENTION: Health.WARNING,
+    Condition.UNTOUCHED: Health.WARNING,
+    Condition.DIFFERS: Health.BAD,
+    Condition.FAILED: Health.BAD,
+    Condition.UNKNOWN: Health.UNKNOWN,
+    Condition.UNREACHABLE: Health.UNKNOWN,
+}
+
+HERE, ON_THE_HOST = "here", "on the host"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that isn't as declared: the cause, and the next step.
+
+    ``mend`` is a command or a sentence; ``where`` says where a command is typed (``HERE``, ``ON_THE_HOST``), and is
+    empty for a sentence. ``health`` is BAD, WARNING, or UNKNOWN for what couldn't be told.
+    """
+
+    cause: str
+    mend: str = ""
+    where: str = ""
+    health: Health = Health.BAD
+
+    def __str__(self) -> str:
+        place = f" {self.where}" if self.where else ""
+        return f"{self.cause}; mend it{place}: {self.mend}" if self.mend else self.cause
+
+
+@dataclass(frozen=True)
+class Life:
+    """A certificate with its life. ``generation`` says which CA issued it, or which one it is: ``present``, ``next``,
+    ``previous``, or the first digits of one that ``pki/`` doesn't know. ``days`` are those left, negative when over."""
+
+    name: str
+    subject: str
+    names: tuple[str, ...]
+    begins: datetime
+    ends: datetime
+    days: int
+    sha256: str
+    generation: str = ""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The CA or a certificate as ``pki/`` has it. ``life`` is None for one that isn't there; ``state`` and ``reason``
+    are those of ``anchorline pki show``; ``issues``: a deploy issues it, or has."""
+
+    name: str
+    state: str
+    reason: str
+    health: Health
+    issues: bool
+    life: Life | None = None
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host. What the look didn't tell is empty.
+
+    ``stores`` has for each trust store in use the generations of the site's CA that it holds (the words of ``Life``).
+    ``served`` is the certificate that the registry shows to this host. ``clock`` is how many seconds the host's is
+    ahead. ``stale`` are processes that hold the roots of before. ``drift`` is what a deploy would change, ``changes``
+    what this one did. ``proof`` is what was pushed and pulled.
+    """
+
+    name: str
+    condition: Condition
+    groups: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    system: str = ""
+    runtimes: tuple[str, ...] = ()
+    stores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    served: Life | None = None
+    clock: float | None = None
+    stale: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    proof: str = ""
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Where a rotation of the CA stands. ``stage``: ``made`` (hosts are to trust ``ca``, the next one) or ``handed
+    over`` (``ca``, the previous one, is trusted still). ``seen`` and ``missing`` are hosts by the ledger, ``missing``
+    with why. ``held``: a gate has waited for them."""
+
+    stage: str
+    ca: Life
+    seen: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    held: bool = False
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The registry on its host. Sizes are in KiB; what couldn't be told is None or empty."""
+
+    host: str
+    address: str
+    mode: str
+    health: Health
+    words: str = ""
+    version: str = ""
+    image: str = ""
+    used: int | None = None
+    free: int | None = None
+    repositories: int | None = None
+    tags: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the way of the data, with how it stands: ``authority``, ``trust``, ``registry`` or ``verify``."""
+
+    name: str
+    health: Health
+    words: str
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Hosts that have the same thing wrong, and their next step. Where a command names the host it has ``HOST``. No
+    ``hosts``: it concerns the site."""
+
+    finding: Finding
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A site at one moment. ``finished``: the look or the run came to its end. ``findings`` concern no single host;
+    ``words`` is what a plan or a run has to say as a whole."""
+
+    kind: Kind
+    site: str
+    spec: str
+    time: datetime
+    hosts: tuple[Host, ...]
+    certificates: tuple[Certificate, ...] = ()
+    registry: Registry | None = None
+    rotation: Rotation | None = None
+    steps: tuple[Step, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    finished: bool = True
+    version: str = ""
+
+    @property
+    def counts(self) -> dict[Condition, int]:
+        """How many hosts came to what, in the order of ``Condition``; what no host came to is left out."""
+        found = [host.condition for host in self.hosts]
+        return {each: found.count(each) for each in Condition if each in found}
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """All findings, the site's first, then the same ones of many hosts together, the worst and the most first."""
+        alike: dict[Finding, list[str]] = {}
+        for host in self.hosts:
+            for finding in host.findings:
+                alike.setdefault(without_name(finding, host.name), []).append(host.name)
+        order = [Health.BAD, Health.UNKNOWN, Health.WARNING]
+        found = [Cause(finding) for finding in self.findings]
+        found += [Cause(finding, tuple(hosts)) for finding, hosts in alike.items()]
+        return tuple(sorted(found, key=lambda each: (order.index(each.finding.health), -len(each.hosts))))
+
+    @property
+    def exit_code(self) -> int:
+        """0: all as declared. 1: something isn't. 2: nothing is known to be wrong, but not all could be told."""
+        healths = set(self._healths())
+        if Health.BAD in healths:
+            return 1
+        return 2 if Health.UNKNOWN in healths or not self.finished else 0
+
+    def _healths(self) -> Iterator[Health]:
+        yield from (host.condition.health for host in self.hosts)
+        yield from (finding.health for finding in self.findings)
+
+
+def without_name(finding: Finding, host: str) -> Finding:
+    """The finding with ``HOST`` for the host's own name, so that it is the same as another host's."""
+    words = [finding.cause, finding.mend]
+    for old, new in ((f"--limit {host} ", "--limit HOST "), (f"{host}: ", "")):
+        words = [each.replace(old, new) for each in words]
+    return Finding(words[0], words[1], finding.where, finding.health)
