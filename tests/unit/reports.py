@@ -1,0 +1,287 @@
+"""Reports as they come from real fleets, for the tests of every form: a good one, a broken one, a plan, and many hosts.
+
+The hosts are the lab's. Times are fixed, so that a form of the same report is the same text at each run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from anchorline.report.model import (
+    HERE,
+    ON_THE_HOST,
+    Certificate,
+    Condition,
+    Finding,
+    Health,
+    Host,
+    Kind,
+    Life,
+    Registry,
+    Report,
+    Rotation,
+    Step,
+)
+
+NOW = datetime(2026, 11, 27, 1, 30, tzinfo=UTC)
+SITE, ADDRESS = "production", "registry.example.com"
+HOSTS = ("registry", "debian", "arch-layout", "fedora-layout", "debian12")
+
+_SYSTEMS = {
+    "registry": ("debian 13", ("docker",)),
+    "debian": ("debian 13", ("docker",)),
+    "arch-layout": ("arch", ("podman",)),
+    "fedora-layout": ("fedora", ("containerd",)),
+    "debian12": ("debian 12", ()),
+}
+_SERVE = "pyinfra -y inventory anchorline.registry.serve"
+
+
+def life(name: str = "server", days: int = 300, *, of: int = 365, generation: str = "present") -> Life:
+    """A certificate that lives ``of`` days, with ``days`` left."""
+    ends = NOW + timedelta(days=days, hours=1)
+    is_ca = name.startswith("ca")
+    return Life(
+        name=name,
+        subject="CN=Example Fleet CA,O=Example" if is_ca else f"CN={ADDRESS},O=Example",
+        names=() if is_ca else (ADDRESS, "192.0.2.10"),
+        begins=ends - timedelta(days=of),
+        ends=ends,
+        days=days,
+        sha256=sha256(f"{name} {generation} {days}".encode()).hexdigest(),
+        generation=generation,
+    )
+
+
+CA = life("ca", 3000, of=3650)
+NEXT = life("ca", 3640, of=3650, generation="next")
+SERVER = life()
+
+
+def host(name: str, condition: Condition = Condition.AS_DECLARED, *findings: Finding) -> Host:
+    """A host that was reached and has what it should, and besides what is wrong with it."""
+    system, runtimes = _SYSTEMS.get(name, ("debian 13", ("docker",)))
+    return Host(
+        name=name,
+        condition=condition,
+        groups=("registry",) if name == "registry" else ("clients",),
+        findings=findings,
+        system=system,
+        runtimes=runtimes,
+        stores=dict.fromkeys(("system", *runtimes), ("present",)),
+        served=SERVER,
+        clock=0.4,
+        proof=f"{runtimes[0]} pulled; curl pulled (0.4 s)" if runtimes else "curl pulled (0.3 s)",
+    )
+
+
+def silent(name: str, condition: Condition, *findings: Finding) -> Host:
+    """A host of which nothing but its findings is known."""
+    return Host(name, condition, groups=("clients",), findings=findings)
+
+
+def _steps(**other: tuple[Health, str]) -> tuple[Step, ...]:
+    said = {
+        "authority": (Health.GOOD, "the CA and 1 certificate, the next ends in 300 days"),
+        "trust": (Health.GOOD, "5 of 5 hosts trust the CA"),
+        "registry": (Health.GOOD, "healthy, 2.8.3"),
+        "verify": (Health.GOOD, "5 of 5 hosts have proved it"),
+    } | other
+    return tuple(Step(name, health, words) for name, (health, words) in said.items())
+
+
+def good() -> Report:
+    """The lab as it is after a deploy: all as declared."""
+    return Report(
+        kind=Kind.STATUS,
+        site=SITE,
+        spec="anchorline.yml",
+        time=NOW,
+        hosts=tuple(map(host, HOSTS)),
+        certificates=(
+            Certificate("ca", "ok", "", Health.GOOD, issues=False, life=CA),
+            Certificate("server", "ok", "", Health.GOOD, issues=False, life=SERVER),
+        ),
+        registry=Registry(
+            host="registry",
+            address=ADDRESS,
+            mode="remote",
+            health=Health.GOOD,
+            words="healthy",
+            version="2.8.3",
+            image="registry:2.8.3",
+            used=183_500,
+            free=41_000_000,
+            repositories=3,
+            tags=17,
+        ),
+        steps=_steps(),
+        version="0.5.0",
+    )
+
+
+def broken() -> Report:
+    """The lab with something wrong at each step: a leaf about to expire, another one served, a generation that
+    ``pki/`` doesn't know, a stale process, a clock that is off, a full disk, a held rotation, a host that is down."""
+    known = good()
+    stale = Finding(
+        "1 process with the old roots: docker.service", "systemctl restart docker", ON_THE_HOST, Health.WARNING
+    )
+    foreign = Finding(
+        "the system store holds a CA of this site that pki/ doesn't know (4bdb60137bfa)",
+        "pyinfra -y inventory anchorline.trust.withdraw --data ca=4bdb60137bfa",
+        HERE,
+    )
+    clock = Finding(
+        "its clock is 9 h 0 min ahead: certificates end early there", "timedatectl set-ntp true", ON_THE_HOST
+    )
+    served = Finding("the certificate served is another one than that in pki/", _SERVE, HERE)
+    full = Finding("12 MiB left where the images go", "docker system prune -a", ON_THE_HOST)
+    down = Finding("unreachable: Connection refused", "", "", Health.UNKNOWN)
+    others = life("server", 40, generation="4bdb60137bfa")
+    hosts = (
+        host("registry", Condition.DIFFERS, full, served),
+        replace(
+            host("debian", Condition.ATTENTION, stale),
+            stale=("docker.service",),
+            notes=("/etc/docker/certs.d/old.example.com is somebody else's",),
+        ),
+        replace(
+            host("arch-layout", Condition.DIFFERS, foreign, served),
+            stores={"system": ("present", "4bdb60137bfa"), "podman": ()},
+            drift=("podman",),
+            served=others,
+        ),
+        replace(host("fedora-layout", Condition.DIFFERS, clock), clock=32_400.2),
+        silent("debian12", Condition.UNREACHABLE, down),
+    )
+    due = life(days=12)
+    held = Finding(
+        "rotation: held, 1 of 5 hosts not seen to trust Example Fleet CA G2; the present CA goes on to serve",
+        "bring debian12 up, then deploy; a host that is gone: `rotation: {without: [HOST]}`",
+        health=Health.WARNING,
+    )
+    reason = f"less than 33% of its life is left, it ends on {due.ends:%Y-%m-%d}"
+    due_finding = Finding(f"server: due: {reason}", "pyinfra -y inventory deploy.py", HERE, Health.WARNING)
+    assert known.registry is not None
+    return replace(
+        known,
+        hosts=hosts,
+        certificates=(
+            known.certificates[0],
+            Certificate("server", "due", reason, Health.WARNING, issues=True, life=due),
+        ),
+        registry=replace(known.registry, health=Health.BAD, words="12 MiB left", used=41_100_000, free=12_288),
+        rotation=Rotation(
+            stage="made",
+            ca=NEXT,
+            seen=HOSTS[:4],
+            missing={"debian12": "not reached"},
+            held=True,
+            words="4 of 5 hosts have been seen to trust Example Fleet CA G2",
+        ),
+        steps=_steps(
+            authority=(Health.WARNING, "server is due; a rotation is held"),
+            trust=(Health.BAD, "3 of 5 hosts trust the CA alone"),
+            registry=(Health.BAD, "12 MiB left"),
+            verify=(Health.UNKNOWN, "4 of 5 hosts have proved it"),
+        ),
+        findings=(held, due_finding),
+    )
+
+
+def run() -> Report:
+    """A deploy that changed two hosts, failed on one, and didn't reach one."""
+    known = good()
+    cause = "trust: update-ca-certificates ended with 1: No space left on device"
+    failed = Finding(cause, "make room under /etc, then pyinfra -y --limit arch-layout inventory deploy.py", HERE)
+    changed = ("system store", "docker", "/etc/hosts")
+    return replace(
+        known,
+        kind=Kind.RUN,
+        hosts=(
+            replace(host("registry", Condition.CHANGED), changes=(*changed, "registry: create (no container)")),
+            replace(host("debian", Condition.CHANGED), changes=changed),
+            replace(host("arch-layout", Condition.FAILED, failed), proof=""),
+            host("fedora-layout", Condition.PROVED),
+            silent("debian12", Condition.UNREACHABLE, Finding("not connected: timed out", health=Health.UNKNOWN)),
+        ),
+        steps=_steps(trust=(Health.BAD, "3 of 5 hosts trust the CA"), verify=(Health.UNKNOWN, "3 of 5 hosts")),
+    )
+
+
+def plan() -> Report:
+    """A first deploy, not yet made: all is to be issued, three hosts would change alike, one is unreachable."""
+    known = good()
+    alike = ("system store", "docker", "/etc/hosts")
+    drift = {
+        "registry": (*alike, "registry: create (no container)"),
+        "debian": alike,
+        "arch-layout": ("system store", "podman", "/etc/hosts"),
+        "fedora-layout": alike,
+    }
+    would = [
+        replace(host(name, Condition.WOULD_CHANGE), stores={}, served=None, proof="", drift=what)
+        for name, what in drift.items()
+    ]
+    down = silent("debian12", Condition.UNREACHABLE, Finding("not connected: timed out", health=Health.UNKNOWN))
+    return replace(
+        known,
+        kind=Kind.PLAN,
+        hosts=(*would, down),
+        certificates=(
+            Certificate("ca", "missing", "no host has heard of a CA of this site", Health.WARNING, issues=True),
+            Certificate("server", "missing", "it was never issued", Health.WARNING, issues=True),
+        ),
+        registry=None,
+        steps=(),
+    )
+
+
+def nothing_to_do() -> Report:
+    """A plan of a fleet that is as declared."""
+    return replace(good(), kind=Kind.PLAN)
+
+
+def many(count: int, *, wrong: int = 10) -> Report:
+    """A fleet of so many hosts, of which every ``wrong``-th isn't well, in turn in six ways. No ``wrong``: all are."""
+    down = Finding("unreachable: timed out", health=Health.UNKNOWN)
+    stale = Finding("1 process with the old roots: dockerd", "systemctl restart docker", ON_THE_HOST, Health.WARNING)
+    clock = Finding("its clock is 2 h 0 min behind", "timedatectl set-ntp true", ON_THE_HOST)
+
+    def one(number: int) -> Host:
+        name = "registry" if number == 0 else f"host-{number}.dc{number % 7}.example.com"
+        if number == 0 or not wrong or number % wrong:
+            return host(name)
+        lacks = Finding(
+            "the system's store lacks the CA", f"pyinfra -y --limit {name} inventory anchorline.trust.rollout", HERE
+        )
+        own = Finding(f"{name}: disk {number} answers nothing", "replace it")
+        return (
+            host(name, Condition.DIFFERS, lacks),
+            silent(name, Condition.UNREACHABLE, down),
+            replace(host(name, Condition.ATTENTION, stale), stale=("dockerd",)),
+            replace(host(name, Condition.DIFFERS, clock), clock=-7200.0),
+            host(name, Condition.DIFFERS, own, lacks),
+            silent(name, Condition.UNKNOWN, Finding("the answer can't be read", "log in", "", Health.UNKNOWN)),
+        )[number // wrong % 6]
+
+    return replace(good(), hosts=tuple(map(one, range(count))))
+
+
+def many_planned(count: int, kinds: int = 4) -> Report:
+    """A plan on so many hosts, with so many kinds of change among them."""
+    hosts = (
+        replace(
+            host(f"host-{number}.example.com", Condition.WOULD_CHANGE),
+            drift=("system store", f"runtime {number % kinds}"),
+        )
+        for number in range(count)
+    )
+    return replace(plan(), hosts=tuple(hosts))
+
+
+EVERY = {"good": good, "broken": broken, "run": run, "plan": plan, "nothing": nothing_to_do}
+"""Each report by a word, for tests over all of them."""
