@@ -1,0 +1,38 @@
+"""Characters that no form can show as they are, replaced by ones that can be seen. Pure.
+
+Host names and error texts come from others: a control character in one moves a terminal's cursor, ends a line of a
+table, or makes a document that no XML parser takes.
+"""
+
+from __future__ import annotations
+
+import re
+
+_REPLACED, _NEWLINE, _DELETE, _PICTURES = "\N{REPLACEMENT CHARACTER}", "\N{SYMBOL FOR NEWLINE}", "\u2421", 0x2400
+_LINES = "\x85\u2028\u2029"
+_UNSHOWN = (
+    "\x7f-\x9f"  # DEL, and the C1 controls, which some terminals obey
+    "\u2028\u2029"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they turn the order of what stands around them
+    "\ud800-\udfff"  # surrogates: bytes that were no UTF-8, which no encoder takes
+    "\ufdd0-\ufdef\ufffe\uffff"  # no characters (Unicode 23.7); XML 1.0 2.2 forbids the last two
+)
+_ALL = re.compile(f"[\x00-\x1f{_UNSHOWN}]")
+_BUT_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSHOWN}]")
+
+
+def visible(text: str) -> str:
+    """The text on one line: a control character as its picture (``␊``), what has none as ``�``."""
+    return _ALL.sub(_seen, text)
+
+
+def visible_lines(text: str) -> str:
+    """The same with its line feeds and tabs kept."""
+    return _BUT_LINES.sub(_seen, text)
+
+
+def _seen(found: re.Match[str]) -> str:
+    character = found[0]
+    if character < " ":
+        return chr(_PICTURES + ord(character))
+    return _DELETE if character == "\x7f" else _NEWLINE if character in _LINES else _REPLACED

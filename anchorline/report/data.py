@@ -1,0 +1,63 @@
+"""The report as JSON, for programs: all that it holds, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from anchorline.report.model import Condition, Host, Report
+
+VERSION = 1
+"""Of this form. Keys may come to it; one that changes or goes makes it 2."""
+
+
+def data(report: Report) -> str:
+    """The report as a JSON object, in ASCII: what is no UTF-8 in a host's name is kept as an escape."""
+    return json.dumps(as_data(report), indent=1, allow_nan=False) + "\n"
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The report as plain values: words for what is one of a few, times in ISO 8601, None for what isn't known.
+
+    Every field of a report's classes is a key. ``version`` is the form's, ``anchorline`` the program's. Besides stand
+    ``exit_code``; ``counts`` of all conditions; ``causes``, each with its hosts; and the ``health`` of each host.
+    """
+    told = _plain(report)
+    del told["version"], told["kind"], told["hosts"]
+    counts = report.counts
+    return {
+        "version": VERSION,
+        "kind": str(report.kind),
+        **told,
+        "anchorline": report.version,
+        "exit_code": report.exit_code,
+        "counts": {str(each): counts.get(each, 0) for each in Condition},
+        "causes": _plain(report.causes),
+        "hosts": [*map(_host, report.hosts)],
+    }
+
+
+def _host(host: Host) -> dict[str, Any]:
+    return {**_plain(host), "health": str(host.condition.health)}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case str():  # an enum's word, too
+            return str(value)
+        case datetime():
+            return value.isoformat()
+        case float():
+            # JSON has no infinity, and a clock that says so wasn't understood
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case tuple():
+            return [_plain(each) for each in value]
+        case _ if is_dataclass(value):
+            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value
