@@ -1,4 +1,4 @@
-"""The command line of what has no host: ``anchorline check | schema | pki``."""
+"""The command line of what has no host: ``anchorline init | check | schema | pki | completion``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import get_completion_class
 
 from anchorline import __version__
-from anchorline.authority.cli import FORMS, exported, pki, spec_option, write_new
+from anchorline.authority.cli import FORMS, exported, pki, write_new
+from anchorline.command import SPEC, Group, SpecPath, names_to_export, spec_option
 from anchorline.errors import AnchorlineError, AuthorityError, Problem
+from anchorline.init.cli import init
 from anchorline.spec import Spec, load
+
+NAME, VARIABLE = "anchorline", "_ANCHORLINE_COMPLETE"
+"""Of the program, and of what a shell's completion sets when it asks."""
 
 Checker = Callable[[Path], Iterable[Problem]]
 """Looks at a site by the path of its spec, and says what is wrong there."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="anchorline")
+@click.group(cls=Group, example="anchorline init production", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name=NAME)
 def cli() -> None:
     """A private container registry that a whole fleet trusts, from one YAML file.
 
@@ -28,6 +34,7 @@ def cli() -> None:
     """
 
 
+cli.add_command(init)
 cli.add_command(pki)
 
 
@@ -68,14 +75,14 @@ CHECKERS: tuple[Checker, ...] = (_check_spec, _check_keys, _check_brought)
 """What ``check`` runs, one line each."""
 
 
-@cli.command()
-@click.argument("spec", type=click.Path(path_type=Path), default="anchorline.yml")
+@cli.command(example="anchorline check --expiry 30d")
+@click.argument("spec", type=SpecPath(), default=SPEC)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 @click.option("--expiry", metavar="TIME", help="Errors for what ends within TIME; asks the registry, too.")
 def check(spec: Path, form: str, expiry: str | None) -> None:
     """Say everything that is wrong with SPEC (anchorline.yml) and with the keys in pki/, and touch nothing.
 
-    For a nightly pipeline: anchorline check --expiry 30d
+    With --expiry for a nightly pipeline.
 
     Exit code 0: clean, warnings apart. 1: errors.
     """
@@ -96,8 +103,8 @@ FOR_HOSTS = ("script", "cloud-init", "kubernetes", "trust-manager")
 """The forms of ``pki export`` for hosts that nobody reaches over SSH."""
 
 
-@pki.command()
-@click.argument("name", required=False)
+@pki.command(example="anchorline pki export --as script -o trust.sh")
+@click.argument("name", required=False, shell_complete=names_to_export)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file, in place of standard output.")
 @click.option("--as", "form", type=click.Choice([*FORMS, *FOR_HOSTS]), default="pem", help="How to write it.")
 @click.option("--image", help="With --as kubernetes: what starts the script on a node; by default busybox.")
@@ -108,13 +115,9 @@ def export(name: str | None, output: Path | None, form: str, image: str | None, 
     pem: the certificate, and what a server sends after it. der: the certificate alone, binary. bundle: with the root at
     the end; without NAME every CA that hosts of this site trust.
 
-    For hosts that nobody reaches over SSH, what a rollout would do there. script: POSIX shell, for root. cloud-init: a
-    part of a machine's user data. kubernetes: a ConfigMap, and a DaemonSet for the nodes. trust-manager: a Bundle for
-    the pods.
-
-    \b
-    anchorline pki export --as script -o trust.sh
-    sudo sh trust.sh    # on the host
+    For hosts that nobody reaches over SSH, what a rollout would do there. script: POSIX shell, for root (`sudo sh
+    trust.sh`). cloud-init: a part of a machine's user data. kubernetes: a ConfigMap, and a DaemonSet for the nodes.
+    trust-manager: a Bundle for the pods.
     """
     if form in FOR_HOSTS and name is not None:
         raise AuthorityError(f"--as {form} is for the whole site: leave {name} out")
@@ -146,12 +149,32 @@ def _for_hosts(spec: Spec, form: str, image: str | None) -> bytes:
     return text.encode()
 
 
-@cli.command()
+@cli.command(example="anchorline schema")
 def schema() -> None:
     """Print the JSON Schema of the spec, for editors."""
     from anchorline.spec.schema import schema as spec_schema
 
     click.echo(json.dumps(spec_schema(), indent=2))
+
+
+COMPLETIONS = {
+    "bash": "anchorline completion bash >~/.anchorline.bash && echo '. ~/.anchorline.bash' >>~/.bashrc",
+    "zsh": "anchorline completion zsh >~/.anchorline.zsh && echo '. ~/.anchorline.zsh' >>~/.zshrc",
+    "fish": "anchorline completion fish >~/.config/fish/completions/anchorline.fish",
+}
+"""How to install each shell's script. In ~/.zshrc it stands below compinit."""
+
+
+@cli.command(example="anchorline completion bash")
+@click.argument("shell", type=click.Choice(list(COMPLETIONS)))
+def completion(shell: str) -> None:
+    """Print the script by which SHELL completes commands, options, specs and the names of certificates.
+
+    Its last line says how to install it.
+    """
+    made = get_completion_class(shell)
+    assert made is not None  # noqa: S101 (Choice has let through what click knows)
+    click.echo(f"{made(cli, {}, NAME, VARIABLE).source().strip()}\n\n# to install it: {COMPLETIONS[shell]}")
 
 
 def _as_data(problem: Problem) -> dict[str, Any]:
@@ -182,7 +205,7 @@ def _summary(spec: Path, errors: int, warnings: int) -> str:
 def main() -> NoReturn:
     """Run the command line. A user's error is its text on standard error and exit code 1, without a traceback."""
     try:
-        sys.exit(cli())
+        sys.exit(cli(prog_name=NAME, complete_var=VARIABLE))
     except AnchorlineError as error:
         click.echo(error, err=True)
         sys.exit(1)

@@ -21,23 +21,21 @@ from anchorline.authority.show import as_data, draw
 from anchorline.authority.stage import Staged, stage
 from anchorline.authority.store import CA
 from anchorline.authority.survey import also, survey
+from anchorline.command import Group, names_to_issue, spec_option
 from anchorline.errors import AuthorityError, PassphraseError, StoreError
 from anchorline.spec import Spec, load
+from anchorline.spec.words import meant
 
 FORMS = ("pem", "der", "bundle")
 """What ``exported`` makes."""
 
-spec_option = click.option(
-    "--spec", "spec_file", type=click.Path(path_type=Path), default="anchorline.yml", help="The spec (anchorline.yml)."
-)
 
-
-@click.group()
+@click.group(cls=Group, example="anchorline pki show --spec staging.yml")
 def pki() -> None:
     """The CA and the certificates of a site."""
 
 
-@pki.command()
+@pki.command(example="anchorline pki show --format json")
 @spec_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 def show(spec_file: Path, form: str) -> None:
@@ -55,8 +53,8 @@ def show(spec_file: Path, form: str) -> None:
     sys.exit(1 if any(standing.problem for standing in found.standings) else 0)
 
 
-@pki.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@pki.command(example="anchorline pki issue server")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=names_to_issue)
 @spec_option
 def issue(names: tuple[str, ...], spec_file: Path) -> None:
     """Issue what is missing, differs from the spec, ends soon or has ended; of the certificates named, or of all.
@@ -70,8 +68,8 @@ def issue(names: tuple[str, ...], spec_file: Path) -> None:
     _commit(stage(spec, only=names or None))
 
 
-@pki.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@pki.command(example="anchorline pki renew server")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=names_to_issue)
 @spec_option
 def renew(names: tuple[str, ...], spec_file: Path) -> None:
     """Issue certificates again, with the keys that they have, whatever their state. The old pair is kept in previous/.
@@ -81,8 +79,8 @@ def renew(names: tuple[str, ...], spec_file: Path) -> None:
     _reissue(spec_file, names, rekey=False)
 
 
-@pki.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@pki.command(example="anchorline pki rekey server")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=names_to_issue)
 @spec_option
 def rekey(names: tuple[str, ...], spec_file: Path) -> None:
     """Issue certificates again, with new keys, whatever their state. The old pair is kept in previous/.
@@ -101,7 +99,7 @@ def _reissue(spec_file: Path, names: tuple[str, ...], *, rekey: bool) -> None:
     _commit(stage(spec, only=names, asked=dict.fromkeys(names, rekey)))
 
 
-@pki.command()
+@pki.command(example="anchorline pki rotate")
 @spec_option
 def rotate(spec_file: Path) -> None:
     """Make the next CA, beside the present one: a new key, a new name. No host is touched.
@@ -114,7 +112,7 @@ def rotate(spec_file: Path) -> None:
     click.echo("The next deploy makes every host trust it: pyinfra inventory deploy.py")
 
 
-@pki.command("passphrase")
+@pki.command("passphrase", example="anchorline pki passphrase")
 @spec_option
 @click.option("--remove", is_flag=True, help="Write the keys without one.")
 def change_passphrase(spec_file: Path, remove: bool) -> None:
@@ -139,7 +137,7 @@ def _ask_twice() -> str:
     return first
 
 
-@pki.command()
+@pki.command(example="anchorline pki adopt ../cfssl")
 @click.argument("folder", type=click.Path(path_type=Path))
 @spec_option
 def adopt(folder: Path, spec_file: Path) -> None:
@@ -199,8 +197,8 @@ def exported(spec: Spec, name: str | None, form: str) -> bytes:
 
 def _require_known(spec: Spec, name: str) -> None:
     if name not in {CA, *spec.certificates}:
-        known = ", ".join(spec.certificates) or "none"
-        raise AuthorityError(f"{name!r}: the spec has no certificate of this name; it has: {known}")
+        near = meant(name, spec.certificates) or "declare it under `certificates`"
+        raise AuthorityError(f"{name!r}: the spec has no certificate of this name; {near}")
 
 
 def _require_ours(spec: Spec, name: str) -> None:

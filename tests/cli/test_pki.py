@@ -105,7 +105,7 @@ def test_show_tells_what_a_deploy_would_refuse(pki: Site) -> None:
 def test_only_those_named_are_issued(pki: Site) -> None:
     pki("issue", "other")
     assert not (pki.pki / "server.pem").exists()
-    assert "it has: server, other" in pki("issue", "nobody", code=1)
+    assert "known here: other, server" in pki("issue", "nobody", code=1)
     assert "server.pem" in pki("issue", "server")
 
 
@@ -139,7 +139,7 @@ def test_export_hands_out_what_is_public(pki: Site) -> None:
     assert x509.load_pem_x509_certificates(pki("export", "server").encode()) == [server]
     assert x509.load_pem_x509_certificates(pki("export", "server", "--as", "bundle").encode()) == [server, ca]
     assert x509.load_der_x509_certificate(pki("export", "--as", "der").encode("latin1")) == ca
-    assert "it has: server, other" in pki("export", "nobody", code=1)
+    assert "known here: other, server" in pki("export", "nobody", code=1)
 
 
 def test_the_bundle_is_all_that_hosts_trust(pki: Site) -> None:
