@@ -6,6 +6,7 @@ from pathlib import Path
 from pyinfra import config
 from pyinfra_cli.util import PYTHON_CODES
 
+from anchorline import report
 from anchorline.fleet import guard
 
 config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
@@ -17,4 +18,4 @@ config.CONNECT_TIMEOUT = 10  # seconds
 inspect.modulesbyfile[str(Path("deploy.py").absolute())] = "__main__"
 
 PYTHON_CODES.update(guard.folder_inventory(Path("inventory/hosts.py")))
-guard.stand()
+report.stand()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pyinfra.api import operation
 
+from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.stage import Staged, stage
+from anchorline.authority.survey import survey
 from anchorline.errors import AuthorityError
 from anchorline.fleet.operations import Commands, for_the_fleet
 from anchorline.fleet.run import Run
@@ -41,6 +43,11 @@ def serving(run: Run) -> Staged:
 def on_disk(run: Run) -> Staged:
     """The authority for a run that changes nothing: no certificate is looked after, so that no key is needed."""
     return run.once("the authority, staged", lambda: stage(run.spec, only=()))
+
+
+def as_it_is(run: Run) -> Staged:
+    """The authority for a look: what is broken or has ended in ``pki/`` is told, and stops nothing."""
+    return run.once("the authority, staged", lambda: Staged(survey(run.spec), {}, Passphrase()))
 
 
 @operation()

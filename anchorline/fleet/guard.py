@@ -1,51 +1,99 @@
-"""What stands around a run of pyinfra's command line: refusals before it, the summary and the exit code after it.
+"""What stands around a run of pyinfra's command line: refusals before it, the exit code after it.
 
 pyinfra lets some things pass in silence that mean that nothing was done. config.py is the one place from which all
-of them can be seen, and it calls ``stand()``.
+of them can be seen, and it has ``stand`` called, through ``report.stand``.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
 
 import click
 import pyinfra
-from pyinfra.api import State
+from pyinfra.api import Host, State
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import StateStage
 from pyinfra.connectors import util as connector
 
-from anchorline.fleet.run import Run, RunError
-from anchorline.fleet.summary import show
+from anchorline.fleet import failed
+from anchorline.fleet.run import RunError
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def stand() -> None:
-    """Refuse what pyinfra would let pass, and be there at the end.
+@dataclass(frozen=True)
+class Over:
+    """A run of the command line at its end.
+
+    ``unreachable`` has for hosts that couldn't be connected to why. ``error`` is what ended the run before its end.
+    ``planned``: it was ``--dry``, and stopped where it should; ``finished``: it came to its end, or to that one.
+    """
+
+    state: State
+    options: Mapping[str, object]
+    unreachable: Mapping[str, str]
+    error: BaseException | None
+    planned: bool
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The hosts that the run was for."""
+        return tuple(host for host in self.state.inventory if self.state.is_host_in_limit(host))
+
+    @property
+    def began(self) -> bool:
+        """Whether any host was to be changed; a plan that was refused or not confirmed says itself why."""
+        return self.state.current_stage >= StateStage.Execute or bool(self.state.failed_hosts) or self.planned
+
+    @property
+    def finished(self) -> bool:
+        return self.planned or self.state.current_stage >= StateStage.Disconnect
+
+
+Ending = Callable[[Over], int]
+"""Says what a run came to, and returns its exit code."""
+
+
+def stand(ending: Ending) -> Mapping[str, object] | None:
+    """Refuse what pyinfra would let pass, and be there at the end. Returns the command line's options, where there are
+    steps of ours to be run.
 
     Raises PyinfraError for a command line that can't end well. Without pyinfra's command line (the API) there is
     nothing to guard.
     """
     context = click.get_current_context(silent=True)
     if context is None:
-        return
+        return None
     options = context.params
     if not any(str(word).endswith(".py") or str(word).startswith("anchorline.") for word in options["operations"]):
-        return  # `pyinfra inventory exec -- uptime` and the like deploy nothing
+        return None  # `pyinfra inventory exec -- uptime` and the like deploy nothing
     refuse(options, terminal=sys.stdin.isatty())
+    _take_up(str(options["inventory"]))
     if options.get("yes") or options.get("json_output"):
         # a host whose sudo wants a password that nobody gave fails by itself, with sudo's own line;
         # pyinfra would ask, find no terminal, and end the run for all
         connector.getpass = _no_password
     errors = ConnectErrors()
     logging.getLogger("pyinfra").addHandler(errors)
-    context.call_on_close(_ending(options, errors))
+    context.call_on_close(_ending(options, errors, ending))
+    return options
+
+
+def _take_up(inventory: str) -> None:
+    """Become the run that ``inventory/failed.py`` stands for: pyinfra takes limits from its command line alone."""
+    try:
+        command = failed.instead(inventory, sys.argv[1:])
+    except ValueError as error:
+        raise PyinfraError(str(error)) from None
+    if command:
+        os.execv(command[0], command)  # noqa: S606 (the same program, with other arguments)
 
 
 def _no_password(prompt: str = "", stream: object = None) -> str:  # noqa: ARG001
@@ -94,7 +142,7 @@ class ConnectErrors(logging.Handler):
             self.causes[found["host"]] = " ".join(found["cause"].split())
 
 
-def _ending(options: dict[str, object], errors: ConnectErrors) -> Callable[[], None]:
+def _ending(options: dict[str, object], errors: ConnectErrors, ending: Ending) -> Callable[[], None]:
     def end() -> None:
         error = sys.exc_info()[1]
         if isinstance(getattr(error, "exception", None), RunError):
@@ -103,12 +151,13 @@ def _ending(options: dict[str, object], errors: ConnectErrors) -> Callable[[], N
         state = getattr(inventory, "state", None)
         if not isinstance(state, State) or options.get("debug_operations"):
             return
-        well = show(state, Run.known(state), errors.causes, dry=_only_planned(state, options))
-        if not well and (error is None or isinstance(error, SystemExit)):
-            sys.exit(1)  # an error that is on its way says more than this code, and ends with 1 or more as well
+        planned = bool(options.get("dry")) and state.current_stage < StateStage.Execute
+        left = error is None or isinstance(error, SystemExit)
+        code = ending(Over(state, options, errors.causes, None if left else error, planned))
+        if left and code:
+            sys.exit(code)
+        if isinstance(error, click.ClickException) and code:
+            # it is on its way, and says more than this code
+            setattr(error, "exit_code", code)  # noqa: B010 (click declares it for the class, and reads the instance's)
 
     return end
-
-
-def _only_planned(state: State, options: dict[str, object]) -> bool:
-    return bool(options.get("dry")) and state.current_stage < StateStage.Execute

@@ -11,8 +11,8 @@ from pyinfra import host, logger
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import clock
-from anchorline.fleet.room import CLOCK, Question, Room, join, split
+from anchorline.fleet import clock, machines
+from anchorline.fleet.room import CLOCK, MACHINE, Question, Room, join, split
 from anchorline.fleet.run import Run
 from anchorline.fleet.ssh import Answer, ask
 
@@ -55,11 +55,14 @@ def observe(run: Run, here: Host, questions: dict[str, Question]) -> str:
             run.clocks[here.name] = offset
             if note := clock.told(offset):
                 run.note(here, note)
+        run.machines[here.name] = machines.read(said.get(MACHINE, []))
         run.observations[here.name] = {name: run.rooms[name].read(run, said[name]) for name in questions}
     except (KeyError, ValueError) as error:
         run.observations.pop(here.name, None)
         before = tuple(takewhile(lambda line: not line.startswith("=== "), answer.stdout))
-        cause = str(error) if answer.ok and answer.stdout else replace(answer, stdout=before).cause
+        cause = replace(answer, stdout=before).cause
+        if answer.ok and answer.stdout:
+            cause = f"its answer says nothing of: {error}" if isinstance(error, KeyError) else str(error)
         run.fail(here, "look", cause)
         return cause
     return ""

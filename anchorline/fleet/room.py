@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anchorline.fleet import machines
 from anchorline.fleet.shell import PRELUDE
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from anchorline.fleet.run import Run
 
-END, CLOCK = "=== end", "clock"
+END, CLOCK, MACHINE = "=== end", "clock", "machine"
 Observation = Mapping[str, Any]
 """What one host said: a room's name, and what its ``read`` made of the answer."""
 
@@ -53,7 +54,9 @@ def join(questions: Mapping[str, Question]) -> tuple[str, str]:
     parts = [PRELUDE, "data=$(cat)\n"]
     for name, question in questions.items():
         parts.append(f"echo '=== {name}'\n(\n{question.script}) </dev/null\n")
-    parts.append(f"echo '=== {CLOCK}'; date +%s; echo '{END}'\n")
+    parts.append(f"echo '=== {CLOCK}'; date +%s\n")
+    parts.append(f"echo '=== {MACHINE}'; {{ {machines.ASK}; }} 2>/dev/null\n")
+    parts.append(f"echo '{END}'\n")
     data = "".join(f"{line}\n" for question in questions.values() for line in question.data)
     return "".join(parts), data or "\n"
 

@@ -13,6 +13,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import BaseStateCallback
 
 from anchorline.errors import AnchorlineError
+from anchorline.fleet import machines
 from anchorline.fleet.limits import too_many
 from anchorline.fleet.room import Observation, Room
 from anchorline.spec import Spec, load
@@ -39,7 +40,8 @@ class Run:
     """What is known of the fleet in this run. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
 
     ``held`` is why the gate of a rotation didn't open, a line each. ``promoted`` is the authority after it did.
-    ``clocks`` is how far each host's is ahead of this machine's, in seconds.
+    ``clocks`` is how far each host's is ahead of this machine's, in seconds. ``machines`` is what tells the machine of
+    each from every other.
     """
 
     state: State
@@ -50,6 +52,7 @@ class Run:
     issuing: set[str] = field(default_factory=set)
     observations: dict[str, Observation] = field(default_factory=dict)
     clocks: dict[str, float] = field(default_factory=dict)
+    machines: dict[str, str] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     changes: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
@@ -142,7 +145,8 @@ class Run:
 
     def judge(self) -> None:
         """Judge the plan, which all observations together make. Raises RunError with every reason against it."""
-        reasons = [reason for room in self.rooms.values() for reason in room.refuse(self)]
+        reasons = ["; ".join(machines.told(names)) for names in machines.twins(self.machines)]
+        reasons += [reason for room in self.rooms.values() for reason in room.refuse(self)]
         if reasons:
             lines = "".join(f"\n  - {reason}" for reason in reasons)
             raise RunError(f"refused, and nothing was changed:{lines}")

@@ -1,1 +1,16 @@
-"""What was seen and done, for people and for programs: one report, and a form of it for each reader."""
+"""What was seen and done, for people and for programs: one report, and a form of it for each reader.
+
+``status``, the step, and ``stand``, which config.py calls, load pyinfra: they come when they are asked for.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_LATER = {"status": "anchorline.report.deploy", "stand": "anchorline.report.end"}
+
+
+def __getattr__(name: str) -> Any:
+    """One of ``_LATER``."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -47,6 +47,11 @@ class Condition(StrEnum):
         """The colour of the word."""
         return _HEALTH.get(self, Health.GOOD)
 
+    @property
+    def did_well(self) -> bool:
+        """Whether a run did on the host what it was for."""
+        return self.health not in (Health.BAD, Health.UNKNOWN)
+
 
 _HEALTH = {
     Condition.WOULD_CHANGE: Health.WARNING,

@@ -100,25 +100,30 @@ def _refuse(run: Run) -> Iterable[str]:
         why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations})
     ):
         yield why
-    known = ours.known | {anchor.sha256 for anchor in ours.anchors}
-    strangers: dict[str, list[str]] = {}
-    for name, observation in run.observations.items():
-        if "trust" not in observation:
-            continue
-        for digest in _remembered(observation["trust"], run.spec.site):
-            if not any(each.startswith(digest) or digest.startswith(each) for each in known):
-                strangers.setdefault(digest[:12], []).append(name)
     if ours.is_new_ca and run.spec.registry and not run.reached(run.registry_host):
         yield (
             f"{run.spec.pki} has no CA, and the registry's host {run.registry_host.name}, which would remember one, "
             f"wasn't looked at: bring it up, or take it into --limit"
         )
-    for digest, hosts in sorted(strangers.items()):
+    for digest, hosts in sorted(strangers(run).items()):
         some = ", ".join(sorted(hosts)[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
         yield (
             f"{run.spec.pki} doesn't know the CA {digest} that {some} know{'s' if len(hosts) == 1 else ''} as the "
             f"site's: bring back the pki/ that made it, run from the checkout that has it, or name another `site`"
         )
+
+
+def strangers(run: Run) -> dict[str, list[str]]:
+    """CAs that hosts know as the site's and ``pki/`` doesn't: the first digits of each, and who knows it."""
+    ours = staged(run)
+    known = ours.known | {anchor.sha256 for anchor in ours.anchors}
+    found: dict[str, list[str]] = {}
+    for name, observation in run.observations.items():
+        for digest in _remembered(observation["trust"], run.spec.site) if "trust" in observation else ():
+            if digest in known or any(each.startswith(digest) or digest.startswith(each) for each in known):
+                continue
+            found.setdefault(digest[:12], []).append(name)
+    return found
 
 
 def _remembered(trust: Trust, site: str) -> set[str]:

@@ -81,9 +81,13 @@ class Diagnosis:
     cause: str
     command: str
 
+    @property
+    def here(self) -> bool:
+        """Whether the command is for the control machine."""
+        return self.command.startswith(("pyinfra ", "anchorline "))
+
     def __str__(self) -> str:
-        where = "here" if self.command.startswith(("pyinfra ", "anchorline ")) else "on the host"
-        return f"{self.cause}; mend it {where}: {self.command}"
+        return f"{self.cause}; mend it {'here' if self.here else 'on the host'}: {self.command}"
 
 
 def read(lines: Sequence[str]) -> Seen:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -116,6 +117,8 @@ class Site:
         """What a host of Debian with Docker and curl answers to the look, and to a trip."""
         container = Container.of(self.spec)
         lines = ["=== trust", *_trust(self.spec, staged, known=known)]
+        lines += ["=== doctor", f"clock {time.time():.0f}", *_wire(self.spec, staged, known=known)]
+        lines += ["=== report", "room 9999999 /etc", "version 3.0.0", "used 2048", "repositories 2", "tags 3"]
         if container and host.startswith("registry"):
             lines += ["=== registry", *_registry(container, staged, known=known)]
         if container:
@@ -182,6 +185,17 @@ def _digests(container: Container, staged: Staged) -> tuple[str, str]:
         return "", ""
     certificate = staged.certificate("server")
     return certificate.fingerprint, sha256(certificate.pem.encode()).hexdigest()
+
+
+def _wire(spec: Spec, staged: Staged, *, known: bool) -> list[str]:
+    """What a host sees of the registry."""
+    if spec.registry is None or spec.registry.mode != "remote":
+        return []
+    lines = ["address 192.0.2.10", "curl 0"]
+    if not known:
+        return [*lines, "way refused"]
+    leaf = "".join(staged.certificate("server").pem.split("-----")[2].split())
+    return [*lines, "way open", f"served {leaf}"]
 
 
 def _registry(container: Container, staged: Staged, *, known: bool) -> list[str]:

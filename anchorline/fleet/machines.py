@@ -1,0 +1,28 @@
+"""Machines that an inventory has twice: two names whose answers come from one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+ASK = "cat /proc/sys/kernel/random/boot_id; readlink /proc/self/ns/mnt; ls -di /"
+"""What tells a machine or a container from every other: proc(5), namespaces(7). It changes with a boot."""
+
+
+def read(lines: list[str]) -> str:
+    """What ``ASK`` printed, as one word; nothing where the host couldn't say all of it."""
+    return " ".join(lines) if len(lines) == 3 else ""
+
+
+def twins(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """The names that stand for one machine, for each machine that has several. ``machines``: a host's name and what
+    tells its machine."""
+    alike: dict[str, list[str]] = {}
+    for name, machine in sorted(machines.items()):
+        if machine:
+            alike.setdefault(machine, []).append(name)
+    yield from (tuple(names) for names in alike.values() if len(names) > 1)
+
+
+def told(names: tuple[str, ...]) -> tuple[str, str]:
+    """What is said of them: the cause, and what to do."""
+    return f"{' and '.join(names)} are one machine", "leave one of the names in the inventory"

@@ -1,0 +1,118 @@
+"""A run at its end, as a report: of a look, of a deploy, or of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pyinfra.api import Host
+
+from anchorline import __version__
+from anchorline.authority.operations import staged
+from anchorline.authority.survey import survey
+from anchorline.errors import AnchorlineError
+from anchorline.fleet import Run, RunError
+from anchorline.fleet.guard import Over
+from anchorline.report import site
+from anchorline.report.hosts import View, facts, groups_of, seen, unreachable
+from anchorline.report.model import HERE, Certificate, Condition, Finding, Health, Kind, Report
+from anchorline.report.model import Host as Seen
+
+NEXT = {
+    "look": ("pyinfra -y --limit {} inventory exec -- id", HERE),
+    "trust": ("pyinfra -y --limit {} inventory anchorline.verify.doctor", HERE),
+    "verify": ("pyinfra -y --limit {} inventory anchorline.verify.doctor", HERE),
+    "registry": ("pyinfra -y --limit {} inventory anchorline.verify.doctor", HERE),
+}
+"""Where a step's own words don't say what to do: the command that tells more of a host."""
+
+
+def collect(over: Over, run: Run, kind: Kind) -> Report:
+    """The report of a run. Reads ``pki/`` once more, for it may have been written to.
+
+    Where that can't be read, or the run never came to it, a run's report has its hosts alone. Raises RunError for a
+    spec that can't be used, and in a look for ``pki/`` as well.
+    """
+    now, spec = datetime.now(UTC), run.spec
+    try:
+        found, view = survey(spec, now), View.of(run, now)
+    except (AnchorlineError, RunError):
+        if kind is Kind.STATUS:
+            raise
+        return _report(over, run, kind, now, tuple(_host(over, run, None, kind, each) for each in over.hosts))
+    hosts = tuple(_host(over, run, view, kind, each) for each in over.hosts)
+    certificates = site.certificates(found, view)
+    certificates = _planned(run, certificates) if kind is Kind.PLAN else certificates
+    rotation, registry = site.rotation(found, run, view), site.registry(run, hosts)
+    findings = site.findings(run, certificates, rotation) if kind is Kind.STATUS else _held(run)
+    steps = site.steps(run, certificates, hosts, registry)
+    return replace(
+        _report(over, run, kind, now, hosts),
+        certificates=certificates,
+        registry=registry,
+        rotation=rotation,
+        findings=tuple(findings),
+        steps=tuple(steps),
+    )
+
+
+def _report(over: Over, run: Run, kind: Kind, now: datetime, hosts: tuple[Seen, ...]) -> Report:
+    return Report(kind, run.spec.site, run.file.name, now, hosts, finished=over.finished, version=__version__)
+
+
+def _host(over: Over, run: Run, view: View | None, kind: Kind, host: Host) -> Seen:
+    if host not in over.state.activated_hosts:
+        return unreachable(host, over.unreachable.get(host.name, "not connected"))
+    return seen(view, host) if view and kind is Kind.STATUS else _came_to(over, run, view, host)
+
+
+def _came_to(over: Over, run: Run, view: View | None, host: Host) -> Seen:
+    """What a host came to in a run that changes hosts, or would by a plan."""
+    name = host.name
+    failure, proof = run.failures.get(name), run.proofs.get(name, "")
+    changes, notes = tuple(run.changes.get(name, ())), tuple(run.notes.get(name, ()))
+    known = facts(view, host) if view and "trust" in run.observations.get(name, ()) else {"groups": groups_of(host)}
+    findings: tuple[Finding, ...] = ()
+    if failure or host in over.state.failed_hosts:
+        step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "pyinfra tells why above")
+        mend, where = NEXT.get(step, ("", ""))
+        findings = (Finding(f"{step}: {cause}", mend.format(name), where),)
+        condition = Condition.FAILED
+    elif changes or proof:
+        done = Condition.CHANGED if changes else Condition.PROVED
+        condition = Condition.WOULD_CHANGE if over.planned else done
+    else:
+        condition = Condition.AS_DECLARED if over.finished else Condition.UNTOUCHED
+    known |= {"drift": changes} if over.planned else {"changes": changes, "drift": ()}
+    return Seen(name, condition, findings=findings, notes=notes, proof=proof, **known)
+
+
+def _held(run: Run) -> list[Finding]:
+    """Why the gate of a rotation didn't open in this run."""
+    if not run.held:
+        return []
+    cause, *more = (line.strip() for line in run.held)
+    return [Finding("; ".join([cause, *more[:-1]]), more[-1] if more else "", health=Health.BAD)]
+
+
+def _planned(run: Run, certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
+    """What a deploy would issue, and why, beside what is there."""
+    changes = {change.name: change for change in staged(run).changes}
+    there = {each.name for each in certificates}
+    planned = [
+        Certificate(
+            each.name,
+            str(changes[each.name].state) if each.name in changes else each.state,
+            changes[each.name].reason if each.name in changes else each.reason,
+            Health.WARNING if each.name in changes else each.health,
+            each.name in changes,
+            each.life,
+        )
+        for each in certificates
+    ]
+    planned += [
+        Certificate(name, str(change.state), change.reason, Health.WARNING, True)
+        for name, change in changes.items()
+        if name not in there
+    ]
+    return tuple(planned)

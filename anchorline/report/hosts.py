@@ -1,0 +1,218 @@
+"""One host of a report: what the look saw of it, what isn't as declared, and the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from pyinfra.api import Host
+
+from anchorline.authority.anchors import issued
+from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.operations import staged
+from anchorline.errors import AnchorlineError
+from anchorline.fleet import Run, clock, machines
+from anchorline.registry.room import container, standing_of, what_is_due
+from anchorline.registry.state import objections
+from anchorline.report.model import HERE, ON_THE_HOST, Condition, Finding, Health, Life
+from anchorline.report.model import Host as Seen
+from anchorline.report.room import ENOUGH
+from anchorline.trust.held import held
+from anchorline.trust.room import strangers, trust_of, wanted
+from anchorline.trust.stale import FIRST, Process
+from anchorline.trust.state import difference
+from anchorline.verify.examine import diagnosis_of
+from anchorline.verify.operations import is_due
+
+AGAIN = "see that it is up and takes this login, then look again"
+
+
+@dataclass(frozen=True)
+class View:
+    """A run as its hosts' reports see it: what is worked out once for all of them. ``names`` says what each of the
+    site's CAs is called, by its SHA-256: ``present``, ``next`` or ``previous``. ``strangers`` and ``twins`` are by
+    host: CAs that ``pki/`` doesn't know, and the names of one machine."""
+
+    run: Run
+    now: datetime
+    names: Mapping[str, tuple[str, x509.Certificate]]
+    strangers: Mapping[str, tuple[str, ...]]
+    twins: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, run: Run, now: datetime) -> View:
+        """The view of a run at its end."""
+        known_by: dict[str, tuple[str, ...]] = {}
+        for digest, hosts in strangers(run).items():
+            known_by |= {host: (*known_by.get(host, ()), digest) for host in hosts}
+        twins = {name: names for names in machines.twins(run.machines) for name in names}
+        return cls(run, now, generations(run), known_by, twins)
+
+
+_CONDITIONS = {
+    Health.BAD: Condition.DIFFERS,
+    Health.UNKNOWN: Condition.UNKNOWN,
+    Health.WARNING: Condition.ATTENTION,
+}
+
+
+def unreachable(host: Host, cause: str) -> Seen:
+    """A host that couldn't be connected to."""
+    finding = Finding(cause, AGAIN, health=Health.UNKNOWN)
+    return Seen(host.name, Condition.UNREACHABLE, groups_of(host), (finding,))
+
+
+def seen(view: View, here: Host) -> Seen:
+    """A host as a look found it."""
+    run = view.run
+    if here.name not in run.observations:
+        failure = run.failures.get(here.name)
+        cause = failure.cause if failure else "it wasn't looked at"
+        command = f"pyinfra -y --limit {here.name} inventory exec -- id"
+        finding = Finding(cause, command, HERE, Health.UNKNOWN)
+        return Seen(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
+    findings = tuple(_findings(view, here))
+    healths = {finding.health for finding in findings}
+    condition = next((word for health, word in _CONDITIONS.items() if health in healths), Condition.AS_DECLARED)
+    served = run.observations[here.name].get("doctor")
+    return Seen(
+        here.name,
+        condition,
+        findings=findings,
+        served=life_of("served", served.served[0], view) if served and served.served else None,
+        **facts(view, here),
+    )
+
+
+def facts(view: View, here: Host) -> dict[str, Any]:
+    """What any look saw of a host, by the fields of a report's host."""
+    run, has = view.run, trust_of(view.run, here)
+    return {
+        "groups": groups_of(here),
+        "system": " ".join(has.os_ids[:1]),
+        "runtimes": has.runtimes,
+        "stores": held(has, wanted(run), {sha: word for sha, (word, _) in view.names.items()}),
+        "clock": run.clocks.get(here.name),
+        "stale": tuple(dict.fromkeys(each.unit for each in has.stale)),
+        "drift": difference(has, wanted(run)).what,
+    }
+
+
+def groups_of(host: Host) -> tuple[str, ...]:
+    """The inventory's groups of a host, without the ones that pyinfra adds."""
+    return tuple(each for each in host.groups if each not in ("all", "hosts"))
+
+
+def generations(run: Run) -> dict[str, tuple[str, x509.Certificate]]:
+    """What each of the site's CAs is called, by its SHA-256: ``present``, ``next`` or ``previous``."""
+    ours = staged(run)
+    words = {fingerprint(each): ("previous", each) for each in ours.own}
+    for word, each in (("next", ours.next), ("present", ours.ca)):
+        if each is not None:
+            words[fingerprint(each)] = (word, each)
+    return words
+
+
+def life_of(name: str, certificate: x509.Certificate, view: View) -> Life:
+    """A certificate as a report tells it."""
+    sans = [each.value for each in certificate.extensions if isinstance(each.value, x509.SubjectAlternativeName)]
+    own = fingerprint(certificate)
+    above = next((word for word, ca in view.names.values() if issued(certificate, ca)), "")
+    return Life(
+        name=name,
+        subject=name_of(certificate),
+        names=tuple(str(each.value) for san in sans for each in san),
+        begins=certificate.not_valid_before_utc,
+        ends=certificate.not_valid_after_utc,
+        days=(certificate.not_valid_after_utc - view.now).days,
+        sha256=own,
+        generation=view.names[own][0] if own in view.names else above,
+    )
+
+
+def _findings(view: View, here: Host) -> Iterator[Finding]:
+    run = view.run
+    said = [*_registry(run, here), *_trust(run, here)]
+    yield from said
+    if not said and container(run) and not has_proved(run, here.name):
+        step = _step(here, "verify.prove")
+        yield Finding("it hasn't proved what is served now: its last proof failed, or is of before", step, HERE)
+    for digest in view.strangers.get(here.name, ()):
+        mend = "bring back the pki/ that made it, or run from the checkout that has it"
+        yield Finding(f"it knows the CA {digest} as the site's, and {run.spec.pki} doesn't", mend)
+    if names := view.twins.get(here.name):
+        yield Finding(*machines.told(names))
+    seen_room = run.observations[here.name].get("report")
+    for place, left in seen_room.room.items() if seen_room else ():
+        if left < ENOUGH:
+            yield Finding(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", ON_THE_HOST)
+    cause, _, mend = clock.told(run.clocks.get(here.name, 0)).rpartition("; ")
+    if cause:
+        yield Finding(cause, mend, ON_THE_HOST, Health.WARNING)
+    yield from _stale(run, here)
+
+
+def has_proved(run: Run, name: str) -> bool:
+    """Whether a host keeps the stamp of the round trip that is wanted now, where it has to make one at all."""
+    registry, here = container(run), run.state.inventory.get_host(name)
+    try:
+        return registry is not None and not is_due(run, registry, here)
+    except AnchorlineError:
+        return False  # nothing was issued yet, so nothing is served
+
+
+def _trust(run: Run, here: Host) -> Iterator[Finding]:
+    """The one cause that the doctor names, or else what a rollout would change."""
+    if staged(run).ca is None and run.spec.authority is not None:
+        return  # there is nothing to hold a host against: that is the site's own finding
+    if found := diagnosis_of(run, here):
+        yield Finding(found.cause, found.command, HERE if found.here else ON_THE_HOST)
+    elif drift := difference(trust_of(run, here), wanted(run)).what:
+        yield Finding(f"it lacks something of: {', '.join(drift)}", _step(here, "trust.rollout"), HERE)
+
+
+def _registry(run: Run, here: Host) -> Iterator[Finding]:
+    """What keeps the registry from its host, or what a deploy would do to it."""
+    registry = container(run)
+    if registry is None or here.name != run.registry_host.name:
+        return
+    has = standing_of(run, here)
+    if reasons := objections(has, registry):
+        for reason in reasons:
+            cause, _, mend = reason.partition(": ")
+            yield Finding(cause, mend)
+        return
+    try:
+        due, why = what_is_due(run, registry, has)
+    except AnchorlineError:
+        return  # no certificate yet: that is the site's own finding
+    if due:
+        yield Finding(f"the registry is to be {_DONE[due]}: {why}", _step(here, "registry.serve"), HERE)
+
+
+_DONE = {"create": "created", "replace": "replaced", "restart": "restarted", "start": "started"}
+
+
+def _stale(run: Run, here: Host) -> Iterator[Finding]:
+    """Processes that hold the roots of before, unless they read a store that is kept at every pull."""
+    has, wants = trust_of(run, here), wanted(run)
+    kept = {store for store in wants.stores if store in has.tools} if wants.names else set()
+    told: dict[str, Process] = {}
+    for each in has.stale:
+        if each.place != "host" or FIRST.get(each.name) not in kept:
+            told.setdefault(each.unit if each.place == "host" else each.container, each)
+    for name, each in told.items():
+        roots = "a root that was removed" if each.change == "remove" else "the old roots"
+        if each.place == "host":
+            place = ON_THE_HOST if each.command else ""
+            yield Finding(f"{name} holds {roots}", each.command or "restart it", place, Health.WARNING)
+        else:
+            mend = "give it the CA in its image or by a volume"
+            yield Finding(f"the container {name} has other roots than the host", mend, health=Health.WARNING)
+
+
+def _step(here: Host, step: str) -> str:
+    return f"pyinfra -y --limit {here.name} inventory anchorline.{step}"

@@ -1,0 +1,163 @@
+"""What a report says of a site as a whole: its certificates, a rotation, the registry, and each step's state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from anchorline.authority import sightings
+from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.operations import explicit
+from anchorline.authority.plan import TO_ISSUE, Standing, State
+from anchorline.authority.rotation import withdrawal
+from anchorline.authority.store import NEXT_CA, PREVIOUS_CA
+from anchorline.authority.survey import Survey
+from anchorline.fleet import Run
+from anchorline.fleet.clock import wrong_here
+from anchorline.registry.room import container, standing_of
+from anchorline.report.hosts import View, has_proved, life_of
+from anchorline.report.model import HERE, Certificate, Condition, Finding, Health, Host, Registry, Rotation, Step
+
+DEPLOY = "pyinfra inventory deploy.py"
+_STAGES = {NEXT_CA: "made", PREVIOUS_CA: "handed over"}
+
+
+def certificates(found: Survey, view: View) -> tuple[Certificate, ...]:
+    """The CA, its other generations, and each certificate, as ``pki/`` has them."""
+    return tuple(
+        Certificate(
+            standing.name,
+            str(standing.state),
+            standing.reason,
+            _health(standing),
+            _issues(standing),
+            life_of(standing.name, standing.certificate, view) if standing.certificate else None,
+        )
+        for standing in found.standings
+    )
+
+
+def _issues(standing: Standing) -> bool:
+    return standing.state in TO_ISSUE and standing.problem is None
+
+
+def _health(standing: Standing) -> Health:
+    if standing.problem or standing.state in TO_ISSUE:
+        return Health.BAD
+    return Health.WARNING if standing.reason else Health.GOOD
+
+
+def rotation(found: Survey, run: Run, view: View) -> Rotation | None:
+    """Where a rotation stands, by the ledger and the inventory. None where there is none."""
+    name = next((each for each in (NEXT_CA, PREVIOUS_CA) if each in found.generations), None)
+    if name is None:
+        return None
+    root = found.generations[name].root
+    ca = life_of(name_of(root), root, view)
+    if name == PREVIOUS_CA:
+        words = f"hosts trust {ca.subject} still; when nothing needs it: {withdrawal(ca.sha256)}"
+        return Rotation(_STAGES[name], ca, words=words)
+    rule, noted = found.spec.rotation, sightings.read(found.store, fingerprint(root))
+    hosts = [each.name for each in run.state.inventory if each.name not in rule.without]
+    seen = tuple(each for each in hosts if each in noted and noted[each].counts(rule, view.now))
+    why = {each: noted[each].why or "seen too long ago" if each in noted else "never seen" for each in hosts}
+    missing = {each: why[each] for each in hosts if each not in seen}
+    words = f"{len(seen)} of {len(hosts)} hosts have been seen to trust {ca.subject}"
+    return Rotation(_STAGES[name], ca, seen, missing, held=bool(noted and missing), words=words)
+
+
+def registry(run: Run, hosts: Sequence[Host]) -> Registry | None:
+    """The registry that the spec declares, as far as its host was seen."""
+    wanted = container(run)
+    here = run.registry_host if wanted else None
+    if wanted is None or here is None or not any("registry" in run.observations.get(each.name, ()) for each in hosts):
+        return None
+    host = next((each for each in hosts if each.name == here.name), None)
+    declared = wanted.registry
+    address = str(declared.address)
+    if host is None or here.name not in run.observations:
+        words = "its host isn't among those looked at" if host is None else "its host couldn't be looked at"
+        return Registry(here.name, address, declared.mode, Health.UNKNOWN, words)
+    has, holds = standing_of(run, here), run.observations[here.name].get("report")
+    changed = any(each.startswith("registry: ") for each in host.changes)
+    well = not (has.health or has.runtime_cause) or (changed and host.condition is Condition.CHANGED)
+    words = "serves" if well else has.runtime_cause or has.health
+    return Registry(
+        here.name,
+        address,
+        declared.mode,
+        Health.GOOD if well else Health.BAD,
+        words,
+        holds.version if holds else "",
+        declared.image,
+        holds.used if holds else None,
+        has.free,
+        holds.repositories if holds else None,
+        holds.tags if holds else None,
+    )
+
+
+def findings(run: Run, of: Sequence[Certificate], turning: Rotation | None) -> Iterator[Finding]:
+    """What isn't as declared and concerns no single host."""
+    by = f"anchorline pki issue --spec {run.file}" if explicit(run) else DEPLOY
+    for each in of:
+        if each.health is Health.BAD:
+            first = "pki/ has no CA yet" if each.name == "ca" and each.state == State.MISSING else each.reason
+            cause = f"{each.name} is {each.state}: {first}"
+            yield Finding(cause, by, HERE) if each.issues else Finding(cause)
+        elif each.health is Health.WARNING:
+            yield Finding(f"{each.name}: {each.reason}", health=Health.WARNING)
+    if turning and turning.missing:
+        waits = "; ".join(f"{host}: {why}" for host, why in [*turning.missing.items()][:5])
+        more = f"; and {len(turning.missing) - 5} more" if len(turning.missing) > 5 else ""
+        cause = f"rotation: {'held, ' if turning.held else ''}{turning.words}; missing {waits}{more}"
+        yield Finding(cause, DEPLOY, HERE, Health.BAD if turning.held else Health.WARNING)
+    elif turning:
+        health = Health.WARNING
+        mend = DEPLOY if turning.stage == "made" else withdrawal(turning.ca.sha256)
+        yield Finding(f"rotation: {turning.words.partition(';')[0]}", mend, HERE, health)
+    if why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations}):
+        yield Finding(why, "timedatectl set-ntp true", HERE)
+
+
+def steps(run: Run, of: Sequence[Certificate], hosts: Sequence[Host], serves: Registry | None) -> Iterator[Step]:
+    """The way of the data: authority, trust, registry, verify."""
+    if of:
+        yield Step("authority", _worst([each.health for each in of]), _few([*map(_life, of)]))
+    yield _trust(hosts)
+    if serves:
+        words = f"{serves.address}: {serves.words}"
+        yield Step("registry", serves.health, words)
+        yield _proof(run, hosts)
+
+
+def _life(certificate: Certificate) -> str:
+    life = certificate.life
+    return f"{certificate.name} ends in {life.days} days" if life else f"{certificate.name}: {certificate.state}"
+
+
+def _trust(hosts: Sequence[Host]) -> Step:
+    known = [each for each in hosts if each.stores]
+    whole = [each for each in known if all("present" in held for held in each.stores.values())]
+    words = f"{len(whole)} of {len(hosts)} hosts hold the CA in every store"
+    if len(whole) == len(hosts):
+        return Step("trust", Health.GOOD, words)
+    return Step("trust", Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
+
+
+def _proof(run: Run, hosts: Sequence[Host]) -> Step:
+    wanted = container(run)
+    concerned = [each for each in hosts if wanted and (wanted.tls or each.name == run.registry_host.name)]
+    looked = [each for each in concerned if each.name in run.observations]
+    proved = [each for each in looked if each.proof or (not each.changes and has_proved(run, each.name))]
+    words = f"{len(proved)} of {len(concerned)} hosts have pulled what is served now"
+    if len(proved) == len(concerned):
+        return Step("verify", Health.GOOD, words)
+    return Step("verify", Health.BAD if len(proved) < len(looked) else Health.UNKNOWN, words)
+
+
+def _worst(healths: Sequence[Health]) -> Health:
+    return next(each for each in (Health.BAD, Health.UNKNOWN, Health.WARNING, Health.GOOD) if each in healths)
+
+
+def _few(words: Sequence[str]) -> str:
+    return "; ".join(words[:3]) + (f"; and {len(words) - 3} more" if len(words) > 3 else "")

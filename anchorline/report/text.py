@@ -1,0 +1,173 @@
+"""The report on a terminal, in a pipe and in a log."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from anchorline.report.characters import visible
+from anchorline.report.model import Cause, Condition, Health, Host, Kind, Registry, Report
+
+WIDE = 1000
+"""Columns where there is no terminal: in a log a line is a line, and can be searched."""
+NARROW = 72
+"""With fewer columns a table of many has only the host and its state; what is wrong stands below anyway."""
+MANY = 40
+"""From this many hosts on, only those that have something to tell get a line."""
+FEW = 8
+"""As many hosts are named with a cause; the rest is counted."""
+STYLES = {Health.GOOD: "green", Health.WARNING: "yellow", Health.BAD: "red", Health.UNKNOWN: "magenta"}
+MARKS = {Health.GOOD: "✓", Health.WARNING: "!", Health.BAD: "✗", Health.UNKNOWN: "?"}
+LATER = {Condition.AS_DECLARED: "cyan"}
+
+
+def text(report: Report) -> str:
+    """The report as plain lines, for a file or a pipe."""
+    console = Console(file=io.StringIO(), width=WIDE, highlight=False, color_system=None)
+    console.print(draw(report, WIDE))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report. A console that is no terminal gets lines as long as they are."""
+    console.print()
+    if console.is_terminal:
+        console.print(draw(report, console.width))
+    else:
+        console.print(text(report), end="", markup=False, soft_wrap=True)
+
+
+def draw(report: Report, width: int) -> RenderableType:
+    """The whole of it for so many columns."""
+    parts: list[RenderableType] = []
+    if report.kind is Kind.STATUS:
+        parts += [_head(report), _steps(report), Text()]
+    parts.append(_table(report, width))
+    # a run tells each host's own cause in its line; what is the same of many is said once more, with the next step
+    causes = [each for each in report.causes if report.kind is Kind.STATUS or each.finding.health is not Health.WARNING]
+    parts += [Text(), Text("What to do", style="bold"), *map(_cause, causes)] if causes else []
+    parts += [Text(), Text(tally(report))]
+    return Group(*parts)
+
+
+def _head(report: Report) -> Text:
+    return Text.assemble((report.site, "bold"), f"  {report.spec}, {report.time:%Y-%m-%d %H:%M} UTC")
+
+
+def _steps(report: Report) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for step in report.steps:
+        facts = registry_facts(report.registry) if report.registry and step.name == "registry" else []
+        table.add_row(
+            step.name, Text(MARKS[step.health], STYLES[step.health]), visible("; ".join([step.words, *facts]))
+        )
+    return table
+
+
+def registry_facts(registry: Registry) -> list[str]:
+    """What is known of a registry beside whether it serves."""
+    facts = [f"version {registry.version}"] if registry.version else []
+    facts += [registry.image] if registry.image else []
+    for number, word in ((registry.repositories, "repositories"), (registry.tags, "tags")):
+        facts += [f"{number} {word}"] if number is not None else []
+    facts += [f"images take {size(registry.used)}"] if registry.used is not None else []
+    return facts + ([f"{size(registry.free)} free"] if registry.free is not None else [])
+
+
+def size(kib: int) -> str:
+    """KiB as people say it."""
+    amount, units = float(kib), ["KiB", "MiB", "GiB", "TiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{amount:.0f} {units[0]}" if amount >= 10 or units[0] == "KiB" else f"{amount:.1f} {units[0]}"
+
+
+Cell = Callable[[Host], str]
+COLUMNS: dict[Kind, tuple[tuple[str, Cell], ...]] = {
+    Kind.STATUS: (
+        ("trusts", lambda host: stores(host)),
+        ("served", lambda host: f"{host.served.days} days left" if host.served else ""),
+        ("clock", lambda host: "" if host.clock is None else f"{host.clock:+.0f} s"),
+        ("runs", lambda host: ", ".join(host.runtimes)),
+    ),
+    Kind.RUN: (("what", lambda host: what(host)), ("proof", lambda host: host.proof)),
+    Kind.PLAN: (("what", lambda host: what(host)), ("proof", lambda host: host.proof)),
+}
+"""What the table tells of a host, by the kind of report, beside its name and state."""
+
+
+def stores(host: Host) -> str:
+    """Which generations each store holds, stores that hold the same together."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for store, held in host.stores.items():
+        alike.setdefault(held, []).append(store)
+    return "; ".join(f"{', '.join(names)}: {', '.join(held) or 'nothing'}" for held, names in alike.items())
+
+
+def what(host: Host) -> str:
+    """What happened on a host: its failure, what changed, what should be known."""
+    done = "; ".join(host.changes or host.drift)
+    return "; ".join(filter(None, (*(finding.cause for finding in host.findings), done, *host.notes)))
+
+
+def _table(report: Report, width: int) -> Table:
+    hosts: Sequence[Host] = report.hosts
+    if len(hosts) >= MANY:
+        hosts = folded([each for each in hosts if each.condition.health in _TOLD or each.notes], report.kind)
+    columns = COLUMNS[report.kind] if width >= NARROW or report.kind is not Kind.STATUS else ()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("host", "", *(title for title, _ in columns)):
+        table.add_column(column, overflow="fold")
+    for host in hosts:
+        style = LATER.get(host.condition, STYLES[host.condition.health])
+        cells = [Text(visible(cell(host))) for _, cell in columns]
+        table.add_row(Text(visible(host.name)), Text(host.condition, style), *cells)
+    return table
+
+
+_TOLD = (Health.BAD, Health.UNKNOWN)
+
+
+def folded(hosts: Sequence[Host], kind: Kind) -> list[Host]:
+    """Hosts of which the same is said as one, which names the first of them: a rollout leaves the same note on a
+    thousand hosts. What has failed keeps a line of its own in a run; a status groups it by cause below."""
+    alike: dict[tuple[str, ...], list[Host]] = {}
+    for host in hosts:
+        alone = kind is not Kind.STATUS and host.condition.health in _TOLD
+        alike.setdefault((host.name if alone else "", host.condition, what(host)), []).append(host)
+    return [
+        first if not others else replace(first, name=f"{first.name} and {len(others)} more", proof="")
+        for first, *others in alike.values()
+    ]
+
+
+def _cause(cause: Cause) -> RenderableType:
+    finding, mark = cause.finding, Text(MARKS[cause.finding.health], STYLES[cause.finding.health])
+    hosts = ", ".join(cause.hosts[:FEW]) + (f" and {len(cause.hosts) - FEW} more" if len(cause.hosts) > FEW else "")
+    head = Text.assemble(mark, " ", (visible(hosts), "bold"), ": " if hosts else "", visible(finding.cause))
+    if not finding.mend:
+        return head
+    style = "cyan" if finding.where else ""
+    mend = Text.assemble((f"{finding.where or 'next'}: ", "dim"), (visible(finding.mend), style))
+    return Group(head, Padding(mend, (0, 0, 0, 2)))
+
+
+def tally(report: Report) -> str:
+    """How many hosts came to what, in a line."""
+    counts = report.counts
+    if report.kind is Kind.STATUS:
+        words = ", ".join(f"{number} {word}" for word, number in counts.items())
+        return f"{len(report.hosts)} hosts: {words or 'none'}"
+    failed, down = counts.get(Condition.FAILED, 0), counts.get(Condition.UNREACHABLE, 0)
+    well = len(report.hosts) - failed - down
+    end = "" if report.finished else "; the run was broken off"
+    return f"{len(report.hosts)} hosts: {well} well, {failed} failed, {down} unreachable{end}"
