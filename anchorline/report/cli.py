@@ -9,12 +9,13 @@ from typing import NoReturn
 
 import click
 
+from anchorline.command import Command, SpecPath
 from anchorline.report.forms import FORMS
 
 COULD_NOT_TELL = 2
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+@click.command(cls=Command, example="anchorline status --format html -o fleet.html")
 @click.argument("inventory", default="inventory")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[-- PYINFRA_OPTIONS]")
 @click.option(
@@ -22,7 +23,7 @@ COULD_NOT_TELL = 2
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="In place of standard output.")
 @click.option("--limit", multiple=True, metavar="HOST", help="These hosts or groups alone.")
-@click.option("--spec", type=click.Path(path_type=Path), help="The spec (anchorline.yml).")
+@click.option("--spec", type=SpecPath(), help="The spec (anchorline.yml).")
 def status(
     inventory: str,
     options: tuple[str, ...],
@@ -36,10 +37,7 @@ def status(
     What each store trusts, what the registry serves to each host, clocks, processes with old roots, what differs from
     the spec; where a rotation stands; what the registry holds. One question to each host.
 
-    \b
-    anchorline status
-    anchorline status --format html -o fleet.html
-    anchorline status inventory/staging.py --spec staging.yml -- --sudo
+    What stands after -- is for pyinfra, such as --sudo.
 
     Exit code 0: all as declared. 1: something isn't. 2: not all could be told; a host was unreachable, say.
     """
