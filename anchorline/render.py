@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 _PACKAGE = Path(__file__).parent
 FOLDERS = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
@@ -19,7 +19,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 (TOML and YAML, no HTML)
+        # by the template's name: TOML and YAML stay as they are
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False, default_for_string=False),
     )
 
 

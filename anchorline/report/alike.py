@@ -1,0 +1,84 @@
+"""Hosts that are alike told once: in a fleet of thousands most are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from anchorline.report.model import Health, Host, without_name
+
+FEW = 60
+"""Up to so many hosts each has a place and words of its own."""
+_MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Hosts that differ in name, clock and proof alone. ``clock`` is from the slowest to the fastest, in words."""
+
+    hosts: tuple[Host, ...]
+
+    @property
+    def first(self) -> Host:
+        """The one that speaks for all."""
+        return self.hosts[0]
+
+    @property
+    def trust(self) -> tuple[str, ...]:
+        """The stores by what they hold: ``system, docker: present``."""
+        holders: dict[tuple[str, ...], list[str]] = {}
+        for store, generations in self.first.stores.items():
+            holders.setdefault(generations, []).append(store)
+        return tuple(
+            f"{', '.join(stores)}: {' and '.join(generations) or 'no CA of ours'}"
+            for generations, stores in holders.items()
+        )
+
+    @property
+    def clock(self) -> str:
+        offsets = [host.clock for host in self.hosts if host.clock is not None]
+        return " to ".join(dict.fromkeys(map(seconds, (min(offsets), max(offsets))))) if offsets else ""
+
+
+def alike(hosts: Sequence[Host]) -> list[Alike]:
+    """The hosts in groups, the worst first. Of a few hosts each is a group of its own."""
+    groups = _grouped(hosts, _details) if len(hosts) > FEW else [(host,) for host in hosts]
+    order = [Health.BAD, Health.UNKNOWN, Health.WARNING, Health.GOOD]
+    return sorted(map(Alike, groups), key=lambda each: order.index(each.first.condition.health))
+
+
+def same(hosts: Iterable[Host], what: Callable[[Host], tuple[str, ...]]) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Which hosts have the same words, the most first; hosts with none are left out."""
+    found = [(what(group[0]), [host.name for host in group]) for group in _grouped(hosts, what) if what(group[0])]
+    return sorted(found, key=lambda each: -len(each[1]))
+
+
+def seconds(offset: float) -> str:
+    """A clock's offset: ``+0.2 s``, ``+3 min``, ``−2 h``."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if abs(offset) >= 2 * length:
+            return f"{offset / length:+.0f} {unit}".replace("-", _MINUS)
+    # no host is 0.0 s behind
+    return f"{round(offset, 1) + 0.0:+.1f} s".replace("-", _MINUS)
+
+
+def _grouped(hosts: Iterable[Host], key: Callable[[Host], Hashable]) -> list[tuple[Host, ...]]:
+    groups: dict[Hashable, list[Host]] = {}
+    for host in hosts:
+        groups.setdefault(key(host), []).append(host)
+    return [tuple(each) for each in groups.values()]
+
+
+def _details(host: Host) -> Hashable:
+    return (
+        host.condition,
+        tuple(without_name(finding, host.name) for finding in host.findings),
+        host.system,
+        host.runtimes,
+        tuple(host.stores.items()),
+        host.served and host.served.sha256,
+        host.stale,
+        host.drift,
+        host.changes,
+        host.notes,
+    )
