@@ -243,7 +243,8 @@ class Store:
                 if not folder.is_dir():
                     folder.mkdir(FOLDER_MODE)
         for file in filter(_is_ca_key, files):
-            self._place_ca_key(commit / file, self.path(file), fresh=fresh)
+            with refusals(self.folder, "nothing was changed" if fresh else decided):
+                self._place_ca_key(commit / file, self.path(file), fresh=fresh)
             fresh = False
         with refusals(self.folder, decided):
             for file in files:
@@ -262,22 +263,23 @@ class Store:
         if not source.stat().st_size:
             return
         try:
-            target.hardlink_to(source)
-        except FileExistsError:
-            there = disk.read(target)
-            if there == disk.read(source):
-                return  # an interrupted run came this far
-            if _sha256(there) in self._replaced():
-                source.replace(target)
-                return
-            outcome = "nothing was changed" if fresh else f"{source} is another one; keep the right one of the two"
-            if fresh:
-                shutil.rmtree(self.path(COMMIT))
-            raise self._taken(target, outcome) from None
-        except OSError:
+            try:
+                target.hardlink_to(source)
+            except FileExistsError:
+                self._replace_ca_key(source, target, fresh=fresh)
+        except (OSError, StoreError):
             if fresh:
                 shutil.rmtree(self.path(COMMIT))
             raise
+
+    def _replace_ca_key(self, source: Path, target: Path, *, fresh: bool) -> None:
+        there = disk.read(target)
+        if there == disk.read(source):
+            return  # an interrupted run came this far
+        if _sha256(there) not in self._replaced():
+            outcome = "nothing was changed" if fresh else f"{source} is another one; keep the right one of the two"
+            raise self._taken(target, outcome) from None
+        source.replace(target)
 
     def _replaced(self) -> frozenset[str]:
         """The CA keys, by SHA-256, that the commit may replace."""

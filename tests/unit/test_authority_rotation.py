@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,19 @@ from anchorline.authority import issued, keys, sightings, stage, survey
 from anchorline.authority.certificates import fingerprint
 from anchorline.authority.rotation import promote, retire, rotate
 from anchorline.authority.store import NEXT_CA, PREVIOUS_CA, Store
-from anchorline.errors import AuthorityError, PassphraseError, StoreError
+from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec.model import Rotation, Spec
-from tests.unit.test_authority_store import NOW, Disk, declare, failure, killed_at, refusing, snapshot, spec
+from tests.unit.test_authority_store import (
+    NOW,
+    contents,
+    declare,
+    escaping,
+    failure,
+    full_at_each_call,
+    killed_at,
+    snapshot,
+    spec,
+)
 
 __all__ = ["spec"]  # a fixture of the store's tests
 
@@ -210,71 +221,68 @@ def done(spec: Spec, work: str, before: dict[str, bytes]) -> bool:
             return found.contents.certificates["server.pem"] != before["server.pem"]
 
 
+def site_before(work: str, folder: Path) -> Spec:
+    """A site in which this work is what comes next."""
+    spec = declare(folder)
+    stage(spec, NOW).commit()
+    for each in BEFORE.get(work, []):
+        WORKS[each](spec)
+    return spec
+
+
+def complete(spec: Spec, work: str, before: dict[str, bytes]) -> bool:
+    """Have the next run go on from where this work broke off. Tells whether it was done, as far as a reader saw."""
+    stage(spec, NOW).pair("server")  # looking finds whole pairs
+    if not (decided := done(spec, work, before)):
+        WORKS[work](spec)
+    else:
+        stage(spec, NOW, only=["server"], asked={"server": False}).commit()  # any next commit completes it
+    assert done(spec, work, before)
+    assert not [path for path in spec.pki.rglob("*") if ".commit" in path.parts or ".draft" in path.parts]
+    assert_pairs(spec)
+    assert stage(spec, NOW).changes == ()
+    assert {fingerprint(pem(spec, name)) for name in ("ca", "server")} <= issued.known(
+        (spec.pki / "issued.jsonl").read_text()
+    )
+    return decided
+
+
 @pytest.mark.parametrize("work", WORKS)
 def test_killed_at_every_call_to_the_disk(tmp_path: Path, work: str) -> None:
-    base = declare(tmp_path / "base")
-    stage(base, NOW).commit()
-    for each in BEFORE.get(work, []):
-        WORKS[each](base)
-    before = {path.name: path.read_bytes() for path in base.pki.iterdir() if path.is_file()}
-    there = ca_keys(base)
+    base = site_before(work, tmp_path / "base")
+    before, there = contents(base.pki), ca_keys(base)
     step, outcomes = 0, set()
     while True:
         step += 1
-        shutil.copytree(tmp_path / "base", tmp_path / str(step))
+        shutil.copytree(base.folder, tmp_path / str(step))
         spec = declare(tmp_path / str(step))
-        if not killed_at(step, lambda spec=spec: WORKS[work](spec)):  # type: ignore[misc]
+        if not killed_at(step, partial(WORKS[work], spec)):
             break
         assert there <= ca_keys(spec), "no key is lost"
-        staged = stage(spec, NOW)  # looking finds whole pairs
-        staged.pair("server")
-        decided = done(spec, work, before)
-        outcomes.add(decided)
-        if not decided:
-            WORKS[work](spec)
-        else:
-            stage(spec, NOW, only=["server"], asked={"server": False}).commit()  # any next commit completes it
-        assert done(spec, work, before)
-        assert not [path for path in spec.pki.rglob("*") if ".commit" in path.parts or ".draft" in path.parts]
+        outcomes.add(complete(spec, work, before))
         assert there <= ca_keys(spec)
-        assert_pairs(spec)
-        assert stage(spec, NOW).changes == ()
-        assert {fingerprint(pem(spec, name)) for name in ("ca", "server")} <= issued.known(
-            (spec.pki / "issued.jsonl").read_text()
-        )
     assert step > 15
     assert outcomes == {True, False}
 
 
-def refusal(work: Callable[[], None]) -> StoreError | None:
-    try:
-        work()
-    except StoreError as error:
-        return error
-    return None
+@pytest.mark.parametrize("work", WORKS)
+def test_no_call_of_it_escapes_the_count(tmp_path: Path, work: str) -> None:
+    spec = site_before(work, tmp_path)
+    assert escaping(partial(WORKS[work], spec)) == []
 
 
 @pytest.mark.parametrize("work", WORKS)
 def test_a_disk_that_is_full_at_each_call(tmp_path: Path, work: str) -> None:
-    base = declare(tmp_path / "base")
-    stage(base, NOW).commit()
-    for each in BEFORE.get(work, []):
-        WORKS[each](base)
-    there, seen = ca_keys(base), 0
-    for step in range(1, 300):
-        shutil.copytree(tmp_path / "base", tmp_path / str(step))
-        spec = declare(tmp_path / str(step))
-        with pytest.MonkeyPatch.context() as patch:
-            disk = Disk(patch, step, refusing(28))
-            error = refusal(lambda spec=spec: WORKS[work](spec))  # type: ignore[misc]
-        if disk.count < step:
-            break
-        # a certificate that can't be read is no matter to a work that doesn't need it
-        assert error is None or "No space left on device" in str(error)
-        seen += error is not None
-        assert there <= ca_keys(spec)
-        stage(spec, NOW).pair("server")
+    base = site_before(work, tmp_path / "base")
+    before, there, seen, outcomes = contents(base.pki), ca_keys(base), 0, set()
+    for site, error in full_at_each_call(base.folder, tmp_path, WORKS[work]):
+        assert there <= ca_keys(site)
+        if error:  # a certificate that can't be read is no matter to a work that doesn't need it
+            outcomes.add(complete(site, work, before))
+            assert there <= ca_keys(site)
+            seen += 1
     assert seen > 15
+    assert outcomes == {True, False}
 
 
 def test_two_at_once(spec: Spec) -> None:
