@@ -16,6 +16,7 @@ from anchorline.authority.cli import FORMS, exported, pki, write_new
 from anchorline.command import SPEC, Group, SpecPath, names_to_export, spec_option
 from anchorline.errors import AnchorlineError, AuthorityError, Problem
 from anchorline.init.cli import init
+from anchorline.report.cli import status
 from anchorline.spec import Spec, load
 
 NAME, VARIABLE = "anchorline", "_ANCHORLINE_COMPLETE"
@@ -36,6 +37,7 @@ def cli() -> None:
 
 cli.add_command(init)
 cli.add_command(pki)
+cli.add_command(status)
 
 
 def _check_spec(path: Path) -> Iterable[Problem]:

@@ -21,6 +21,7 @@ from anchorline.report.model import HERE, ON_THE_HOST, Condition, Finding, Healt
 from anchorline.report.model import Host as Seen
 from anchorline.report.room import ENOUGH
 from anchorline.trust.held import held
+from anchorline.trust.operations import trusting
 from anchorline.trust.room import strangers, trust_of, wanted
 from anchorline.trust.stale import FIRST, Process
 from anchorline.trust.state import difference
@@ -90,11 +91,15 @@ def seen(view: View, here: Host) -> Seen:
 def facts(view: View, here: Host) -> dict[str, Any]:
     """What any look saw of a host, by the fields of a report's host."""
     run, has = view.run, trust_of(view.run, here)
+    stores = held(has, wanted(run), {sha: word for sha, (word, _) in view.names.items()})
+    if here.name in trusting(run):  # by this run, which asked the stores afterwards
+        own = {view.names[sha][0] for sha in wanted(run).own}
+        stores = {store: tuple(sorted({*before, *own})) for store, before in stores.items()}
     return {
         "groups": groups_of(here),
         "system": " ".join(has.os_ids[:1]),
         "runtimes": has.runtimes,
-        "stores": held(has, wanted(run), {sha: word for sha, (word, _) in view.names.items()}),
+        "stores": stores,
         "clock": run.clocks.get(here.name),
         "stale": tuple(dict.fromkeys(each.unit for each in has.stale)),
         "drift": difference(has, wanted(run)).what,
