@@ -63,7 +63,9 @@ def init(folder: Path, from_cfssl: Path | None, **flags: str | None) -> None:
 
 
 def _same(here: Path, there: Path) -> bool:
-    return here.exists() and here.samefile(there)
+    with suppress(OSError):  # nothing is here
+        return here.samefile(there)
+    return False
 
 
 def _questions(folder: Path) -> tuple[Question, ...]:
@@ -141,7 +143,7 @@ def _ask(question: Question) -> Any:
 
 def _check(made: Mapping[str, bytes]) -> list[Problem]:
     """What ``anchorline check`` will say in the site. Raises SpecError where that is an error."""
-    with refusals(Path("/tmp")), TemporaryDirectory(prefix="anchorline-") as folder:  # noqa: S108 (named in an error)
+    with refusals(Path(os.environ.get("TMPDIR", "/tmp"))), TemporaryDirectory(prefix="anchorline-") as folder:  # noqa: S108
         write(Path(folder), made)
         spec = Path(folder, SPEC)
         found = [*check(spec).problems, *check_brought(spec)]
@@ -158,13 +160,16 @@ def _in_the_site(problem: Problem, folder: str) -> Problem:
 
 
 def _tell(folder: Path, made: Mapping[str, bytes], problems: list[Problem], keys: Path | None) -> None:
-    click.echo(f"{folder}: {', '.join(sorted(made))}")
+    click.echo(f"{click.format_filename(folder)}: {', '.join(sorted(made))}")
     if problems:
         click.echo("`anchorline check` warns of:")
     for problem in problems:
         click.echo(f"  {problem}")
     steps = [] if folder.absolute() == Path.cwd() else [f"cd {shlex.quote(str(folder))}"]
     if keys:
-        click.echo(f"{keys} holds keys. Where the CA is in use already, take it over before the first deploy.")
+        click.echo(
+            f"{click.format_filename(keys)} holds keys. A CA that is in use is taken over before the first deploy."
+        )
         steps.append(f"anchorline pki adopt {shlex.quote(os.path.relpath(keys, folder))}")
-    click.echo(f"Next: {' && '.join([*steps, 'pyinfra --dry inventory deploy.py'])}")
+    steps.append("pyinfra --dry inventory deploy.py")
+    click.echo(f"Next: {click.format_filename(' && '.join(steps))}")

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +11,8 @@ import pytest
 from anchorline.authority import keys, stage
 from anchorline.spec import load
 
-ANCHORLINE = str(Path(sys.executable).with_name("anchorline"))
+from .terminal import ANCHORLINE, typed
+
 SPEC = """
 version: 1
 site: blue
@@ -55,25 +52,7 @@ class Site:
 
     def typed(self, *answers: str, command: str) -> tuple[int, str]:
         """The exit code, and what a terminal showed while ``answers`` were typed, each at a prompt."""
-        child, terminal = pty.fork()
-        if child == 0:
-            os.chdir(self.folder)
-            os.execve(ANCHORLINE, [ANCHORLINE, "pki", *command.split()], self.environment())
-        shown, left, end = "", list(answers), time.monotonic() + 60
-        while time.monotonic() < end:
-            if not select.select([terminal], [], [], 1)[0]:
-                continue
-            try:
-                said = os.read(terminal, 4096).decode()
-            except OSError:  # the other end is closed
-                break
-            shown += said
-            if left and said.endswith(": "):
-                os.write(terminal, f"{left.pop(0)}\n".encode())
-        _, status = os.waitpid(child, 0)
-        os.close(terminal)
-        assert not left, shown
-        return os.waitstatus_to_exitcode(status), shown
+        return typed(self.folder, ["pki", *command.split()], answers, self.environment())
 
     def files(self) -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in self.pki.rglob("*") if path.is_file()}
