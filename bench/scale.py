@@ -1,6 +1,6 @@
-"""What a fleet that needs nothing costs the control machine: the whole deploy over thousands of @fake hosts.
+"""What a fleet that needs nothing costs the control machine: a deploy, a look, a plan over thousands of @fake hosts.
 
-    .venv/bin/python bench/scale.py [--hosts 1000] [--profile]
+    .venv/bin/python bench/scale.py [deploy | status | page | plan] [--hosts 1000] [--profile FILE]
 
 Prints CPU and memory for N and for 2 N hosts. Ends with 1 where a bound is broken.
 """
@@ -28,6 +28,19 @@ MEMORY = 150.0
 """MB at the peak, with 1,000 hosts."""
 LINEAR = 2.3
 """How many times as much two times the hosts may cost."""
+PAGE = 2_000_000
+"""Bytes of a page of 5,000 hosts."""
+
+RUNS = {
+    "deploy": (["-y", "inventory", "deploy.py"], "{0} hosts: {0} well"),
+    "status": (["-y", "inventory", "anchorline.report.status"], "{0} hosts: {0} as declared"),
+    "page": (
+        ["-y", "--data", "report=page.html", "inventory", "anchorline.report.status"],
+        "page.html: {0} hosts: {0} as declared",
+    ),
+    "plan": (["--dry", "--data", "plan=plan.md", "inventory", "deploy.py"], "plan.md: {0} hosts: {0} well"),
+}
+"""What can be measured: pyinfra's arguments, and what it says of so many hosts."""
 
 INVENTORY = """
 import functools
@@ -73,8 +86,9 @@ class Cost:
         )
 
 
-def measure(site: Site, hosts: int, profile: Path | None) -> Cost:
-    """Deploy to so many hosts that have all they should. Raises RuntimeError where that isn't what happened."""
+def measure(site: Site, what: str, hosts: int, profile: Path | None) -> Cost:
+    """Run over so many hosts that have all they should. Raises RuntimeError where that isn't what happened."""
+    words, expected = RUNS[what]
     site.write(inventory=INVENTORY.replace("HOSTS", str(hosts)))
     (site.folder / "answers.json").write_text(json.dumps(site.answers))
     pyinfra = str(Path(sys.executable).with_name("pyinfra"))
@@ -83,7 +97,7 @@ def measure(site: Site, hosts: int, profile: Path | None) -> Cost:
     began = time.monotonic()
     with said.open("w") as out:
         child = subprocess.Popen(
-            [sys.executable, *profiled, pyinfra, "-y", "inventory", "deploy.py"],
+            [sys.executable, *profiled, pyinfra, *words],
             cwd=site.folder,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -92,7 +106,7 @@ def measure(site: Site, hosts: int, profile: Path | None) -> Cost:
         _, status, usage = os.wait4(child.pid, 0)
     wall = time.monotonic() - began
     text = said.read_text()
-    if status or f"{hosts} hosts: {hosts} well" not in text or "Success" in text.partition("Results:")[0]:
+    if status or expected.format(hosts) not in text or "Success" in text.partition("Results:")[0]:
         raise RuntimeError(f"this was no run that changed nothing:\n{text[-2000:]}")
     return Cost(hosts, usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
@@ -100,6 +114,7 @@ def measure(site: Site, hosts: int, profile: Path | None) -> Cost:
 def main() -> int:
     """Measure, print, and tell whether the bounds hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=RUNS, default="deploy", help="what to measure (default: deploy)")
     parser.add_argument("--hosts", type=int, default=1000, help="the smaller of the two fleets (default: 1000)")
     parser.add_argument("--profile", type=Path, help="write a cProfile of the smaller fleet's run here, and end")
     arguments = parser.parse_args()
@@ -107,15 +122,18 @@ def main() -> int:
         site = Site.make(Path(folder))
         site.settled("registry", "client")
         if arguments.profile:
-            print(measure(site, arguments.hosts, arguments.profile.absolute()))  # noqa: T201
+            print(measure(site, arguments.what, arguments.hosts, arguments.profile.absolute()))  # noqa: T201
             return 0
-        small, large = (measure(site, hosts, None) for hosts in (arguments.hosts, 2 * arguments.hosts))
+        small, large = (measure(site, arguments.what, hosts, None) for hosts in (arguments.hosts, 2 * arguments.hosts))
+        written = {each.name: each.stat().st_size for each in site.folder.glob("p*.[hm][td]*")}
     ratio = large.cpu / small.cpu
-    print(small, large, f"twice the hosts cost {ratio:.2f} times the CPU", sep="\n")  # noqa: T201
+    told = [f"{name} of {large.hosts} hosts: {size:,} bytes" for name, size in written.items()]
+    print(small, large, f"twice the hosts cost {ratio:.2f} times the CPU", *told, sep="\n")  # noqa: T201
     broken = [
         *([f"CPU: {small.each:.2f} ms a host, bound {CPU}"] if small.each > CPU else []),
         *([f"memory: {small.memory:.0f} MB, bound {MEMORY}"] if small.memory > MEMORY else []),
         *([f"not linear: {ratio:.2f}, bound {LINEAR}"] if ratio > LINEAR else []),
+        *(f"{name}: {size:,} bytes, bound {PAGE:,}" for name, size in written.items() if size > PAGE),
     ]
     print(*broken, sep="\n", end="\n" if broken else "", file=sys.stderr)  # noqa: T201
     return 1 if broken else 0

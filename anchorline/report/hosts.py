@@ -13,6 +13,7 @@ from pyinfra.api import Host
 from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.operations import staged
+from anchorline.authority.plan import TO_ISSUE
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Run, clock, machines
 from anchorline.registry.room import container, standing_of, what_is_due
@@ -23,11 +24,12 @@ from anchorline.report.room import ENOUGH
 from anchorline.trust.held import held
 from anchorline.trust.operations import trusting
 from anchorline.trust.room import strangers, trust_of, wanted
-from anchorline.trust.stale import FIRST, Process
+from anchorline.trust.stale import FIRST, Process, spared
 from anchorline.trust.state import difference
 from anchorline.verify.examine import diagnosis_of
 from anchorline.verify.operations import is_due
 
+DEPLOY = "pyinfra inventory deploy.py"
 AGAIN = "see that it is up and takes this login, then look again"
 
 
@@ -196,6 +198,9 @@ def _registry(run: Run, here: Host) -> Iterator[Finding]:
         return  # no certificate yet: that is the site's own finding
     if due:
         yield Finding(f"the registry is to be {_DONE[due]}: {why}", _step(here, "registry.serve"), HERE)
+    for standing in staged(run).standings:
+        if standing.name == registry.registry.certificate and standing.state in TO_ISSUE and standing.certificate:
+            yield Finding(f"the certificate that it serves is {standing.state}: {standing.reason}", DEPLOY, HERE)
 
 
 _DONE = {"create": "created", "replace": "replaced", "restart": "restarted", "start": "started"}
@@ -204,7 +209,7 @@ _DONE = {"create": "created", "replace": "replaced", "restart": "restarted", "st
 def _stale(run: Run, here: Host) -> Iterator[Finding]:
     """Processes that hold the roots of before, unless they read a store that is kept at every pull."""
     has, wants = trust_of(run, here), wanted(run)
-    kept = {store for store in wants.stores if store in has.tools} if wants.names else set()
+    kept = spared(wants.stores, has.tools) if wants.names else set()
     told: dict[str, Process] = {}
     for each in has.stale:
         if each.place != "host" or FIRST.get(each.name) not in kept:

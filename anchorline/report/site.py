@@ -14,10 +14,9 @@ from anchorline.authority.survey import Survey
 from anchorline.fleet import Run
 from anchorline.fleet.clock import wrong_here
 from anchorline.registry.room import container, standing_of
-from anchorline.report.hosts import View, has_proved, life_of
+from anchorline.report.hosts import DEPLOY, View, has_proved, life_of
 from anchorline.report.model import HERE, Certificate, Condition, Finding, Health, Host, Registry, Rotation, Step
 
-DEPLOY = "pyinfra inventory deploy.py"
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "handed over"}
 
 

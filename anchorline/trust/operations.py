@@ -11,7 +11,7 @@ from pyinfra.api import operation
 from anchorline.fleet import Answer, Commands, File, Run, changing, failing, script, state_folder, stdin
 from anchorline.fleet.shell import STATE
 from anchorline.trust.room import body, layers, nicknames, trust_of, wanted
-from anchorline.trust.stale import Process, read, told, variables
+from anchorline.trust.stale import Process, read, spared, told, variables
 from anchorline.trust.state import HOSTS, difference, to_put
 
 STEP = "trust"
@@ -51,7 +51,7 @@ def keep() -> Commands:
         run.fail(here, STEP, change.cause)
         yield failing(change.cause)
         return
-    kept = [store for store in wanted(run).stores if store in has.tools] if wanted(run).names else []
+    kept = spared(wanted(run).stores, has.tools) if wanted(run).names else set()
 
     def tell_of(processes: Iterable[Process]) -> None:
         for note in told(tuple(processes), kept):

@@ -128,6 +128,14 @@ def told(processes: Collection[Process], kept: Collection[str]) -> Iterator[str]
         )
 
 
+def spared(stores: Collection[str], tools: Collection[str]) -> set[str]:
+    """The runtimes' stores whose daemons pull from a registry of ours whatever roots they hold: those that are kept
+    here, and that of a containerd which serves Docker alone, for it pulls nothing itself. ``tools``: the runtimes that
+    are in use."""
+    kept = {store for store in stores if store in tools}
+    return kept | ({"containerd"} if "docker" in kept and "containerd" not in tools else set())
+
+
 def _count(things: Collection[object], one: str, many: str) -> str:
     return f"{len(things)} {one if len(things) == 1 else many}"
 

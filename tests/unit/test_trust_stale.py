@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from anchorline.trust.stale import FIRST, Process, read, told
+from anchorline.trust.stale import FIRST, Process, read, spared, told
 
 SYSTEM = "/system.slice/"
 
@@ -65,6 +65,21 @@ def test_what_the_summary_says() -> None:
     ]
     assert list(told([docker], [])) == ["1 process with the old roots: docker.service (systemctl restart docker)"]
     assert list(told([], ["docker"])) == []
+
+
+@pytest.mark.parametrize(
+    ("tools", "stores"),
+    [
+        ({"docker", "curl"}, {"docker", "containerd"}),
+        ({"docker", "containerd"}, {"docker", "containerd"}),
+        ({"containerd"}, {"containerd"}),
+        ({"podman"}, {"podman"}),
+        ({"curl"}, set()),
+    ],
+)
+def test_who_pulls_whatever_roots_it_holds(tools: set[str], stores: set[str]) -> None:
+    assert spared(["system", "docker", "podman", "containerd"], tools) == stores
+    assert spared(["system"], tools) == set(), "a store that isn't kept spares nobody"
 
 
 def test_workers_of_one_unit_and_many_units() -> None:
