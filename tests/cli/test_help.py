@@ -81,7 +81,7 @@ def test_the_nearest_word(line: str, near: str) -> None:
 @pytest.mark.parametrize(
     ("line", "known"),
     [
-        ("xylophone", "check, completion, init, pki"),
+        ("xylophone", "check, completion, init"),
         ("pki xylophone", "adopt, export, issue"),
         ("pki show --xylophone", "--format, --help, --spec"),
         ("pki show -x", "--format, --help, --spec"),
