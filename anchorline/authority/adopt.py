@@ -20,10 +20,20 @@ from anchorline.authority import certificates, disk, keys, profile
 from anchorline.authority.anchors import basic_constraints, is_ca, issued, read_certificates
 from anchorline.authority.brought import hosts_of
 from anchorline.authority.certificates import fingerprint, name_of, to_pem
+from anchorline.authority.issued import Issue, lines
 from anchorline.authority.keys import PrivateKey
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import authority_differences, judge_life
-from anchorline.authority.store import CA, Store, certificate_file, der_file, files_of, key_file, request_file
+from anchorline.authority.store import (
+    CA,
+    JOURNAL,
+    Store,
+    certificate_file,
+    der_file,
+    files_of,
+    key_file,
+    request_file,
+)
 from anchorline.authority.survey import names_of
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec.model import CertificateRequest, DeclaredAuthority, Spec
@@ -91,7 +101,9 @@ def adopt(spec: Spec, folder: Path, *, passphrase: str | None = None, now: datet
     _require_fitting(spec.authority, ca, now)
     leaves = (_leaf(name, request, ca, found, now) for name, request in spec.requests.items())
     taken = (ca, *(leaf for leaf in leaves if leaf))
-    store.commit(dict(_files(spec, spec.authority, taken, secret)), contents, names)
+    files = dict(_files(spec, spec.authority, taken, secret))
+    files[JOURNAL] = _lines(spec, taken, store.read_text(JOURNAL), now).encode()
+    store.commit(files, contents, names)
     return Adopted(taken, found.unread)
 
 
@@ -151,10 +163,10 @@ def _the_ca(found: Found, folder: Path) -> Taken:
             f"{name_of(each)} ({found.certificates[each][0]}, SHA-256 {fingerprint(each)[:12]})" for each, _ in pairs
         )
         raise AuthorityError(f"{folder}: several CAs have their keys here: {several}; copy the one into a folder alone")
-    if not cas:
-        raise AuthorityError(f"{folder}: no CA certificate in PEM is here; point at the folder that has it")
-    without = ", ".join(f"{name_of(each)} ({found.certificates[each][0]})" for each in cas)
     unread = "".join(f"; {problem}" for problem in found.unread)
+    if not cas:
+        raise AuthorityError(f"{folder}: no CA certificate in PEM is here; point at the folder that has it{unread}")
+    without = ", ".join(f"{name_of(each)} ({found.certificates[each][0]})" for each in cas)
     locked = any(isinstance(problem, PassphraseError) for problem in found.unread)
     raise (PassphraseError if locked else AuthorityError)(f"{folder}: no key here is that of the CA {without}{unread}")
 
@@ -191,6 +203,13 @@ def _leaf(name: str, request: CertificateRequest, ca: Taken, found: Found, now: 
             taken = Taken(name, certificate, (*called, *files)[0], *pair)
             fitting.append((bool(called), certificate.not_valid_before_utc, taken))
     return max(fitting, key=lambda each: each[:2])[2] if fitting else None
+
+
+def _lines(spec: Spec, taken: tuple[Taken, ...], journal: str, now: datetime) -> str:
+    """The journal's lines. Who issued them, and where, nobody knows."""
+    profiles = {name: request.profile for name, request in spec.requests.items()}
+    found = (Issue(each.name, each.certificate, profiles.get(each.name, ""), reason="adopted") for each in taken)
+    return lines((), found, journal, spec.folder, now)
 
 
 def _files(

@@ -246,11 +246,11 @@ class Staged:
                 yield Issue(change.name, self._made[change.name].certificate, profile, replaced, reason)
 
     def _found(self) -> Iterator[Issue]:
-        """Every certificate that is in the store now."""
+        """Every certificate that is in the store now, those that were replaced among them."""
         requests = self._survey.spec.requests
-        for file, pem in self._survey.contents.certificates.items():
+        for file, pem in {**self._survey.store.replaced(), **self._survey.contents.certificates}.items():
             name = file.removesuffix(".pem")
-            request = requests.get(name)
+            request = requests.get(name.removeprefix(f"{PREVIOUS}/"))
             with suppress(AuthorityError):
                 yield Issue(name, read_certificates(pem, Path(file))[0], request.profile if request else "")
 

@@ -150,6 +150,16 @@ class Store:
             parts = [self.path(file), added] if file == JOURNAL else [self._where(file)]
             return "".join(path.read_text(errors="replace") for path in parts if path.exists())
 
+    def replaced(self) -> dict[str, bytes]:
+        """The certificates in ``previous/`` and ``retired/``, by their files; those that can't be read are left out."""
+        found: dict[str, bytes] = {}
+        with refusals(self.folder), self._locked(fcntl.LOCK_SH):
+            for path in (each for name in (PREVIOUS, RETIRED) for each in self.path(name).rglob("*.pem")):
+                if not disk.is_key(path.name):
+                    with suppress(StoreError):
+                        found[path.relative_to(self.folder).as_posix()] = disk.read(path)
+        return found
+
     def retired(self) -> tuple[str, ...]:
         """The CAs that were withdrawn, by the first digits of their SHA-256."""
         with suppress(FileNotFoundError):
@@ -273,8 +283,8 @@ class Store:
             raise
 
     def _replace_ca_key(self, source: Path, target: Path, *, fresh: bool) -> None:
-        there = disk.read(target)
-        if there == disk.read(source):
+        there = target.read_bytes()
+        if there == source.read_bytes():
             return  # an interrupted run came this far
         if _sha256(there) not in self._replaced():
             outcome = "nothing was changed" if fresh else f"{source} is another one; keep the right one of the two"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from anchorline.authority import State, adopt, keys, stage, survey
+from anchorline.authority import State, adopt, issued, keys, stage, survey
 from anchorline.authority.adopt import Adopted
+from anchorline.authority.certificates import fingerprint
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec.model import Spec
+from tests.unit.test_authority_store import escaping, full_at_each_call, killed_at
 
 DAY = timedelta(days=1)
 CA_EXTENSIONS = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
@@ -351,17 +354,65 @@ def test_a_pathlen_that_nobody_wrote_is_no_demand(tmp_path: Path, cfssl: Ca) -> 
     assert states(written)["ca"] is State.CHANGED
 
 
-def test_a_crash_between_leaves_nothing_or_all(tmp_path: Path, cfssl: Ca, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is one commit of the store, whose own tests try every call; here, that nothing is written beside it."""
-    from anchorline.authority.store import Store
+def test_killed_at_every_call_to_the_disk(tmp_path: Path, cfssl: Ca) -> None:
+    """It is taken over as a whole or not at all, and the next run, of whatever kind, goes on from there."""
+    step, outcomes, there = 0, set(), (cfssl.folder / "ca.pem").read_bytes()
+    while True:
+        step += 1
+        spec = declare(tmp_path / str(step))
+        if not killed_at(step, partial(_adopt, spec, cfssl)):
+            break
+        outcomes.add(_completed(spec, cfssl))
+    assert step > 15
+    assert outcomes == {True, False}
+    assert (cfssl.folder / "ca.pem").read_bytes() == there
 
-    seen: list[set[str]] = []
-    monkeypatch.setattr(Store, "commit", lambda _, files, *__: seen.append(set(files)))
+
+def _adopt(spec: Spec, ca: Ca) -> None:
+    adopt.adopt(spec, ca.folder)
+
+
+def _completed(spec: Spec, ca: Ca) -> bool:
+    """Whether what broke off had been decided; and the next run has all of it in place."""
+    decided = survey(spec).chain is not None
+    if not decided:
+        take(spec, ca.folder)
+    else:
+        stage(spec).pair("server")  # looking finds whole pairs
+        stage(spec).commit()
+    for name in ("ca", "server"):
+        certificate = x509.load_pem_x509_certificate((spec.pki / f"{name}.pem").read_bytes())
+        assert certificate == x509.load_pem_x509_certificate((ca.folder / f"{name}.pem").read_bytes())
+        file = spec.pki / f"{name}-key.pem"
+        assert keys.fit(keys.read(file.read_bytes(), file), certificate.public_key())
+    assert not [path for path in (spec.pki / ".commit").rglob("*") if path.is_file()]
+    assert stage(spec).changes == ()
+    return decided
+
+
+def test_a_disk_that_is_full_at_each_call(tmp_path: Path, cfssl: Ca) -> None:
+    (tmp_path / "base").mkdir()
+    outcomes = set()
+    for spec, error in full_at_each_call(tmp_path / "base", tmp_path, partial(_adopt, ca=cfssl), declare):
+        if error:  # a leaf that can't be read is passed over, and named
+            outcomes.add(_completed(spec, cfssl))
+    assert outcomes == {True, False}
+
+
+def test_no_call_of_it_escapes_the_count(tmp_path: Path, cfssl: Ca) -> None:
+    assert escaping(partial(adopt.adopt, declare(tmp_path), cfssl.folder)) == []
+
+
+def test_what_was_adopted_is_in_the_journal(tmp_path: Path, cfssl: Ca) -> None:
     spec = declare(tmp_path)
-    adopt.adopt(spec, cfssl.folder)
-    (files,) = seen
-    assert files == {"ca.pem", "ca-key.pem", "ca.csr", "ca.crt", "server.pem", "server-key.pem", "server.csr"}
-    assert not spec.pki.exists()
+    adopted = take(spec, cfssl.folder)
+    lines = list(issued.read((spec.pki / "issued.jsonl").read_text()))
+    assert [(line["name"], line["sha256"]) for line in lines] == [
+        (each.name, fingerprint(each.certificate)) for each in adopted.taken
+    ]
+    assert {(line["reason"], line["by"]) for line in lines} == {("adopted", None)}
+    stage(spec, only=["server"], asked={"server": True}).commit()
+    assert len((spec.pki / "issued.jsonl").read_text().splitlines()) == 3, "none is doubled"
 
 
 def test_now_is_the_callers(tmp_path: Path, cfssl: Ca) -> None:

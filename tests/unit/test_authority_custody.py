@@ -22,7 +22,15 @@ from anchorline.authority.store import Store
 from anchorline.errors import PassphraseError, StoreError
 from anchorline.spec.model import Spec
 from tests.unit.test_authority_rotation import assert_pairs
-from tests.unit.test_authority_store import NOW, declare, killed_at, snapshot, spec
+from tests.unit.test_authority_store import (
+    NOW,
+    declare,
+    escaping,
+    full_at_each_call,
+    killed_at,
+    snapshot,
+    spec,
+)
 
 __all__ = ["spec"]  # a fixture of the store's tests
 ENDS = ("", "_FILE", "_COMMAND")
@@ -159,6 +167,25 @@ def test_another_passphrase_killed_anywhere_is_the_old_or_the_new_one(
         assert stage(spec, NOW, passphrase="new").pair("server")
     assert step > 15
     assert seen == {"old", "new"}
+
+
+def test_another_passphrase_on_a_disk_that_is_full_at_each_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pbes2, "ROUNDS", 1000)
+    base, seen = declare(tmp_path / "base"), set()
+    stage(base, NOW, passphrase="old").commit()
+    rotate(base, NOW, passphrase="old").commit()
+    before = generations(base)
+    for site, error in full_at_each_call(base.folder, tmp_path, _change):
+        [word] = words(site)
+        assert error or word == "new"
+        seen.add(word)
+        reencrypt(site, Passphrase(word), "new")
+        assert words(site) == {"new"}
+        assert generations(site) == before
+    assert seen == {"old", "new"}
+    assert escaping(partial(_change, base)) == []
 
 
 def _change(spec: Spec) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from anchorline.authority.certificates import fingerprint
 from anchorline.authority.rotation import promote, retire, rotate
 from anchorline.authority.store import NEXT_CA, PREVIOUS_CA, Store
 from anchorline.errors import AuthorityError, PassphraseError
-from anchorline.spec.model import Rotation, Spec
+from anchorline.spec.model import Renewal, Rotation, Spec
 from tests.unit.test_authority_store import (
     NOW,
     contents,
@@ -193,8 +194,63 @@ def test_the_journal_is_added_to_and_made_again(spec: Spec) -> None:
     (spec.pki / "issued.jsonl").write_text(first[:100])
     stage(spec, NOW + DAY, only=["server"], asked={"server": False}).commit()
     lines = journal(spec)
-    assert {line["name"] for line in lines if line["by"] is None} == {"ca", "server"}
+    assert {line["name"] for line in lines if line["by"] is None} == {"ca", "server", "previous/server"}
     assert (spec.pki / "issued.jsonl").read_text().startswith(first[:100]), "what was there is never taken away"
+
+
+def test_a_lost_journal_is_made_again_from_every_file(spec: Spec) -> None:
+    """Of all generations: a registry may still serve what was replaced."""
+    stage(spec, NOW, only=["server"], asked={"server": True}).commit()
+    rotate(spec, NOW).commit()
+    promote(spec, NOW).commit()
+    retire(spec, fingerprint(pem(spec, "previous/ca")))
+    here = {fingerprint(x509.load_pem_x509_certificate(path.read_bytes())) for path in certificates_of(spec)}
+    assert len(here) == 4
+    (spec.pki / "issued.jsonl").unlink()
+    assert here <= stage(spec, NOW).known
+    stage(spec, NOW, only=["server"], asked={"server": True}).commit()
+    assert here < {line["sha256"] for line in journal(spec)}
+    by = {line["name"]: line["profile"] for line in journal(spec) if line["by"] is None}
+    assert by["previous/server"] == "server"
+
+
+def certificates_of(spec: Spec) -> list[Path]:
+    return [path for path in spec.pki.rglob("*.pem") if not path.name.endswith("-key.pem")]
+
+
+def test_the_journal_tells_who_and_where(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    def by() -> dict[str, str]:
+        stage(spec, NOW, only=["server"], asked={"server": False}).commit()
+        found: dict[str, str] = journal(spec)[-1]["by"]
+        return found
+
+    for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "CI_JOB_URL", "BUILD_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LOGNAME", "somebody")
+    assert by() == {"user": "somebody", "host": socket.gethostname(), "commit": "", "pipeline": ""}
+    for command in ("init -q", "-c user.name=a -c user.email=a@example.com commit -q --allow-empty -m begun"):
+        subprocess.run(["git", "-C", str(spec.folder), *command.split()], check=True)
+    head = ["git", "-C", str(spec.folder), "rev-parse", "HEAD"]
+    commit = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
+    assert by()["commit"] == commit
+    pipelines = {"CI_JOB_URL": "https://lab.example.com/jobs/7", "BUILD_URL": "https://jenkins.example.com/8/"}
+    for name, address in pipelines.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(name, address)
+            assert by()["pipeline"] == address
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://hub.example.com")
+    assert by()["pipeline"] == "", "a part is no address"
+    monkeypatch.setenv("GITHUB_REPOSITORY", "fleet/pki")
+    monkeypatch.setenv("GITHUB_RUN_ID", "9")
+    assert by()["pipeline"] == "https://hub.example.com/fleet/pki/actions/runs/9"
+
+
+def test_the_old_pair_is_kept_once(spec: Spec) -> None:
+    stage(spec, NOW, only=["server"], asked={"server": True}).commit()
+    kept = pem(spec, "server"), (spec.pki / "server-key.pem").read_bytes()
+    stage(spec, NOW, only=["server"], asked={"server": True}).commit()
+    assert (pem(spec, "previous/server"), (spec.pki / "previous/server-key.pem").read_bytes()) == kept
+    assert len(certificates_of(spec)) == 3
 
 
 WORKS: dict[str, Callable[[Spec], None]] = {
@@ -292,23 +348,45 @@ def test_two_at_once(spec: Spec) -> None:
     assert "changed since it was read" in str(error)
 
 
-def test_three_years_in_steps_of_a_month(tmp_path: Path) -> None:
-    """The clock moves over the real store: what is served is valid at each step, and is issued no oftener than its life
-    says."""
-    spec, reissues = declare(tmp_path), 0
+# Days: a life, from step to step, renewed with what left; and how often in three years. What is due has less than 33%
+# of its life left, so 100 days are renewed after 67 and thus at every third step of 30.
+LIVES = [
+    (100, 30, Renewal(), 12),
+    (200, 30, Renewal(), 7),
+    (397, 30, Renewal(), 4),
+    (397, 30, Renewal(before=timedelta(days=60)), 3),
+    (90, 1, Renewal(), 17),
+    (4, 1, Renewal(), 365),
+]
+
+
+@pytest.mark.parametrize(("days", "step", "renewal", "reissues"), LIVES)
+def test_three_years(tmp_path: Path, days: int, step: int, renewal: Renewal, reissues: int) -> None:
+    """The clock moves over the real store: what is served is valid at each step, before the run and after it, and is
+    issued no oftener than its life says."""
+    spec = declare(tmp_path, expiry=f"{days}d").model_copy(update={"renewal": renewal})
     stage(spec, NOW).commit()
-    for month in range(1, 37):
-        now = NOW + month * 30 * DAY
+    at = []
+    for day in range(step, 3 * 365 + 1, step):
+        now, before = NOW + day * DAY, pem(spec, "server")
+        assert before.not_valid_before_utc <= now <= before.not_valid_after_utc, f"served on day {day}"
         staged = stage(spec, now)
-        reissues += bool(staged.changes)
-        staged.commit()
-        leaf = pem(spec, "server")
-        assert leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc
-        assert leaf.not_valid_after_utc - now > 29 * DAY, "it outlives the next step"
-        assert stage(spec, now).changes == ()
-    # 90 days with a third left: due after 60.3 days, and so at every third step of 30
-    assert reissues == 12
-    assert len(journal(spec)) == 2 + 12
+        if staged.changes:
+            assert [(change.name, change.state) for change in staged.changes] == [("server", "due")]
+            at.append(day)
+            staged.commit()
+            leaf = pem(spec, "server")
+            assert leaf != before
+            assert leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc
+            assert stage(spec, now).changes == ()
+    assert len(at) == reissues, at
+    assert len(journal(spec)) == 2 + reissues
+
+
+def test_steps_that_are_too_long_are_seen(tmp_path: Path) -> None:
+    """The control of the test above: 90 days with 33% left are too few for a run a month."""
+    with pytest.raises(AssertionError, match="served on day 90"):
+        test_three_years(tmp_path, 90, 30, Renewal(), 12)
 
 
 def test_the_gate(spec: Spec) -> None:

@@ -30,14 +30,14 @@ LATER = NOW + timedelta(days=80)  # when the certificates are due
 REQUEST = {"profile": "server", "CN": "a.example.com", "hosts": ["a.example.com"]}
 
 
-def declare(folder: Path, *names: str, key: dict[str, Any] | None = None) -> Spec:
+def declare(folder: Path, *names: str, key: dict[str, Any] | None = None, expiry: str = "90d") -> Spec:
     request = REQUEST | ({"key": key} if key else {})
     return Spec.model_validate(
         {
             "version": 1,
             "site": "test",
             "authority": {"CN": "Fleet CA"},
-            "signing": {"profiles": {"server": {"expiry": "90d", "usages": ["signing", "server auth"]}}},
+            "signing": {"profiles": {"server": {"expiry": expiry, "usages": ["signing", "server auth"]}}},
             "certificates": dict.fromkeys(names or ("server",), request),
         }
     ).model_copy(update={"folder": folder})
@@ -397,7 +397,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def full_at_each_call(
     base: Path, folder: Path, work: Callable[[Spec], object], declared: Callable[[Path], Spec] | None = None
-) -> Iterator[tuple[Spec, StoreError | None]]:
+) -> Iterator[tuple[Spec, AuthorityError | None]]:
     """A copy of a site for each call to the disk that ``work`` makes, in which it met a full disk at that call; and
     what it said. Where it doesn't say that its files are decided, everything is as it was."""
     for step in itertools.count(1):
@@ -408,7 +408,7 @@ def full_at_each_call(
             disk = Disk(patch, step, refusing(errno.ENOSPC))
             try:
                 work(spec)
-            except StoreError as refused:
+            except AuthorityError as refused:
                 error = refused
         if disk.count < step:
             return
