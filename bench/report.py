@@ -2,13 +2,14 @@
 
     .venv/bin/python bench/report.py [--hosts 5000] [FORM ...]
 
-Prints milliseconds of CPU (the best of three), MB at the peak (those of the text among them), the text's size, and how
+Prints milliseconds of CPU (the best of five), MB at the peak (those of the text among them), the text's size, and how
 many times as much two times the hosts cost. Ends with 1 where a form isn't linear, or is too large.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 import tracemalloc
@@ -26,7 +27,7 @@ LINEAR = 2.5
 """How many times as much two times the hosts may cost."""
 LARGE = {"markdown": LARGEST, "html": 2_000_000}
 """Characters of a form, however many hosts there are."""
-ROUNDS = 3
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def measure(form: str, report: Report) -> Cost:
     """Make a form a few times, and once more under the eyes of tracemalloc, which slows it."""
     took = []
     for _ in range(ROUNDS):
+        gc.collect()  # what the round before left is none of this one's cost
         began = time.process_time()
         text = FORMS[form](report)
         took.append(time.process_time() - began)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from anchorline.report.model import Condition, Host, Report
 
 VERSION = 1
 """Of this form. Keys may come to it; one that changes or goes makes it 2."""
+
+_OTHERWISE = {"version", "kind", "hosts"}
+"""Fields of a report that stand under another key, in another place, or with more than they have."""
 
 
 def data(report: Report) -> str:
@@ -26,13 +30,11 @@ def as_data(report: Report) -> dict[str, Any]:
     Every field of a report's classes is a key. ``version`` is the form's, ``anchorline`` the program's. Besides stand
     ``exit_code``; ``counts`` of all conditions; ``causes``, each with its hosts; and the ``health`` of each host.
     """
-    told = _plain(report)
-    del told["version"], told["kind"], told["hosts"]
     counts = report.counts
     return {
         "version": VERSION,
         "kind": str(report.kind),
-        **told,
+        **{name: _plain(getattr(report, name)) for name in _names(Report) if name not in _OTHERWISE},
         "anchorline": report.version,
         "exit_code": report.exit_code,
         "counts": {str(each): counts.get(each, 0) for each in Condition},
@@ -49,15 +51,20 @@ def _plain(value: Any) -> Any:
     match value:
         case str():  # an enum's word, too
             return str(value)
-        case datetime():
-            return value.isoformat()
+        case None | int():
+            return value
         case float():
             # JSON has no infinity, and a clock that says so wasn't understood
             return value if math.isfinite(value) else None
-        case Mapping():
-            return {str(key): _plain(each) for key, each in value.items()}
         case tuple():
             return [_plain(each) for each in value]
-        case _ if is_dataclass(value):
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return value
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {key: _plain(each) for key, each in value.items()}
+    return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
