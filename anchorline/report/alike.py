@@ -54,7 +54,7 @@ def same(hosts: Iterable[Host], what: Callable[[Host], tuple[str, ...]]) -> list
 
 
 def seconds(offset: float) -> str:
-    """A clock's offset: ``+0.2 s``, ``+3 min``, ``−2 h``."""
+    """A clock's offset: ``+0.2 s``, ``+3 min``, ``+2 h``; behind with a minus sign."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if abs(offset) >= 2 * length:
             return f"{offset / length:+.0f} {unit}".replace("-", _MINUS)

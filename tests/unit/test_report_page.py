@@ -87,8 +87,8 @@ EXAMPLES: dict[str, Callable[[], Report]] = {
     **reports.EVERY,
     "hostile": hostile,
     "empty": empty,
-    "400": lambda: many(400),
-    "planned": lambda: many_planned(400),
+    "many": lambda: many(70),
+    "planned": lambda: many_planned(70),
 }
 
 
