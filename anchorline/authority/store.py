@@ -136,6 +136,11 @@ class Store:
                         certificates[file] = disk.read(path)
                 except StoreError as problem:
                     problems[file] = problem
+            for file in filter(disk.is_key, self._replaced_files()):
+                try:
+                    disk.check_key(self.path(file))
+                except StoreError as problem:
+                    problems[file] = problem
             return Contents(marks, certificates, problems, unfinished, going)
 
     def read(self, file: str) -> bytes:
@@ -154,11 +159,14 @@ class Store:
         """The certificates in ``previous/`` and ``retired/``, by their files; those that can't be read are left out."""
         found: dict[str, bytes] = {}
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
-            for path in (each for name in (PREVIOUS, RETIRED) for each in self.path(name).rglob("*.pem")):
-                if not disk.is_key(path.name):
-                    with suppress(StoreError):
-                        found[path.relative_to(self.folder).as_posix()] = disk.read(path)
+            for file in filter(lambda file: not disk.is_key(file), self._replaced_files()):
+                with suppress(StoreError):
+                    found[file] = disk.read(self.path(file))
         return found
+
+    def _replaced_files(self) -> Iterator[str]:
+        for path in (each for name in (PREVIOUS, RETIRED) for each in self.path(name).rglob("*.pem")):
+            yield path.relative_to(self.folder).as_posix()
 
     def retired(self) -> tuple[str, ...]:
         """The CAs that were withdrawn, by the first digits of their SHA-256."""
@@ -286,12 +294,12 @@ class Store:
         there = target.read_bytes()
         if there == source.read_bytes():
             return  # an interrupted run came this far
-        if _sha256(there) not in self._replaced():
+        if _sha256(there) not in self._replaceable():
             outcome = "nothing was changed" if fresh else f"{source} is another one; keep the right one of the two"
             raise self._taken(target, outcome) from None
         source.replace(target)
 
-    def _replaced(self) -> frozenset[str]:
+    def _replaceable(self) -> frozenset[str]:
         """The CA keys, by SHA-256, that the commit may replace."""
         with suppress(FileNotFoundError):
             return frozenset(line.split()[0] for line in (self.path(COMMIT) / REPLACES).read_text().splitlines())

@@ -18,12 +18,13 @@ from anchorline.authority.profile import Wanted
 from anchorline.authority.store import (
     CA,
     NEXT_CA,
+    PREVIOUS,
     PREVIOUS_CA,
+    RETIRED,
     Contents,
     Store,
     certificate_file,
     files_of,
-    is_ca,
     key_file,
 )
 from anchorline.errors import AuthorityError
@@ -31,6 +32,10 @@ from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec
 
 # a name becomes file names; "x-key" would be the key of "x"
 _NAME = re.compile(r"(?!.*-key$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+_REPLACED = (f"{PREVIOUS}/", f"{RETIRED}/")
+"""Where keys lie that nothing needs any more. They are secrets still."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,9 @@ class Survey:
         """Raise what stands in the way, all of it at once; of the certificates, those of ``only``."""
         chosen = set(self.spec.certificates) if only is None else set(only)
         problems = [
-            each.problem for each in self.standings if each.problem and (is_ca(each.name) or each.name in chosen)
+            each.problem
+            for each in self.standings
+            if each.problem and (each.name in chosen or each.name not in self.spec.certificates)
         ]
         if len(problems) == 1:
             raise problems[0]
@@ -205,6 +212,12 @@ def _generations(
             standings.append(_judged(name, spec.authority, chains[name], file, now))
         else:
             standings.append(Standing(name, State.OK, "trusted until it is withdrawn", file, chains[name].root))
+    unsafe = {file: problem for file, problem in contents.problems.items() if file.startswith(_REPLACED)}
+    standings += [
+        Standing.broken(file.removesuffix("-key.pem"), problem, store.path(file))
+        for file, problem in unsafe.items()
+        if file not in (key_file(PREVIOUS_CA), certificate_file(PREVIOUS_CA))
+    ]
     return chains, tuple(standings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -161,3 +162,117 @@ def test_a_host_that_was_away_may_remember_a_ca_that_was_withdrawn(rotating: Sit
     rotating.answers["a"] = old
     ran = rotating.deploy()
     assert ran.code == 0, ran.said
+
+
+def test_a_rotation_of_another_checkout_is_not_doubled(site: Site) -> None:
+    """The fleet knows the next CA of the one; the other, with no next CA or with one of its own, refuses."""
+    site.commit()
+    shutil.copytree(site.pki, site.folder / "other")
+    rotate(site.spec).commit()
+    site.settled(*FLEET)
+    assert site.run("--dry", "inventory", "deploy.py").code == 0, "the one that made it goes on"
+    shutil.rmtree(site.pki)
+    shutil.copytree(site.folder / "other", site.pki)
+    for _ in range(2):
+        before = site.trace()
+        ran = site.deploy()
+        assert ran.code == 1
+        assert "doesn't know the CA" in ran.err
+        assert "run from the checkout that has it" in ran.err
+        assert ran.counts == dict.fromkeys(FLEET, 1)
+        assert site.trace() == before
+        if not (site.pki / "blue/next").exists():
+            rotate(site.spec).commit()
+
+
+@pytest.fixture
+def keyless(site: Site) -> Site:
+    """A settled fleet, and a machine that has no key at all."""
+    site.settled(*FLEET)
+    for key in site.pki.rglob("*-key.pem"):
+        key.unlink()
+    return site
+
+
+def kept(site: Site) -> dict[str, tuple[int, bytes]]:
+    """What a run may not touch: everything, for there is nothing to write."""
+    assert not list(site.pki.rglob("*-key.pem"))
+    return site.trace()
+
+
+def test_without_any_key_an_unchanged_deploy_goes_on(keyless: Site) -> None:
+    before = kept(keyless)
+    ran = keyless.deploy()
+    assert ran.code == 0, ran.said
+    assert ran.counts == dict.fromkeys(FLEET, 1)
+    assert kept(keyless) == before
+
+
+def test_without_any_key_trust_is_rolled_out_to_a_new_host(keyless: Site) -> None:
+    before = kept(keyless)
+    keyless.new("c")
+    ran = keyless.run("-y", "inventory", "anchorline.trust.rollout")
+    assert ran.code == 0, ran.said
+    assert ran.counts == {**dict.fromkeys(FLEET, 1), "c": 2}
+    assert "changed system store" in ran.summary("c")
+    assert kept(keyless) == before
+
+
+MORE = SPEC.replace("certificates: {", "certificates: {other: {hosts: [other.example.com]}, ")
+
+
+@pytest.mark.parametrize("step", ["deploy.py", "anchorline.trust.rollout", "anchorline.authority.issue"])
+def test_without_the_cas_key_what_has_to_issue_says_so_and_touches_nothing(keyless: Site, step: str) -> None:
+    before = kept(keyless)
+    keyless.new("c")
+    keyless.write(MORE)
+    ran = keyless.run("-y", "inventory", step)
+    assert ran.code == 1
+    key = keyless.spec.pki / "ca-key.pem"
+    assert f"{key.name}: the CA's key isn't here, but to be issued: other (not issued yet)" in ran.err
+    assert "restore it, or issue where it is" in ran.err
+    assert all(count == 1 for count in ran.counts.values()), "no host was changed"
+    assert "Traceback" not in ran.said
+    assert kept(keyless) == before
+
+
+def test_without_the_leafs_key_the_registry_is_not_begun(keyless: Site) -> None:
+    """A new registry needs its key, which is found before anything is changed; trust alone does not."""
+    before = kept(keyless)
+    keyless.new("registry", "c")
+    ran = keyless.deploy()
+    assert ran.code == 1
+    assert "server-key.pem: the key of server isn't here; restore it, or deploy where it is" in ran.err
+    assert all(count == 1 for count in ran.counts.values())
+    assert kept(keyless) == before
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("", "set ANCHORLINE_PASSPHRASE"), ("wrong", "is not this key's passphrase")]
+)
+def test_a_deploy_with_a_passphrase_that_is_none(
+    site: Site, monkeypatch: pytest.MonkeyPatch, word: str, said: str
+) -> None:
+    monkeypatch.setenv("ANCHORLINE_PASSPHRASE", "secret")
+    site.settled(*FLEET)
+    site.write(MORE)
+    monkeypatch.setenv("ANCHORLINE_PASSPHRASE", word)
+    before = site.trace()
+    ran = site.deploy()
+    assert ran.code == 1
+    assert said in ran.err
+    assert all(count == 1 for count in ran.counts.values())
+    assert site.trace() == before
+    site.write(SPEC)
+    assert site.deploy().code == 0, "where no key is read, none is asked for"
+
+
+def test_a_spec_that_takes_away_the_registrys_own_name(site: Site) -> None:
+    site.settled(*FLEET)
+    site.write(SPEC.replace("CN: registry.example.com, hosts: [registry.", "CN: hub.example.com, hosts: [hub."))
+    before = site.trace()
+    ran = site.deploy()
+    assert ran.code == 1
+    assert "ANC123" in ran.err
+    assert ran.counts == {}
+    assert site.trace() == before

@@ -318,3 +318,23 @@ def test_a_next_key_in_reach_of_others_is_refused(spec: Spec, damage: Callable[[
     with pytest.raises(StoreError, match=r"next/ca-key\.pem"):
         promote(spec, NOW)
     assert snapshot(spec.folder) == before
+
+
+@as_root
+@pytest.mark.parametrize("damage", REACH, ids=["mode", "owner"])
+@pytest.mark.parametrize("kept", ["previous/server", "retired/*/ca"])
+def test_a_key_that_nothing_needs_is_a_secret_still(spec: Spec, damage: Callable[[Path], None], kept: str) -> None:
+    rotate(spec, NOW).commit()
+    promote(spec, NOW).commit()
+    retire(spec, fingerprint(x509.load_pem_x509_certificate((spec.pki / "previous/ca.pem").read_bytes())))
+    assert stage(spec, NOW).changes == ()
+    [file] = spec.pki.glob(f"{kept}-key.pem")
+    damage(file)
+    before = snapshot(spec.folder)
+    chosen: tuple[list[str] | None, ...] = (None, [])
+    for only in chosen:
+        with pytest.raises(StoreError, match=str(file.relative_to(spec.pki))):
+            stage(spec, NOW, only=only)
+    with pytest.raises(StoreError, match=file.name):
+        reencrypt(spec, Passphrase(""), "secret")
+    assert snapshot(spec.folder) == before
