@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/report.py [--hosts 5000] [FORM ...]
 
-Prints milliseconds of CPU (the best of five), MB at the peak (those of the text among them), the text's size, and how
+Prints milliseconds of CPU (the best of seven), MB at the peak (those of the text among them), the text's size, and how
 many times as much two times the hosts cost. Ends with 1 where a form isn't linear, or is too large.
 """
 
@@ -13,6 +13,7 @@ import gc
 import sys
 import time
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ LINEAR = 2.5
 """How many times as much two times the hosts may cost."""
 LARGE = {"markdown": LARGEST, "html": 2_000_000}
 """Characters of a form, however many hosts there are."""
-ROUNDS = 5
+ROUNDS = 7
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,24 @@ class Cost:
     size: int
 
 
-def measure(form: str, report: Report) -> Cost:
-    """Make a form a few times, and once more under the eyes of tracemalloc, which slows it."""
-    took = []
+def measure(form: str, reports: Sequence[Report]) -> list[Cost]:
+    """Make a form of each report a few times, in turn, so that a machine that is busy for a while is so for all of
+    them; and once more under the eyes of tracemalloc, which slows it."""
+    took: list[list[float]] = [[] for _ in reports]
     for _ in range(ROUNDS):
-        gc.collect()  # what the round before left is none of this one's cost
-        began = time.process_time()
-        text = FORMS[form](report)
-        took.append(time.process_time() - began)
-    tracemalloc.start()
-    FORMS[form](report)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return Cost(min(took), peak / 1e6, len(text))
+        for report, times in zip(reports, took, strict=True):
+            gc.collect()  # what the round before left is none of this one's cost
+            began = time.process_time()
+            FORMS[form](report)
+            times.append(time.process_time() - began)
+    costs = []
+    for report, times in zip(reports, took, strict=True):
+        tracemalloc.start()
+        size = len(FORMS[form](report))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        costs.append(Cost(min(times), peak / 1e6, size))
+    return costs
 
 
 def main() -> int:
@@ -64,7 +70,7 @@ def main() -> int:
     broken = []
     print(f"{'form':12}{'ms':>8}{'MB':>8}{'KB':>8}   for {arguments.hosts} hosts; times for twice as many: CPU, memory")  # noqa: T201
     for form in arguments.forms or FORMS:
-        small, large = (measure(form, report) for report in reports)
+        small, large = measure(form, reports)
         cpu, memory = large.cpu / small.cpu, large.memory / small.memory
         print(  # noqa: T201
             f"{form:12}{small.cpu * 1000:8.0f}{small.memory:8.1f}{small.size / 1000:8.0f}   {cpu:.2f}, {memory:.2f}"

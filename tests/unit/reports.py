@@ -268,7 +268,9 @@ def many(count: int, *, wrong: int = 10) -> Report:
             silent(name, Condition.UNKNOWN, Finding("the answer can't be read", "log in", "", Health.UNKNOWN)),
         )[number // wrong % 6]
 
-    return replace(good(), hosts=tuple(map(one, range(count))))
+    health = Health.BAD if wrong and count > wrong else Health.GOOD
+    trusts = f"{count - (count - 1) // wrong if wrong else count} of {count} hosts trust the CA"
+    return replace(good(), hosts=tuple(map(one, range(count))), steps=_steps(trust=(health, trusts)))
 
 
 def many_planned(count: int, kinds: int = 4) -> Report:
