@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from anchorline.report.model import Health, Host, without_name
+from anchorline.report.model import Health, Host
 
 FEW = 60
 """Up to so many hosts each has a place and words of its own."""
@@ -14,7 +14,7 @@ _MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Alike:
-    """Hosts that differ in name, clock and proof alone. ``clock`` is from the slowest to the fastest, in words."""
+    """Hosts that differ in name, findings, clock and proof alone. ``clock`` is from the slowest to the fastest."""
 
     hosts: tuple[Host, ...]
 
@@ -72,7 +72,6 @@ def _grouped(hosts: Iterable[Host], key: Callable[[Host], Hashable]) -> list[tup
 def _details(host: Host) -> Hashable:
     return (
         host.condition,
-        tuple(without_name(finding, host.name) for finding in host.findings),
         host.system,
         host.runtimes,
         tuple(host.stores.items()),

@@ -13,6 +13,8 @@ from anchorline.report.model import Condition, Finding, Health, Host, Kind, Repo
 
 _NAMED = 12
 """So many hosts are named where a cause or a change is told; the others open below it."""
+_CARDS = 20
+"""So many causes have a card; the others open below as a table, so that a cause for each host is a page as well."""
 _LINKED = 250
 """Up to so many squares of the map are links: each is a stop on the way of who has no mouse."""
 
@@ -52,9 +54,9 @@ class Names:
 
 @dataclass(frozen=True)
 class Task:
-    """Something to do: the ``number`` by which hosts point to it, what is wrong, and where."""
+    """Something to do: the ``anchor`` to which hosts point, what is wrong, and where."""
 
-    number: int
+    anchor: str
     finding: Finding
     names: Names
 
@@ -90,8 +92,9 @@ def page(report: Report) -> str:
         linked=len(troubled) <= _LINKED,
         well=[host for host in report.hosts if host.condition.health is Health.GOOD] if few else [],
         few=few,
+        cards=_CARDS,
         anchors=anchors,
-        number_of=lambda host, finding: numbers[without_name(finding, host.name)],
+        anchor_of=lambda host, finding: _anchor(numbers[without_name(finding, host.name)], reach=host.name not in down),
         known={each.life.sha256: each.name for each in report.certificates if each.life},
         changes_title=_CHANGES[report.kind],
         changes=[(words, Names.of(names)) for words, names in same(report.hosts, _changes(report.kind))],
@@ -170,7 +173,12 @@ def _tasks(report: Report, numbers: Mapping[Finding, int], down: set[str], *, re
     for cause in report.causes:
         names = [name for name in cause.hosts if (name not in down) is reach]
         if names or (reach and not cause.hosts):
-            yield Task(numbers[cause.finding], cause.finding, Names.of(names))
+            yield Task(_anchor(numbers[cause.finding], reach=reach), cause.finding, Names.of(names))
+
+
+def _anchor(number: int, *, reach: bool) -> str:
+    """A cause may stand twice on the page: with the hosts that answered, and with those that didn't."""
+    return f"{'cause' if reach else 'unreached'}-{number}"
 
 
 def _changes(kind: Kind) -> Callable[[Host], tuple[str, ...]]:
