@@ -3,15 +3,13 @@ completion is told of a spec."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
-
-from anchorline.spec.source import read
-from anchorline.spec.words import meant
 
 SPEC = Path("anchorline.yml")
 
@@ -27,6 +25,8 @@ class _Ours(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            from anchorline.spec.words import meant
+
             known = [name for each in self.get_params(ctx) if isinstance(each, click.Option) for name in each.opts]
             what = f"{error.option_name!r}: unknown option; {meant(error.option_name, known)}"
             raise click.UsageError(what, error.ctx) from None
@@ -41,9 +41,23 @@ class Command(_Ours):
 
 
 class Group(_Ours, click.Group):
-    """A group whose commands are ours as well."""
+    """A group whose commands are ours as well. ``later`` has the modules of those that are loaded when they are asked
+    for, by their names, which they bear there too."""
 
     command_class = Command
+
+    def __init__(self, *args: Any, later: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.later = later or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*self.later, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if module := self.later.get(cmd_name):
+            found: click.Command = getattr(import_module(module), cmd_name)
+            return found
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -51,6 +65,8 @@ class Group(_Ours, click.Group):
         name = args[0]
         # what looks like an option is click's to refuse, and completion isn't told of errors
         if not (name.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, name)):
+            from anchorline.spec.words import meant
+
             raise click.UsageError(f"{name!r}: unknown command; {meant(name, self.list_commands(ctx))}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -93,6 +109,8 @@ def _beginning(incomplete: str, names: Iterable[str], typed: Iterable[str]) -> l
 
 def _declared(ctx: click.Context, *, brought: bool) -> list[str]:
     """As the file says, whatever else is wrong with it: completion isn't the place to complain."""
+    from anchorline.spec.source import read  # loads pydantic, which most of a command line can do without
+
     document, _ = read(ctx.params.get("spec_file") or SPEC)
     certificates = document.data.get("certificates") if document else None
     if not isinstance(certificates, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -76,7 +77,7 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> Seen:
     if failure or host in over.state.failed_hosts:
         step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "pyinfra tells why above")
         mend, where = NEXT.get(step, ("", ""))
-        findings = (Finding(f"{step}: {cause}", mend.format(name), where),)
+        findings = (Finding(f"{step}: {cause}", mend.format(shlex.quote(name)), where),)
         condition = Condition.FAILED
     elif changes or proof:
         done = Condition.CHANGED if changes else Condition.PROVED

@@ -90,7 +90,7 @@ def _tell(over: Over, report: Report, *, status: bool) -> None:
     elif file is None and form in ("", "text"):
         show(report, Console(highlight=False))
     elif file is None:
-        sys.stdout.write(FORMS[form](report))
+        sys.stdout.buffer.write(FORMS[form](report).encode("utf-8", "backslashreplace"))  # whatever the locale says
     if file is not None:
         write(report, form or form_of(file), file)
         _say(f"{file}: {tally(report)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +75,7 @@ def seen(view: View, here: Host) -> Seen:
     if here.name not in run.observations:
         failure = run.failures.get(here.name)
         cause = failure.cause if failure else "it wasn't looked at"
-        command = f"pyinfra -y --limit {here.name} inventory exec -- id"
+        command = f"pyinfra -y --limit {shlex.quote(here.name)} inventory exec -- id"
         finding = Finding(cause, command, HERE, Health.UNKNOWN)
         return Seen(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
     findings = tuple(_findings(view, here))
@@ -225,4 +226,4 @@ def _stale(run: Run, here: Host) -> Iterator[Finding]:
 
 
 def _step(here: Host, step: str) -> str:
-    return f"pyinfra -y --limit {here.name} inventory anchorline.{step}"
+    return f"pyinfra -y --limit {shlex.quote(here.name)} inventory anchorline.{step}"

@@ -5,6 +5,7 @@ A look (``anchorline status``), a run (``pyinfra inventory deploy.py``) and a pl
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -239,6 +240,7 @@ class Report:
 def without_name(finding: Finding, host: str) -> Finding:
     """The finding with ``HOST`` for the host's own name, so that it is the same as another host's."""
     words = [finding.cause, finding.mend]
-    for old, new in ((f"--limit {host} ", "--limit HOST "), (f"{host}: ", "")):
+    named = ((f"--limit {each} ", "--limit HOST ") for each in (host, shlex.quote(host)))
+    for old, new in (*named, (f"{host}: ", "")):
         words = [each.replace(old, new) for each in words]
     return Finding(words[0], words[1], finding.where, finding.health)
