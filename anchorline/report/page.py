@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from anchorline.render import render
@@ -13,8 +13,8 @@ from anchorline.report.model import Condition, Finding, Health, Host, Kind, Repo
 
 _NAMED = 12
 """So many hosts are named where a cause or a change is told; the others open below it."""
-_CARDS = 20
-"""So many causes have a card; the others open below as a table, so that a cause for each host is a page as well."""
+_CARDS = 12
+"""So many causes have a card, those of the most hosts; the others open below it as a table."""
 _LINKED = 250
 """Up to so many squares of the map are links: each is a stop on the way of who has no mouse."""
 
@@ -82,8 +82,8 @@ def page(report: Report) -> str:
         verdict=verdict(report),
         worst=_worst(report),
         groups=alike(report.hosts),
-        tasks=list(_tasks(report, numbers, down, reach=True)),
-        unreachable=list(_tasks(report, numbers, down, reach=False)),
+        tasks=_split(_tasks(report, numbers, down, reach=True)),
+        unreachable=_split(_tasks(report, numbers, down, reach=False)),
         silent=Names.of([host.name for host in report.hosts if host.name in down and not host.findings]),
         down=len(down),
         nothing=_NOTHING[report.kind] if not numbers and not any(map(_in_trouble, troubled)) else "",
@@ -92,7 +92,6 @@ def page(report: Report) -> str:
         linked=len(troubled) <= _LINKED,
         well=[host for host in report.hosts if host.condition.health is Health.GOOD] if few else [],
         few=few,
-        cards=_CARDS,
         anchors=anchors,
         anchor_of=lambda host, finding: _anchor(numbers[without_name(finding, host.name)], reach=host.name not in down),
         known={each.life.sha256: each.name for each in report.certificates if each.life},
@@ -174,6 +173,14 @@ def _tasks(report: Report, numbers: Mapping[Finding, int], down: set[str], *, re
         names = [name for name in cause.hosts if (name not in down) is reach]
         if names or (reach and not cause.hosts):
             yield Task(_anchor(numbers[cause.finding], reach=reach), cause.finding, Names.of(names))
+
+
+def _split(tasks: Iterable[Task]) -> tuple[list[Task], list[Task]]:
+    """Those that have a card, and the others, each in their order. What concerns the site always comes with a card."""
+    every = list(tasks)
+    most = {task.anchor for task in sorted(every, key=lambda each: -len(each.names))[:_CARDS]}
+    most |= {task.anchor for task in every if not len(task.names)}
+    return [each for each in every if each.anchor in most], [each for each in every if each.anchor not in most]
 
 
 def _anchor(number: int, *, reach: bool) -> str:

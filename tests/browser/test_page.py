@@ -111,7 +111,8 @@ def test_paper_has_the_details(show: Open) -> None:
     shown = "document.querySelector('table.hosts').checkVisibility({contentVisibilityAuto: true})"
     assert not tab.evaluate(shown)
     tab.emulate_media(media="print")
-    tab.wait_for_function(shown)
+    tab.evaluate("new Promise(requestAnimationFrame)")
+    assert tab.evaluate(shown)
     assert tab.pdf(format="A4", print_background=True).startswith(b"%PDF")
 
 
@@ -221,8 +222,10 @@ def first_paint(context: BrowserContext, address: str) -> float:
     """Milliseconds from the start of the navigation to the first paint with content, by the browser's own account."""
     tab = context.new_page()
     tab.goto(address)
-    tab.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-    found: float = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    found: float = tab.evaluate(
+        """() => new Promise(done => new PerformanceObserver(seen => seen.getEntriesByName('first-contentful-paint')
+            .forEach(each => done(each.startTime))).observe({type: 'paint', buffered: true}))"""
+    )
     tab.close()
     return found
 

@@ -227,6 +227,12 @@ def test_five_thousand_hosts_with_a_cause_each_are_small() -> None:
     assert html.count("<article") < 100
 
 
+def test_a_cause_of_many_hosts_has_a_card_before_one_of_one() -> None:
+    cards = re.findall("<article.*?</article>", page(many(5000)), re.DOTALL)
+    assert any("1 process with the old roots" in each for each in cards)
+    assert len(cards) < 20
+
+
 def test_a_cause_of_those_that_answered_and_of_those_that_did_not_has_two_places() -> None:
     same = Finding("timed out", "", "", Health.UNKNOWN)
     hosts = (silent("a", Condition.UNREACHABLE, same), silent("b", Condition.UNKNOWN, same))
