@@ -105,7 +105,8 @@ class Run:
     @property
     def registry_host(self) -> Host:
         """The one host that runs the registry. Raises RunError where the inventory has none, or two."""
-        hosts = [host for host in self.state.inventory if REGISTRY in host.groups]
+        every = self.state.inventory
+        hosts = self.once("the registry's hosts", lambda: [host for host in every if REGISTRY in host.groups])
         if len(hosts) == 1:
             return hosts[0]
         names = ", ".join(host.name for host in hosts) or "no host"

@@ -19,13 +19,10 @@ from anchorline.report.hosts import View, facts, groups_of, seen, unreachable
 from anchorline.report.model import HERE, Certificate, Condition, Finding, Health, Kind, Report
 from anchorline.report.model import Host as Seen
 
-NEXT = {
-    "look": ("pyinfra -y --limit {} inventory exec -- id", HERE),
-    "trust": ("pyinfra -y --limit {} inventory anchorline.verify.doctor", HERE),
-    "verify": ("pyinfra -y --limit {} inventory anchorline.verify.doctor", HERE),
-    "registry": ("pyinfra -y --limit {} inventory anchorline.verify.doctor", HERE),
-}
-"""Where a step's own words don't say what to do: the command that tells more of a host."""
+LOOK_BY_HAND = "pyinfra -y --limit {} inventory exec -- id"
+DOCTOR = "pyinfra -y --limit {} inventory anchorline.verify.doctor"
+NEXT = {"look": LOOK_BY_HAND, "trust": DOCTOR, "registry": DOCTOR, "verify": DOCTOR}
+"""What tells more of a host that failed at a step, where the step's own words don't say what to do."""
 
 
 def collect(over: Over, run: Run, kind: Kind) -> Report:
@@ -76,8 +73,8 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> Seen:
     findings: tuple[Finding, ...] = ()
     if failure or host in over.state.failed_hosts:
         step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "pyinfra tells why above")
-        mend, where = NEXT.get(step, ("", ""))
-        findings = (Finding(f"{step}: {cause}", mend.format(shlex.quote(name)), where),)
+        mend = NEXT.get(step, "").format(shlex.quote(name))
+        findings = (Finding(f"{step}: {cause}", mend, HERE if mend else ""),)
         condition = Condition.FAILED
     elif changes or proof:
         done = Condition.CHANGED if changes else Condition.PROVED
