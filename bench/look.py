@@ -1,4 +1,4 @@
-"""What a look at a fleet costs on the clock: `anchorline status` against parallel-ssh that runs `true` on the same hosts.
+"""How long a look at a fleet takes: `anchorline status` against parallel-ssh that runs `true` on the same hosts.
 
     .venv/bin/python bench/look.py [--hosts 40] [--runs 5]
 
