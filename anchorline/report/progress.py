@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable
 
 import pyinfra
@@ -13,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from anchorline.fleet.guard import ConnectErrors
 
+PAUSE = 0.1
+"""Seconds from one drawing of the bar to the next: thousands of hosts answer in that time."""
 _HOST = re.compile(r"\s*\[(?P<host>[^]]+)\]")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -23,6 +26,7 @@ class Answers(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
         self.hosts: set[str] = set()
+        self.drawn = 0.0
         self.bar = Progress(
             *(TextColumn("hosts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()),
             console=console,
@@ -40,7 +44,9 @@ class Answers(logging.Handler):
         if found and last and found["host"] not in self.hosts:
             self.hosts.add(found["host"])
             self.bar.update(self.task, total=len(pyinfra.state.inventory), completed=len(self.hosts))
-            self.bar.refresh()
+            if time.monotonic() - self.drawn > PAUSE:
+                self.bar.refresh()
+                self.drawn = time.monotonic()
 
 
 def watch() -> Callable[[], None]:
