@@ -15,8 +15,7 @@ from anchorline.authority.rotation import promote
 from anchorline.authority.store import Store
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Room, Run, for_the_fleet
-from anchorline.trust.operations import trusting
-from anchorline.trust.room import trust_of
+from anchorline.trust.operations import outdated, trusting
 from anchorline.trust.withdrawal import some
 
 
@@ -86,18 +85,12 @@ def _held(run: Run, waited: dict[str, str]) -> list[str]:
         ]
     if not waited:
         return []
-    stale = [
-        each for each in run.observations if run.reached(_host(run, each)) and trust_of(run, _host(run, each)).stale
-    ]
+    stale = [each for each, processes in outdated(run).items() if processes]
     lines = [f"rotation: held, {len(waited)} of {of} hosts not seen to trust {name}; the present CA goes on to serve"]
     lines += [f"  {each}: {why}" for each, why in sorted(waited.items())]
     lines += [f"  processes with the roots of before run on {some(stale)}"] if stale else []
     lines += ["  the next run goes on from here; a host that is gone: `rotation: {without: [HOST]}`"]
     return lines
-
-
-def _host(run: Run, name: str) -> Host:
-    return run.state.inventory.get_host(name)
 
 
 def _refuse(run: Run) -> Iterable[str]:

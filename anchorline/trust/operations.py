@@ -33,6 +33,11 @@ def trusting(run: Run) -> set[str]:
     return run.once("who trusts what it should", set)
 
 
+def outdated(run: Run) -> dict[str, tuple[Process, ...]]:
+    """By host, the processes that hold the roots of before, as this run last saw them."""
+    return run.once("processes with the roots of before", dict)
+
+
 @operation()
 def keep() -> Commands:
     """Make one host trust the site's CAs, in its system's store and in every runtime's that is in use.
@@ -54,7 +59,8 @@ def keep() -> Commands:
     kept = spared(wanted(run).stores, has.tools) if wanted(run).names else set()
 
     def tell_of(processes: Iterable[Process]) -> None:
-        for note in told(tuple(processes), kept):
+        outdated(run)[here.name] = tuple(processes)
+        for note in told(outdated(run)[here.name], kept):
             run.note(here, note)
 
     if not change:

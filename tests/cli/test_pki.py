@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from anchorline.authority.rotation import promote
+from anchorline.spec import load
+
 SPEC = """\
 version: 1
 site: production
@@ -91,6 +94,19 @@ def test_show_for_programs(pki: Site) -> None:
         check=True,
     ).stdout
     assert text.strip().partition("=")[2].replace(":", "").lower() == server["sha256"]
+
+
+def test_show_draws_a_rotation(pki: Site) -> None:
+    pki("issue")
+    assert "rotation:" not in pki("show")
+    pki("rotate")
+    said = pki("show").encode("latin1").decode()
+    assert "rotation: made ─●─ trusted ── handed over ── withdrawn: no host trusts CN=" in said
+    assert "The next deploy puts it beside the present one on every host" in said
+    promote(load(pki.spec)).commit()
+    said = pki("show").encode("latin1").decode()
+    assert "rotation: made ── trusted ── handed over ─●─ withdrawn: hosts trust CN=" in said
+    assert "pyinfra inventory anchorline.trust.withdraw --data ca=" in said
 
 
 def test_show_tells_what_a_deploy_would_refuse(pki: Site) -> None:

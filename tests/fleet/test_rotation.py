@@ -127,7 +127,7 @@ try() {{
     fi
     echo "$kind $((($(date +%s%N) - began) / 1000000)) $(echo "$said" | tail -n 1)"
 }}
-end=$(($(date +%s) + 240))
+end=$(($(date +%s) + 480))
 while [ ! -e /tmp/enough ] && [ "$(date +%s)" -lt "$end" ]; do
     try '{pull}'
     try '{push}'
@@ -149,7 +149,8 @@ class Load:
         self.process: Popen[Any] = site.lab.popen(command, stdout=subprocess.PIPE, text=True)
 
     def end(self) -> list[list[str]]:
-        """What it did: kind, milliseconds, and what was said."""
+        """What it did: kind, milliseconds, and what was said. It must have worked until now."""
+        assert self.process.poll() is None, f"{self.host}: the load ended before what it was for"
         self.site.lab.exec(self.host, "touch /tmp/enough")
         try:
             said, _ = self.process.communicate(timeout=60)

@@ -58,6 +58,8 @@ def test_a_host_that_does_not_trust_it_yet_is_changed_and_seen_in_the_same_run(s
 def test_the_gate_waits(rotating: Site, way: str) -> None:
     before = (rotating.pki / "blue/ca.pem").read_bytes(), (rotating.pki / "blue/server.pem").read_bytes()
     arguments, why = [], ""
+    old = "stale 7 add host go /system.slice/app.service app"
+    rotating.answers["a"]["=== end"]["stdout"].insert(1, old)
     match way:
         case "down":
             rotating.answers["b"] = {"down": {}}
@@ -75,6 +77,7 @@ def test_the_gate_waits(rotating: Site, way: str) -> None:
     assert ran.code == 1
     assert "rotation: held, 1 of 3 hosts not seen to trust CN=Blue CA G2" in ran.err
     assert f"@fake/b: {why}" in ran.err
+    assert "processes with the roots of before run on @fake/a" in ran.err
     assert not promoted(rotating)
     assert ((rotating.pki / "blue/ca.pem").read_bytes(), (rotating.pki / "blue/server.pem").read_bytes()) == before
     assert ran.counts["a"] == 1, "no good host is changed or failed for the gate's sake"
