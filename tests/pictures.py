@@ -1,7 +1,7 @@
 """The README's pictures, recorded from real runs on the lab: ``python -m tests.pictures``, as root.
 
-Terminals are recorded at a pty and drawn as SVG; pages are photographed in headless Chromium at three widths. One host
-is powered off and another's clock is off, so that there is something to see; both are mended at the end.
+Terminals are recorded at a pty and drawn as SVG; pages are photographed in headless Chromium at three widths, and once
+for each way in which the tests break the lab.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -20,12 +22,12 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from lab import Lab
+from tests.fleet.conftest import Site
+from tests.fleet.test_status import BREAKS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PICTURES = CHECKOUT / "docs" / "pictures"
 COLUMNS = 110
-ANCHORLINE = str(Path(sys.executable).with_name("anchorline"))
-LIE = '#!/bin/sh\n[ "$1" = +%s ] && exec /usr/bin/date -d "1 hour ago" +%s || exec /usr/bin/date "$@"\n'
 SHOTS = {
     "page-1400.png": ("--width", "1400", "--height", "1500"),
     "page-820-dark.png": ("--width", "820", "--height", "1500", "--dark"),
@@ -62,37 +64,31 @@ def draw(said: str, title: str, file: Path) -> None:
     file.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n")
 
 
+def shoot(page: Path, picture: Path, *words: str) -> None:
+    command = [sys.executable, "-m", "tests.browser.shoot", str(page), str(picture), *words]
+    subprocess.run(command, cwd=CHECKOUT, check=True)
+
+
 def main() -> None:
-    """Deploy to a fresh lab, break it in two ways, and record."""
+    """Deploy to a fresh lab and record; then each way in which the tests break it."""
     lab = Lab.current()
     lab.up(fresh=True)
-    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "states").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for each in ("deploy.py", "config.py", "anchorline.yml", "inventory", "group_data", ".lab", "images"):
-            (folder / each).symlink_to(CHECKOUT / each)
-        deploy = [sys.executable, "-m", "pyinfra", "-y", "inventory/hosts.py", "deploy.py"]
-        said = recorded(lab, deploy, folder)
-        summary = said[said.index("host", said.index("Disconnecting")) :]
-        draw(summary, "pyinfra -y inventory deploy.py", PICTURES / "deploy.svg")
-        lab.exec("arch-layout", "cat >/usr/local/bin/date; chmod +x /usr/local/bin/date", input=LIE)
-        lab.power_off("debian12")
-        try:
-            draw(recorded(lab, [ANCHORLINE, "status"], folder), "anchorline status", PICTURES / "status.svg")
-            lab.run([ANCHORLINE, "status", "-o", "page.html"], cwd=folder, capture_output=True)
-        finally:
-            lab.power_on("debian12")
-            lab.exec("arch-layout", "rm /usr/local/bin/date")
-        for picture, words in SHOTS.items():
-            shoot = [
-                sys.executable,
-                "-m",
-                "tests.browser.shoot",
-                str(folder / "page.html"),
-                str(PICTURES / picture),
-                *words,
-            ]
-            subprocess.run(shoot, cwd=CHECKOUT, check=True)
+        site = Site(Path(name), lab)
+        page = site.folder / "page.html"
+        said = recorded(lab, site.command("-y", "inventory", "deploy.py"), site.folder)
+        draw(said[said.rindex("\nhost ") :], "pyinfra -y inventory deploy.py", PICTURES / "deploy.svg")
+        with BREAKS["a host is down"](site), BREAKS["a clock is off"](site):
+            draw(recorded(lab, [site.anchorline, "status"], site.folder), "anchorline status", PICTURES / "status.svg")
+            lab.run([site.anchorline, "status", "-o", page], cwd=site.folder, capture_output=True)
+            for picture, words in SHOTS.items():
+                shoot(page, PICTURES / picture, *words)
+        ways: dict[str, Callable[[Site], AbstractContextManager[None]]] = {"good": nullcontext, **BREAKS}
+        for what, way in ways.items():
+            with way(site):
+                lab.run([site.anchorline, "status", "-o", page], cwd=site.folder, capture_output=True)
+                shoot(page, PICTURES / "states" / f"{what.replace(' ', '-').strip('/')}.png", "--width", "1000")
 
 
 if __name__ == "__main__":

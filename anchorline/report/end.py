@@ -14,12 +14,14 @@ from anchorline.fleet import Run, RunError, failed, guard
 from anchorline.fleet.guard import Over
 from anchorline.report.collect import collect
 from anchorline.report.forms import FORMS, form_of, require_writable, write
-from anchorline.report.model import Kind, Report
+from anchorline.report.model import Condition, Kind, Report
 from anchorline.report.progress import watch
 from anchorline.report.text import show, tally
 
 STATUS = ("anchorline.report.status", "anchorline.report:status")
 """How the step of a look is typed."""
+LOOKS = ("anchorline.verify.doctor", "anchorline.verify:doctor")
+"""Steps that change nothing, whatever they find: a host that failed in a deploy has that before it still."""
 UNKNOWN = 2
 """The exit code of a look that could tell nothing."""
 
@@ -30,7 +32,14 @@ def stand() -> None:
     ``--data report=FILE`` writes the report of a run, ``--data plan=FILE`` that of ``--dry``, in the form that the
     file's suffix names. Raises PyinfraError for a command line that can't end well.
     """
-    options = guard.stand(_end)
+    endings: list[Callable[[], None]] = []  # what has to end before anything is said
+
+    def end(over: Over) -> int:
+        for each in endings:
+            each()
+        return _end(over)
+
+    options = guard.stand(end)
     if options is None:
         return
     form = _data(options).get("form", "")
@@ -43,15 +52,10 @@ def stand() -> None:
     except AnchorlineError as error:
         raise PyinfraError(str(error)) from None
     if _is_status(options):
-        _ENDS.append(watch())
-
-
-_ENDS: list[Callable[[], None]] = []
+        endings.append(watch())
 
 
 def _end(over: Over) -> int:
-    while _ENDS:
-        _ENDS.pop()()
     status = _is_status(over.options)
     failure = UNKNOWN if status else 1
     if not over.hosts:
@@ -66,7 +70,7 @@ def _end(over: Over) -> int:
         run = run or Run.of(over.hosts[0])  # where no host was reached, none has begun it
         report = collect(over, run, Kind.STATUS if status else Kind.PLAN if over.planned else Kind.RUN)
         _tell(over, report, status=status)
-        if not (status or over.planned):
+        if not (status or over.planned or _words(over.options["operations"])[0] in LOOKS):
             _remember(over, report)
     except (AnchorlineError, RunError) as error:
         if over.error is None:
@@ -98,7 +102,8 @@ def _tell(over: Over, report: Report, *, status: bool) -> None:
 
 def _remember(over: Over, report: Report) -> None:
     """Write down who failed, for the next run to take up."""
-    hosts = {each.name: each.condition.did_well for each in report.hosts}
+    done = [each for each in report.hosts if each.condition is not Condition.UNTOUCHED]
+    hosts = {each.name: each.condition.did_well for each in done}
     try:
         file = failed.remember(str(over.options["inventory"]), hosts)
     except OSError as error:

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.chromium import chromium
+from tests.browser.test_page import complaints, said_of
 from tests.fleet.conftest import HOSTS, Site, eventually
 from tests.fleet.test_bad_hosts import counting  # noqa: F401 (a fixture)
 from tests.fleet.test_doctor import OTHER
@@ -215,6 +217,14 @@ def test_each_form_names_host_cause_and_next_step(deployed: Site, what: str, tmp
             (tmp_path / form).write_text(ran.stdout)
         assert validated(junit_schema(), tmp_path / "junit") == ""
         assert objections((tmp_path / "prometheus").read_text()) == ""
+        page = tmp_path / "page.html"
+        page.write_text(re.sub("<style>.*?</style>", "", (tmp_path / "html").read_text(), flags=re.DOTALL))
+        assert said_of(page) == {"page": []}
+        page.write_text((tmp_path / "html").read_text())
+        with chromium(1400, 900) as context:
+            tab = context.new_page()
+            tab.goto(page.as_uri())
+            assert complaints(tab) == []
     assert status(deployed).returncode == 0, status(deployed).stdout
 
 

@@ -257,6 +257,24 @@ class TestFailed:
         site.run("--dry", "inventory", "deploy.py")
         assert not (site.folder / "inventory/failed.py").exists()
 
+    def test_a_doctor_s_look_does_not_count(self, site: Site) -> None:
+        site.settled(*FLEET)
+        lines(site, "b")[:] = [line for line in lines(site, "b") if not line.startswith("bundled")]
+        assert site.run("-y", "inventory", "anchorline.verify.doctor").code == 1
+        assert not (site.folder / "inventory/failed.py").exists()
+
+    def test_hosts_that_a_run_did_not_come_to_stay_remembered(self, site: Site) -> None:
+        site.new(*FLEET, "c", "d", "e")
+        site.answers["e"] = {"down": True}
+        site.deploy()
+        site.new("e")
+        for host in ("a", "b", "c", "d"):  # more than the limit allows: the run stops before it touches anybody
+            site.says(host, stdout=["hello"])
+        ran = site.deploy()
+        assert ran.code == 1
+        assert "stopped before" in ran.err
+        assert "@fake/e" in (site.folder / "inventory/failed.py").read_text()
+
     def test_causes_are_grouped_with_the_next_step(self, site: Site) -> None:
         site.new(*FLEET, "c")
         for host in ("b", "c"):
