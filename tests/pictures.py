@@ -84,7 +84,7 @@ def main() -> None:
             lab.run([site.anchorline, "status", "-o", page], cwd=site.folder, capture_output=True)
             for picture, words in SHOTS.items():
                 shoot(page, PICTURES / picture, *words)
-        ways: dict[str, Callable[[Site], AbstractContextManager[None]]] = {"good": nullcontext, **BREAKS}
+        ways: dict[str, Callable[[Site], AbstractContextManager[None]]] = {"good": lambda _: nullcontext(), **BREAKS}
         for what, way in ways.items():
             with way(site):
                 lab.run([site.anchorline, "status", "-o", page], cwd=site.folder, capture_output=True)
