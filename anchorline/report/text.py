@@ -22,6 +22,8 @@ MANY = 40
 """From this many hosts on, only those that have something to tell get a line."""
 FEW = 8
 """As many hosts are named with a cause; the rest is counted."""
+UNSHARP = 2
+"""Seconds within which two clocks can't be told apart by such a look."""
 STYLES = {Health.GOOD: "green", Health.WARNING: "yellow", Health.BAD: "red", Health.UNKNOWN: "magenta"}
 MARKS = {Health.GOOD: "✓", Health.WARNING: "!", Health.BAD: "✗", Health.UNKNOWN: "?"}
 LATER = {Condition.AS_DECLARED: "cyan"}
@@ -77,8 +79,8 @@ def registry_facts(registry: Registry) -> list[str]:
     """What is known of a registry beside whether it serves."""
     facts = [f"version {registry.version}"] if registry.version else []
     facts += [registry.image] if registry.image else []
-    for number, word in ((registry.repositories, "repositories"), (registry.tags, "tags")):
-        facts += [f"{number} {word}"] if number is not None else []
+    for number, one, many in ((registry.repositories, "repository", "repositories"), (registry.tags, "tag", "tags")):
+        facts += [f"{number} {one if number == 1 else many}"] if number is not None else []
     facts += [f"images take {size(registry.used)}"] if registry.used is not None else []
     return facts + ([f"{size(registry.free)} free"] if registry.free is not None else [])
 
@@ -96,13 +98,18 @@ COLUMNS: dict[Kind, tuple[tuple[str, Cell], ...]] = {
     Kind.STATUS: (
         ("trusts", lambda host: stores(host)),
         ("served", lambda host: f"{host.served.days} days left" if host.served else ""),
-        ("clock", lambda host: "" if host.clock is None else f"{host.clock:+.0f} s"),
+        ("clock", lambda host: "" if host.clock is None else clock(host.clock)),
         ("runs", lambda host: ", ".join(host.runtimes)),
     ),
     Kind.RUN: (("what", lambda host: what(host)), ("proof", lambda host: host.proof)),
     Kind.PLAN: (("what", lambda host: what(host)), ("proof", lambda host: host.proof)),
 }
 """What the table tells of a host, by the kind of report, beside its name and state."""
+
+
+def clock(offset: float) -> str:
+    """How far a clock is ahead. It was asked for whole seconds, and the answer took its time."""
+    return f"{offset:+.0f} s" if abs(offset) >= UNSHARP else "0 s"
 
 
 def stores(host: Host) -> str:
