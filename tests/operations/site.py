@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -19,6 +17,7 @@ from anchorline.spec import Spec, load
 from anchorline.trust.families import FAMILIES
 from anchorline.trust.state import Trust, Wanted, difference
 from anchorline.verify.trip import stamp
+from tests.operations import preloaded
 
 CHECKOUT = Path(__file__).parents[2]
 SPEC = """
@@ -139,20 +138,13 @@ class Site:
         log = self.folder / "commands.log"
         log.unlink(missing_ok=True)
         (self.folder / "answers.json").write_text(json.dumps(self.answers))
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("pyinfra")), *arguments],
-            cwd=self.folder / cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": str(self.folder)},
-        )
+        environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": str(self.folder)}
+        code, out, err = preloaded.run(arguments, self.folder / cwd, environment, timeout=120)
         commands: dict[str, list[tuple[str, str]]] = {}
         for line in log.read_text().splitlines() if log.exists() else []:
             host, kind, text = json.loads(line)
             commands.setdefault(host, []).append((kind, text))
-        return Ran(done.returncode, done.stdout, done.stderr, commands)
+        return Ran(code, out, err, commands)
 
     def deploy(self, *arguments: str) -> Ran:
         return self.run("-y", *arguments, "inventory", "deploy.py")

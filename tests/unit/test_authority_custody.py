@@ -139,6 +139,7 @@ def test_all_keys_get_another_passphrase(tmp_path: Path) -> None:
     assert_pairs(spec)
 
 
+@pytest.mark.drill
 def test_another_passphrase_killed_anywhere_is_the_old_or_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
