@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from anchorline.fleet.room import CLOCK, END, Question, join, split
+from anchorline.fleet.room import CLOCK, END, MACHINE, Question, join, split
 from anchorline.fleet.shell import PRELUDE, File, script, stdin
 
 SOURCES = sorted(
@@ -117,6 +117,7 @@ def test_joined_questions_are_answered_apart() -> None:
     said = subprocess.run(["sh", "-c", text], input=data, capture_output=True, text=True, check=True).stdout
     answers = split(said.splitlines())
     assert answers.pop(CLOCK)[0].isdigit()
+    assert len(answers.pop(MACHINE)) == 3
     assert answers == {"one": ["got a", "got b", "got c"], "two": ["unread"]}
 
 
