@@ -60,7 +60,7 @@ def draw(said: str, title: str, file: Path) -> None:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi("\n".join(lines).strip("\n")))
     svg = console.export_svg(title=title, theme=MONOKAI)
-    svg = re.sub(r"@font-face \{.*?\}\n?", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"@font-face \{.*?\}\n?|<!--.*?-->", "", svg, flags=re.DOTALL)
     file.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n")
 
 
@@ -78,7 +78,7 @@ def main() -> None:
         site = Site(Path(name), lab)
         page = site.folder / "page.html"
         said = recorded(lab, site.command("-y", "inventory", "deploy.py"), site.folder)
-        draw(said[said.rindex("\nhost ") :], "pyinfra -y inventory deploy.py", PICTURES / "deploy.svg")
+        draw(said.rpartition("Disconnecting from hosts...")[2], "pyinfra -y inventory deploy.py", PICTURES / "deploy.svg")
         with BREAKS["a host is down"](site), BREAKS["a clock is off"](site):
             draw(recorded(lab, [site.anchorline, "status"], site.folder), "anchorline status", PICTURES / "status.svg")
             lab.run([site.anchorline, "status", "-o", page], cwd=site.folder, capture_output=True)

@@ -111,7 +111,7 @@ def facts(view: View, here: Host) -> dict[str, Any]:
 
 def groups_of(host: Host) -> tuple[str, ...]:
     """The inventory's groups of a host, without the ones that pyinfra adds."""
-    return tuple(each for each in host.groups if each not in ("all", "hosts"))
+    return tuple(each for each in host.groups if each not in ("all", "hosts", "inventory"))
 
 
 def generations(run: Run) -> dict[str, tuple[str, x509.Certificate]]:
@@ -150,7 +150,7 @@ def _findings(view: View, here: Host) -> Iterator[Finding]:
         yield Finding("it hasn't proved what is served now: its last proof failed, or is of before", step, HERE)
     for digest in view.strangers.get(here.name, ()):
         mend = "bring back the pki/ that made it, or run from the checkout that has it"
-        yield Finding(f"it knows the CA {digest} as the site's, and {run.spec.pki} doesn't", mend)
+        yield Finding(f"it knows the CA {digest} as the site's, and pki/{run.spec.site} doesn't", mend)
     if names := view.twins.get(here.name):
         yield Finding(*machines.told(names))
     seen_room = run.observations[here.name].get("report")
