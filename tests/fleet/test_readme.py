@@ -70,7 +70,7 @@ def test_followed_to_the_letter(tmp_path: Path, lab: Lab) -> None:
     assert demo.stderr.count("5 hosts: 5 well, 0 failed, 0 unreachable") == 2
     for line in told.pop("See how it stands"):
         reader.type(line)
-    assert (clone / "fleet.html").read_text().startswith("<!doctype html>")
+    assert (clone / "fleet.html").read_text().startswith("<!DOCTYPE html>")
 
     lab.up(fresh=True)
     asked = ["", "registry.example.com", "192.0.2.10", "debian.example.com arch.example.com", "root"]
