@@ -18,6 +18,8 @@ from anchorline.authority.anchors import Anchor
 from anchorline.cli import cli
 from anchorline.fleet.shell import File, state_folder
 from anchorline.registry.container import SITE_LABEL, SPEC_LABEL, Container
+from anchorline.report.forms import SUFFIXES
+from anchorline.report.prometheus import METRICS
 from anchorline.spec import check
 from anchorline.spec.model import Registry
 from anchorline.trust.configurations import CONFIGURATIONS, WHOLES, bundle
@@ -331,6 +333,14 @@ def test_the_messages_are_the_codes() -> None:
     code = re.sub(r"['\"]\s*\n\s*f?['\"]", "", "\n".join(path.read_text() for path in SOURCES))
     assert [message for message in said if message not in OF_OTHERS and message not in code] == []
     assert set(said) >= OF_OTHERS
+
+
+def test_the_forms_and_the_metrics_are_those_of_the_code() -> None:
+    page = (ROOT / "docs/report.md").read_text()
+    forms = {row[1].strip("`"): row[0].strip("`") for row in cells(page, "## For programs")}
+    assert forms == SUFFIXES
+    metrics = [(row[0].strip("`"), row[1]) for row in cells(page, "## Metrics")]
+    assert metrics == [(f"anchorline_{each.name}", each.says) for each in METRICS]
 
 
 def test_rooms_import_one_way() -> None:
