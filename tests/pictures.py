@@ -78,7 +78,8 @@ def main() -> None:
         site = Site(Path(name), lab)
         page = site.folder / "page.html"
         said = recorded(lab, site.command("-y", "inventory", "deploy.py"), site.folder)
-        draw(said.rpartition("Disconnecting from hosts...")[2], "pyinfra -y inventory deploy.py", PICTURES / "deploy.svg")
+        end = said.rpartition("Disconnecting from hosts...")[2]
+        draw(end, "pyinfra -y inventory deploy.py", PICTURES / "deploy.svg")
         with BREAKS["a host is down"](site), BREAKS["a clock is off"](site):
             draw(recorded(lab, [site.anchorline, "status"], site.folder), "anchorline status", PICTURES / "status.svg")
             lab.run([site.anchorline, "status", "-o", page], cwd=site.folder, capture_output=True)
