@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.unit.tools import program
 
 ANCHORLINE = Path(sys.executable).with_name("anchorline")
 PATH = f"{ANCHORLINE.parent}:{os.environ['PATH']}"
@@ -41,13 +42,9 @@ def script(shell: str) -> str:
 
 
 def in_shell(shell: str, code: str, folder: Path) -> str:
-    program = shutil.which(shell)
-    if program is None:
-        pytest.skip(f"{shell} isn't here")
+    found = program(shell, shell)
     environment = {"PATH": PATH, "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "dumb"}
-    run = subprocess.run(
-        [program, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    run = subprocess.run([found, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return run.stdout
 
 

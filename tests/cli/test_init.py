@@ -20,6 +20,7 @@ from anchorline.init.answers import QUESTIONS
 from anchorline.render import render
 from tests.operations.site import INVENTORY
 from tests.operations.site import Site as Fleet
+from tests.unit.tools import lacking
 
 from .terminal import ANCHORLINE, typed
 
@@ -324,7 +325,7 @@ def test_a_disk_that_refuses_is_left_as_it_was(options: str, cause: str, tmp_pat
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode == 77 or done.stderr.startswith("unshare"):
-        pytest.skip("no disk of its own can be mounted here")
+        lacking("no disk of its own can be mounted here")
     assert cause in done.stdout
     assert "Traceback" not in done.stdout
     assert done.stdout.endswith("code 1\n"), "and nothing is found"
@@ -445,7 +446,7 @@ def test_a_wheel_has_all_of_it(tmp_path: Path) -> None:
         check=False,
     )
     if built.returncode and "hatchling" in built.stderr:
-        pytest.skip("no hatchling to build with")
+        lacking("no hatchling to build with")
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "venv", with_pip=False)
