@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from anchorline.report.model import Health, Host
+from anchorline.report.model import WORST_FIRST, Host
 
 FEW = 60
 """Up to so many hosts each has a place and words of its own."""
@@ -43,8 +43,7 @@ class Alike:
 def alike(hosts: Sequence[Host]) -> list[Alike]:
     """The hosts in groups, the worst first. Of a few hosts each is a group of its own."""
     groups = _grouped(hosts, _details) if len(hosts) > FEW else [(host,) for host in hosts]
-    order = [Health.BAD, Health.UNKNOWN, Health.WARNING, Health.GOOD]
-    return sorted(map(Alike, groups), key=lambda each: order.index(each.first.condition.health))
+    return sorted(map(Alike, groups), key=lambda each: WORST_FIRST.index(each.first.condition.health))
 
 
 def same(hosts: Iterable[Host], what: Callable[[Host], tuple[str, ...]]) -> list[tuple[tuple[str, ...], list[str]]]:

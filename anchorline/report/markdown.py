@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC
 
 from anchorline.report.cells import ROWS, code, names, prose, table
-from anchorline.report.model import Cause, Certificate, Condition, Health, Host, Kind, Report, Step
+from anchorline.report.model import WORST_FIRST, Cause, Certificate, Condition, Health, Host, Kind, Report, Step
+from anchorline.report.words import plural, size
 
 LARGEST = 65_536
 """Characters that GitHub takes in a comment; GitLab takes more, and so does a job's summary."""
@@ -26,7 +27,6 @@ ROOM = {
 _CUT = "The rest doesn't fit; this report as JSON or as a page has it."
 
 MARKS = {Health.GOOD: "✅", Health.WARNING: "⚠️", Health.BAD: "❌", Health.UNKNOWN: "❔"}
-_WORST = (Health.BAD, Health.UNKNOWN, Health.WARNING)
 _WELL = {Health.GOOD, Health.WARNING}
 
 
@@ -48,7 +48,7 @@ def _head(report: Report) -> str:
     healths = {host.condition.health for host in report.hosts} | {finding.health for finding in report.findings}
     if not report.finished:
         healths.add(Health.UNKNOWN)
-    worst = next((each for each in _WORST if each in healths), Health.GOOD)
+    worst = next((each for each in WORST_FIRST if each in healths), Health.GOOD)
     words = _planned(report) if report.kind is Kind.PLAN else _verdict(report)
     broken = "" if report.finished else "broken off: "
     return f"### {MARKS[worst]} {prose(report.site)}: {broken}{words}"
@@ -190,8 +190,7 @@ def _well(hosts: Sequence[Host]) -> str:
 
 def _pressing(certificates: Sequence[Certificate]) -> list[Certificate]:
     """Those that need something first, then those that end first."""
-    order = [*_WORST, Health.GOOD]
-    return sorted(certificates, key=lambda each: (order.index(each.health), each.life.days if each.life else 0))
+    return sorted(certificates, key=lambda each: (WORST_FIRST.index(each.health), each.life.days if each.life else 0))
 
 
 def _certificate(certificate: Certificate) -> Sequence[str]:
@@ -203,18 +202,3 @@ def _certificate(certificate: Certificate) -> Sequence[str]:
 
 def _issued(certificate: Certificate) -> Sequence[str]:
     return code(certificate.name), prose(": ".join(filter(None, (certificate.state, certificate.reason))))
-
-
-def plural(number: int, noun: str, several: str = "") -> str:
-    """``1 host``, ``5,000 hosts``."""
-    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
-
-
-def size(kibibytes: int) -> str:
-    """KiB as people read it: ``12 GiB``."""
-    value, unit = float(kibibytes), "KiB"
-    for larger in ("MiB", "GiB", "TiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:.0f} {unit}" if value >= 10 or unit == "KiB" else f"{value:.1f} {unit}"

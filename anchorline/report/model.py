@@ -29,6 +29,9 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
 
 
+WORST_FIRST = (Health.BAD, Health.UNKNOWN, Health.WARNING, Health.GOOD)
+
+
 class Condition(StrEnum):
     """What a host came to, in a word."""
 
@@ -219,10 +222,9 @@ class Report:
         for host in self.hosts:
             for finding in host.findings:
                 alike.setdefault(without_name(finding, host.name), []).append(host.name)
-        order = [Health.BAD, Health.UNKNOWN, Health.WARNING]
         found = [Cause(finding) for finding in self.findings]
         found += [Cause(finding, tuple(hosts)) for finding, hosts in alike.items()]
-        return tuple(sorted(found, key=lambda each: (order.index(each.finding.health), -len(each.hosts))))
+        return tuple(sorted(found, key=lambda each: (WORST_FIRST.index(each.finding.health), -len(each.hosts))))
 
     @property
     def exit_code(self) -> int:

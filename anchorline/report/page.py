@@ -10,6 +10,7 @@ from anchorline.report.alike import FEW, alike, same, seconds
 from anchorline.report.characters import visible_lines
 from anchorline.report.lives import line, remaining
 from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report, without_name
+from anchorline.report.words import plural, size
 
 _NAMED = 12
 """So many hosts are named where a cause or a change is told; the others open below it."""
@@ -197,18 +198,3 @@ def _stage(report: Report) -> int:
     if report.rotation is None:
         return -1
     return next((place for place, name in enumerate(_STAGES) if name == report.rotation.stage), 0)
-
-
-def plural(number: int, noun: str) -> str:
-    """``1 host``, ``5,000 hosts``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def size(kib: int) -> str:
-    """KiB as people read it: ``12 GiB``."""
-    value = float(kib)
-    for unit in ("KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.1f} {unit}" if value < 10 and unit != "KiB" else f"{value:.0f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"

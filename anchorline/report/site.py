@@ -15,7 +15,18 @@ from anchorline.fleet import Run
 from anchorline.fleet.clock import wrong_here
 from anchorline.registry.room import container, standing_of
 from anchorline.report.hosts import DEPLOY, View, has_proved, life_of
-from anchorline.report.model import HERE, Certificate, Condition, Finding, Health, Host, Registry, Rotation, Step
+from anchorline.report.model import (
+    HERE,
+    WORST_FIRST,
+    Certificate,
+    Condition,
+    Finding,
+    Health,
+    Host,
+    Registry,
+    Rotation,
+    Step,
+)
 
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "handed over"}
 
@@ -155,7 +166,7 @@ def _proof(run: Run, hosts: Sequence[Host]) -> Step:
 
 
 def _worst(healths: Sequence[Health]) -> Health:
-    return next(each for each in (Health.BAD, Health.UNKNOWN, Health.WARNING, Health.GOOD) if each in healths)
+    return next(each for each in WORST_FIRST if each in healths)
 
 
 def _few(words: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from anchorline.report.characters import visible
 from anchorline.report.model import Cause, Condition, Health, Host, Kind, Registry, Report
+from anchorline.report.words import plural, size
 
 WIDE = 1000
 """Columns where there is no terminal: in a log a line is a line, and can be searched."""
@@ -80,17 +81,9 @@ def registry_facts(registry: Registry) -> list[str]:
     facts = [f"version {registry.version}"] if registry.version else []
     facts += [registry.image] if registry.image else []
     for number, one, many in ((registry.repositories, "repository", "repositories"), (registry.tags, "tag", "tags")):
-        facts += [f"{number} {one if number == 1 else many}"] if number is not None else []
+        facts += [plural(number, one, many)] if number is not None else []
     facts += [f"images take {size(registry.used)}"] if registry.used is not None else []
     return facts + ([f"{size(registry.free)} free"] if registry.free is not None else [])
-
-
-def size(kib: int) -> str:
-    """KiB as people say it."""
-    amount, units = float(kib), ["KiB", "MiB", "GiB", "TiB"]
-    while amount >= 1024 and len(units) > 1:
-        amount, units = amount / 1024, units[1:]
-    return f"{amount:.0f} {units[0]}" if amount >= 10 or units[0] == "KiB" else f"{amount:.1f} {units[0]}"
 
 
 Cell = Callable[[Host], str]

@@ -29,7 +29,8 @@ from anchorline.report.model import (
     Rotation,
     Step,
 )
-from anchorline.report.page import page, size, verdict
+from anchorline.report.page import page, verdict
+from anchorline.report.words import size
 from tests.unit import reports
 from tests.unit.any_report import REPORTS, thousands
 from tests.unit.reports import CA, NOW, broken, good, host, life, many, many_planned, plan, run, silent

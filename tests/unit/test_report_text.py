@@ -8,7 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report
-from anchorline.report.text import draw, folded, size, text
+from anchorline.report.text import draw, folded, text
+from anchorline.report.words import size
 from tests.unit import reports
 
 
