@@ -20,7 +20,7 @@ from anchorline.authority.adopt import Adopted
 from anchorline.authority.certificates import fingerprint
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec.model import Spec
-from tests.unit.test_authority_store import escaping, full_at_each_call, killed_at
+from tests.unit.disk import escaping, full_at_each_call, killed_at
 
 DAY = timedelta(days=1)
 CA_EXTENSIONS = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"

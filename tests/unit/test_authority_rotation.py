@@ -23,17 +23,8 @@ from anchorline.authority.rotation import promote, retire, rotate
 from anchorline.authority.store import NEXT_CA, PREVIOUS_CA, Store
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec.model import Renewal, Rotation, Spec
-from tests.unit.test_authority_store import (
-    NOW,
-    contents,
-    declare,
-    escaping,
-    failure,
-    full_at_each_call,
-    killed_at,
-    snapshot,
-    spec,
-)
+from tests.unit.disk import contents, escaping, failure, full_at_each_call, killed_at
+from tests.unit.test_authority_store import NOW, declare, snapshot, spec
 
 __all__ = ["spec"]  # a fixture of the store's tests
 
