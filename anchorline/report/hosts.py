@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from cryptography import x509
@@ -37,23 +38,29 @@ AGAIN = "see that it is up and takes this login, then look again"
 @dataclass(frozen=True)
 class View:
     """A run as its hosts' reports see it: what is worked out once for all of them. ``names`` says what each of the
-    site's CAs is called, by its SHA-256: ``present``, ``next`` or ``previous``. ``strangers`` and ``twins`` are by
-    host: CAs that ``pki/`` doesn't know, and the names of one machine."""
+    site's CAs is called, by its SHA-256: ``present``, ``next`` or ``previous``."""
 
     run: Run
     now: datetime
     names: Mapping[str, tuple[str, x509.Certificate]]
-    strangers: Mapping[str, tuple[str, ...]]
-    twins: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, run: Run, now: datetime) -> View:
         """The view of a run at its end."""
+        return cls(run, now, generations(run))
+
+    @cached_property
+    def strangers(self) -> Mapping[str, tuple[str, ...]]:
+        """By host, the CAs of the site that it knows and ``pki/`` doesn't."""
         known_by: dict[str, tuple[str, ...]] = {}
-        for digest, hosts in strangers(run).items():
+        for digest, hosts in strangers(self.run).items():
             known_by |= {host: (*known_by.get(host, ()), digest) for host in hosts}
-        twins = {name: names for names in machines.twins(run.machines) for name in names}
-        return cls(run, now, generations(run), known_by, twins)
+        return known_by
+
+    @cached_property
+    def twins(self) -> Mapping[str, tuple[str, ...]]:
+        """By host, all names of its machine, where it has several."""
+        return {name: names for names in machines.twins(self.run.machines) for name in names}
 
 
 _CONDITIONS = {

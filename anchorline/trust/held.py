@@ -36,10 +36,10 @@ def held(has: Trust, wanted: Wanted, words: Mapping[str, str]) -> dict[str, tupl
         held_by_all = [anchor for anchor in own if all((anchor.name, path) in has.others.holds for path in paths)]
         found[store] = {named[anchor.name] for anchor in held_by_all}
     files = {row.store for row in (*CONFIGURATIONS, *WHOLES)} & has.others.stores & {*wanted.stores}
-    lacking = set(difference(has, wanted).what)
-    for store in files if wanted.names else ():
+    if files and wanted.names:
+        lacking = difference(has, wanted).what
         # such a file names all of them together
-        found[store] = set() if store in lacking else {named[anchor.name] for anchor in own}
+        found |= {store: set() if store in lacking else {named[each.name] for each in own} for store in files}
     return {store: tuple(sorted(found[store])) for store in wanted.stores if store in found}
 
 
