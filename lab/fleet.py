@@ -80,7 +80,7 @@ class Lab:
         self.furnish()
         with locked(LOCK):
             if fresh:
-                self.clear()
+                self.end_hosts()
             network_is_new = not self.network.exists()
             started: list[Machine] = []
             try:
@@ -118,12 +118,19 @@ class Lab:
         for host in self.brought:
             del self.machines[host.name]
 
-    def clear(self) -> None:
+    def end_hosts(self) -> None:
+        """End every host, and forget what it wrote; the network stays."""
         for machine in self.machines.values():
+            machine.hang_up()
             machine.signal(signal.SIGKILL)
         for machine in self.machines.values():
             machine.kill()
         sweep()
+        if (hosts := STATE / "hosts").exists():
+            shutil.rmtree(hosts)
+
+    def clear(self) -> None:
+        self.end_hosts()
         self.network.delete()
         if STATE.exists():
             shutil.rmtree(STATE)
@@ -154,12 +161,13 @@ class Lab:
     ) -> subprocess.CompletedProcess[str]:
         """Run a shell command on a host over SSH; the output is text, and a failure is an exit code, not an error."""
         data = input.encode() if isinstance(input, str) else input
-        done = self.run([*self.ssh(host, user), command], input=data, capture_output=True, timeout=timeout)
+        over = self.machine(host).shared(user)
+        done = self.run([*self.ssh(host, user, **over), command], input=data, capture_output=True, timeout=timeout)
         out, err = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
         return subprocess.CompletedProcess(command, done.returncode, out, err)
 
-    def ssh(self, host: str, user: str = "root") -> list[str]:
-        """The start of an ssh command line, for use inside the lab's network."""
+    def ssh(self, host: str, user: str = "root", **more: object) -> list[str]:
+        """The start of an ssh command line, for use inside the lab's network; `more` are options of ssh_config(5)."""
         options = {
             "IdentityFile": keys() / "id_ed25519",
             "UserKnownHostsFile": keys() / "known_hosts",
@@ -170,6 +178,9 @@ class Lab:
             "BatchMode": "yes",
             "ConnectTimeout": 5,
             "LogLevel": "ERROR",
+            # what withstands a quantum computer takes a tenth of a second, hundreds of times
+            "KexAlgorithms": "curve25519-sha256",
+            **more,
         }
         address = self.machine(host).host.address
         return ["ssh", "-F", "none", *(f"-o{key}={value}" for key, value in options.items()), f"{user}@{address}"]

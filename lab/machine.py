@@ -17,6 +17,7 @@ from lab.hosts import PREFIX_LENGTH, SSHD, Host
 from lab.network import BRIDGE, Network
 
 CGROUP = "anchorline-lab"
+CONNECTION = ".ssh"
 
 # An overlay can't lie on an overlay, so what keeps images in overlays gets folders of the machine's own disk.
 DATA = {"docker": "/var/lib/docker", "containerd": "/var/lib/containerd", "containers": "/var/lib/containers"}
@@ -165,8 +166,18 @@ class Machine:
         said = (self.folder / "console.log").read_text(errors="replace").strip().splitlines()
         return said[-1] if said else "it said nothing"
 
+    def shared(self, user: str) -> dict[str, object]:
+        """Options of ssh_config(5) for one connection that all commands of a user share: it stays open for a while."""
+        return {"ControlMaster": "auto", "ControlPath": self.folder / f"{user}{CONNECTION}", "ControlPersist": 20}
+
+    def hang_up(self) -> None:
+        """End the connections that are open still."""
+        for socket in self.folder.glob(f"*{CONNECTION}"):
+            subprocess.run(["ssh", "-F", "none", f"-oControlPath={socket}", "-Oexit", "-"], capture_output=True)
+
     def power_off(self) -> None:
         """Shut down in order, as `systemctl poweroff` in the host does; its disk stays."""
+        self.hang_up()
         self.signal(signal.SIGTERM)
         if not self.wait(POWER_OFF_SECONDS):
             self.kill()

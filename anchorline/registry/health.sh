@@ -3,6 +3,9 @@
 # From control: $state, $host (the name that clients type), $listen (where it is reached from here), $port, $tls.
 # IPv6 addresses stand in brackets.
 
+# curl's exit code for a certificate that nobody vouches for, and healthy's: it doesn't get better by itself
+untrusted=60
+
 healthy() {
     if [ -z "$tls" ]; then
         url=http://$listen:$port/v2/
@@ -14,7 +17,7 @@ healthy() {
     fi
     if command -v curl >/dev/null; then
         code=$(curl -sS --noproxy '*' --max-time 5 -o /dev/null -w '%{http_code}' "$@" "$url" 2>&1) ||
-            { echo "$code" | sed 's/000$//' | head -n 1; return 1; }
+            { came=$?; echo "$code" | sed 's/000$//' | head -n 1; return "$came"; }
     elif [ -n "$tls" ] && command -v openssl >/dev/null; then
         bare=${host#[} bare=${bare%]}
         case $bare in *[!0-9a-f.:]*) name=-verify_hostname ;; *) name=-verify_ip ;; esac

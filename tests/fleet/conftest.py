@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from lab import Lab
+from tests.preloaded import Pyinfra
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OF_A_SITE = ("deploy.py", "config.py", "anchorline.yml", "inventory", "group_data")
@@ -45,16 +47,20 @@ class Site:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "pyinfra", *arguments]
 
-    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run pyinfra with these arguments in the site's folder, in the lab's network."""
+        return loaded(self.lab).run(arguments, self.folder, os.environ, timeout=240)
+
+    def run_anew(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The same in a process of its own, as a user starts it; several at a time, where a test needs that."""
         return self.lab.run(
             self.command(*arguments),
             cwd=self.folder,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=options.pop("timeout", 240),
-            **options,
+            timeout=240,
+            env={**os.environ, **environment},
         )
 
     def deploy(self, *options: str, step: str = "deploy.py", inventory: str = "inventory") -> Result:
@@ -112,6 +118,17 @@ def eventually(check: Any, seconds: float = 60) -> Any:
         assert time.monotonic() < deadline, f"still not after {seconds} s"
         time.sleep(0.2)
     return answer
+
+
+_LOADED: dict[int, Pyinfra] = {}
+
+
+def loaded(lab: Lab) -> Pyinfra:
+    """pyinfra in the lab's network, which is another one after `down`."""
+    network = lab.network.handle.stat().st_ino
+    if network not in _LOADED:
+        _LOADED[network] = Pyinfra(lab.command([]))
+    return _LOADED[network]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ cat >/root/patterns; : >/root/found; end=$(($(date +%s) + 300)); scans=0
 while [ ! -e /root/enough ] && [ "$(date +%s)" -lt $end ]; do
     grep -laFf /root/patterns /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null >>/root/found
     grep -rlaFf /root/patterns /tmp /var/tmp /dev/shm /run/user 2>/dev/null >>/root/found
-    scans=$((scans + 1)); touch /root/begun
+    scans=$((scans + 1)); touch /root/begun; sleep 0.1
 done
 echo $scans; cat /root/found
 """
@@ -56,15 +56,15 @@ def test_private_keys(site: Site) -> None:
         scanner.stdin = None
     for host in HOSTS:
         eventually(lambda host=host: site.lab.exec(host, "test -e /root/begun").returncode == 0)
-    loud = site.run("-y", "-vvv", "--debug", "--diff", "inventory", "deploy.py")
+    loud = site.run_anew("-y", "-vvv", "--debug", "--diff", "inventory", "deploy.py")
     assert loud.returncode == 0, loud.stderr
     for file in site.pki.glob("server.*"):
         file.unlink()  # a new certificate: the key is sent once more
     (site.pki / "server-key.pem").unlink()
-    as_json = site.run("-y", "--json", "-vvv", "inventory", "deploy.py")
+    as_json = site.run_anew("-y", "--json", "-vvv", "inventory", "deploy.py")
     assert as_json.returncode == 0, as_json.stderr
     patterns += key_lines(site.pki)
-    plan = site.run("--dry", "-vvv", "--debug-operations", "inventory", "deploy.py")
+    plan = site.run_anew("--dry", "-vvv", "--debug-operations", "inventory", "deploy.py")
     for host in HOSTS:
         site.lab.exec(host, "touch /root/enough")
     for host, scanner in zip(HOSTS, scanners, strict=True):

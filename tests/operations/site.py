@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from anchorline.spec import Spec, load
 from anchorline.trust.families import FAMILIES
 from anchorline.trust.state import Trust, Wanted, difference
 from anchorline.verify.trip import stamp
-from tests.operations import preloaded
+from tests.preloaded import Pyinfra
 
 CHECKOUT = Path(__file__).parents[2]
 SPEC = """
@@ -38,6 +39,7 @@ NOTHING_ELSE: dict[str, str | list[str]] = dict.fromkeys(("configurations", "who
 """What the look is told where the stores that aren't folders of ours are tried elsewhere."""
 Answers = dict[str, Any]
 LOOK = "=== end"
+pyinfra = cache(Pyinfra)
 
 
 @dataclass(frozen=True)
@@ -139,12 +141,12 @@ class Site:
         log.unlink(missing_ok=True)
         (self.folder / "answers.json").write_text(json.dumps(self.answers))
         environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": str(self.folder)}
-        code, out, err = preloaded.run(arguments, self.folder / cwd, environment, timeout=120)
+        done = pyinfra().run(arguments, self.folder / cwd, environment, timeout=120)
         commands: dict[str, list[tuple[str, str]]] = {}
         for line in log.read_text().splitlines() if log.exists() else []:
             host, kind, text = json.loads(line)
             commands.setdefault(host, []).append((kind, text))
-        return Ran(code, out, err, commands)
+        return Ran(done.returncode, done.stdout, done.stderr, commands)
 
     def deploy(self, *arguments: str) -> Ran:
         return self.run("-y", *arguments, "inventory", "deploy.py")

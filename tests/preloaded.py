@@ -1,7 +1,7 @@
 """pyinfra's command line in a process that has loaded it already: half of the time that a short run takes is imports.
 
 As a program this is that process: it reads runs from standard input, a JSON object a line, and forks for each, so that
-a run finds everything as a new process would. ``run`` starts it when it is first needed; it ends with whoever did.
+a run finds everything as a new process would. It ends with whoever started it.
 """
 
 from __future__ import annotations
@@ -11,36 +11,41 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
-from threading import Timer
+from tempfile import TemporaryDirectory
+from threading import Lock, Timer
 
 
-@cache
-def _process() -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
+class Pyinfra:
+    """The process, and its runs, one after the other. ``within``: the command that runs it where it should be."""
 
+    def __init__(self, within: Sequence[str] = ()) -> None:
+        command = [*within, sys.executable, __file__]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.one_at_a_time = Lock()
 
-def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout: float) -> tuple[int, str, str]:
-    """The exit code, the output and the errors of ``pyinfra`` with these arguments. Raises TimeoutError."""
-    server, out, err = _process(), folder / ".out", folder / ".err"
-    assert server.stdin is not None
-    assert server.stdout is not None
-    told = {"arguments": [*arguments], "folder": str(folder), "environment": {**environment}}
-    server.stdin.write(json.dumps(told | {"out": str(out), "err": str(err)}) + "\n")
-    pid = int(server.stdout.readline())
-    timer = Timer(timeout, os.kill, (pid, 9))
-    timer.start()
-    code = int(server.stdout.readline())
-    timer.cancel()
-    said = out.read_text(), err.read_text()
-    out.unlink()
-    err.unlink()
-    if code == -9:
-        raise TimeoutError(f"pyinfra {' '.join(arguments)}: no end in {timeout} s\n{said[1]}")
-    return code, *said
+    def run(
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """``pyinfra`` with these arguments, and nothing on its standard input. Raises TimeoutError."""
+        with self.one_at_a_time, TemporaryDirectory() as place:
+            out, err = Path(place, "out"), Path(place, "err")
+            told = {"arguments": [*arguments], "folder": str(folder), "environment": {**environment}}
+            pid = int(self._ask(json.dumps(told | {"out": str(out), "err": str(err)}) + "\n"))
+            timer = Timer(timeout, os.kill, (pid, 9))
+            timer.start()
+            code = int(self._ask(""))
+            timer.cancel()
+            said = [each.read_bytes().decode(errors="replace") for each in (out, err)]
+        if code == -9:
+            raise TimeoutError(f"pyinfra {' '.join(arguments)}: no end in {timeout} s\n{said[1]}")
+        return subprocess.CompletedProcess(["pyinfra", *arguments], code, *said)
+
+    def _ask(self, text: str) -> str:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(text)
+        return self.process.stdout.readline()
 
 
 def _serve() -> None:
