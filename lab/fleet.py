@@ -121,13 +121,10 @@ class Lab:
     def end_hosts(self) -> None:
         """End every host, and forget what it wrote; the network stays."""
         for machine in self.machines.values():
-            machine.hang_up()
             machine.signal(signal.SIGKILL)
         for machine in self.machines.values():
-            machine.kill()
+            machine.remove()
         sweep()
-        if (hosts := STATE / "hosts").exists():
-            shutil.rmtree(hosts)
 
     def clear(self) -> None:
         self.end_hosts()
@@ -197,6 +194,17 @@ class Lab:
         if not self.network.exists():
             raise LabError("the lab is down: `python -m lab up`")
         return self.network.command(command)
+
+    def renew(self, hosts: Sequence[str]) -> None:
+        """Put new hosts in the place of these; the others stay as they are."""
+        machines = [self.machine(each) for each in hosts]
+        with locked(LOCK):
+            for machine in machines:
+                machine.remove()
+            for machine in machines:
+                machine.start(*self.parts(machine.host))
+            for machine in machines:
+                self.wait_until_ready(machine)
 
     def power_off(self, host: str) -> None:
         """Shut a host down; its disk stays as it is."""

@@ -7,16 +7,17 @@ with its last process.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
+from lab.control_group import CGROUP, sweep
 from lab.errors import LabError
 from lab.hosts import PREFIX_LENGTH, SSHD, Host
 from lab.network import BRIDGE, Network
 
-CGROUP = "anchorline-lab"
 CONNECTION = ".ssh"
 
 # An overlay can't lie on an overlay, so what keeps images in overlays gets folders of the machine's own disk.
@@ -171,9 +172,13 @@ class Machine:
         return {"ControlMaster": "auto", "ControlPath": self.folder / f"{user}{CONNECTION}", "ControlPersist": 20}
 
     def hang_up(self) -> None:
-        """End the connections that are open still."""
+        """End the connections that are open still, and see their sockets gone."""
         for socket in self.folder.glob(f"*{CONNECTION}"):
             subprocess.run(["ssh", "-F", "none", f"-oControlPath={socket}", "-Oexit", "-"], capture_output=True)
+            deadline = time.monotonic() + 1
+            while socket.exists() and time.monotonic() < deadline:
+                time.sleep(0.005)
+            socket.unlink(missing_ok=True)
 
     def power_off(self) -> None:
         """Shut down in order, as `systemctl poweroff` in the host does; its disk stays."""
@@ -183,10 +188,18 @@ class Machine:
             self.kill()
 
     def kill(self) -> None:
-        """End the host at once. Its first process ends with the one we hold, and all others end with that."""
+        """End the process that holds the host at once; what is left of the others is swept up."""
         self.signal(signal.SIGKILL)
         if not self.wait(KILL_SECONDS):
             raise LabError(f"{self.host.name} does not end: process {self.pid()} outlives SIGKILL")
+
+    def remove(self) -> None:
+        """End the host, and forget what it wrote."""
+        self.hang_up()
+        self.kill()
+        sweep(self.host.name)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def signal(self, number: int) -> None:
         if pid := self.pid():

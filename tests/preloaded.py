@@ -1,7 +1,8 @@
-"""pyinfra's command line in a process that has loaded it already: half of the time that a short run takes is imports.
+"""A program in a process that has loaded it already: most of the time that a short run takes is imports.
 
 As a program this is that process: it reads runs from standard input, a JSON object a line, and forks for each, so that
-a run finds everything as a new process would. It ends with whoever started it.
+a run finds everything as a new process would. It ends with whoever started it. What a new process alone can show (a
+terminal, a locale, what is imported, several at once) is tried with the command itself.
 """
 
 from __future__ import annotations
@@ -11,23 +12,28 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock, Timer
 
 
-class Pyinfra:
+class Loaded:
     """The process, and its runs, one after the other. ``within``: the command that runs it where it should be."""
 
-    def __init__(self, within: Sequence[str] = ()) -> None:
-        command = [*within, sys.executable, __file__]
+    def __init__(self, program: str, within: Sequence[str] = ()) -> None:
+        self.program = program
+        command = [*within, sys.executable, __file__, program]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.one_at_a_time = Lock()
 
     def run(
-        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout: float
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] = os.environ, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """``pyinfra`` with these arguments, and nothing on its standard input. Raises TimeoutError."""
+        """The program with these arguments, in this folder, and nothing on its standard input. Raises TimeoutError.
+
+        Bytes that are no UTF-8 are kept, as surrogates.
+        """
         with self.one_at_a_time, TemporaryDirectory() as place:
             out, err = Path(place, "out"), Path(place, "err")
             told = {"arguments": [*arguments], "folder": str(folder), "environment": {**environment}}
@@ -36,10 +42,10 @@ class Pyinfra:
             timer.start()
             code = int(self._ask(""))
             timer.cancel()
-            said = [each.read_bytes().decode(errors="replace") for each in (out, err)]
+            said = [each.read_bytes().decode(errors="surrogateescape") for each in (out, err)]
         if code == -9:
-            raise TimeoutError(f"pyinfra {' '.join(arguments)}: no end in {timeout} s\n{said[1]}")
-        return subprocess.CompletedProcess(["pyinfra", *arguments], code, *said)
+            raise TimeoutError(f"{self.program} {' '.join(arguments)}: no end in {timeout} s\n{said[1]}")
+        return subprocess.CompletedProcess([self.program, *arguments], code, *said)
 
     def _ask(self, text: str) -> str:
         assert self.process.stdin is not None
@@ -48,27 +54,40 @@ class Pyinfra:
         return self.process.stdout.readline()
 
 
-def _serve() -> None:
-    from gevent.monkey import get_original  # type: ignore[import-untyped]
-    from pyinfra_cli.main import main
+loaded = cache(Loaded)
+"""The process of a program, which all tests have in common."""
 
-    import anchorline.report.end
-    import anchorline.verify  # noqa: F401 (loaded for the runs to come)
 
-    # gevent's own would begin its loop here, and a run shall begin it anew
-    fork, wait = get_original("os", "fork"), get_original("os", "waitpid")
+def _serve(program: str) -> None:
+    if program == "pyinfra":
+        from gevent.monkey import get_original  # type: ignore[import-untyped]
+        from pyinfra_cli.main import main
+
+        import anchorline.report.end
+        import anchorline.verify
+
+        # gevent's own would begin its loop here, and a run shall begin it anew
+        fork, wait = get_original("os", "fork"), get_original("os", "waitpid")
+    else:
+        import anchorline.check
+        import anchorline.init.cli
+        import anchorline.pki
+        import anchorline.trust.export  # noqa: F401 (loaded for the runs to come, as are those above)
+        from anchorline.cli import main
+
+        fork, wait = os.fork, os.waitpid
     for line in sys.stdin:
         told = json.loads(line)
         pid = fork()
         if pid == 0:
-            _become(told)
+            _become(program, told)
             sys.exit(main())  # type: ignore[no-untyped-call]
         print(pid, flush=True)  # noqa: T201 (the answer)
         _, status = wait(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201
 
 
-def _become(told: Mapping[str, object]) -> None:
+def _become(program: str, told: Mapping[str, object]) -> None:
     """Be the process of a run: its folder, environment, arguments and files."""
     for descriptor, (name, flags) in enumerate(
         [
@@ -81,8 +100,8 @@ def _become(told: Mapping[str, object]) -> None:
     os.environ.clear()
     os.environ.update(told["environment"])  # type: ignore[call-overload]
     sys.path[:0] = os.environ.get("PYTHONPATH", "").split(":")
-    sys.argv = ["pyinfra", *told["arguments"]]  # type: ignore[misc]
+    sys.argv = [program, *told["arguments"]]  # type: ignore[misc]
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.preloaded import loaded
 from tests.unit.tools import program
 
 ANCHORLINE = Path(sys.executable).with_name("anchorline")
@@ -95,9 +96,8 @@ def test_fish_offers(folder: Path) -> None:
 def test_what_a_shell_is_answered(shell: str, folder: Path) -> None:
     last = "" if shell == "fish" else "3"
     asked = {"_ANCHORLINE_COMPLETE": f"{shell}_complete", "COMP_WORDS": "anchorline pki renew ", "COMP_CWORD": last}
-    run = subprocess.run(
-        [ANCHORLINE], cwd=folder, env={"PATH": PATH, **asked}, capture_output=True, text=True, check=True
-    )
+    run = loaded("anchorline").run([], folder, {"PATH": PATH, **asked})
+    assert run.returncode == 0
     assert "server" in run.stdout
     assert "brought" not in run.stdout
     assert run.stderr == ""
@@ -112,8 +112,8 @@ def test_a_broken_spec_offers_nothing_and_says_nothing(content: bytes | None, fo
     if content is not None:
         spec.write_bytes(content)
     asked = {"_ANCHORLINE_COMPLETE": "bash_complete", "COMP_WORDS": "anchorline pki renew ", "COMP_CWORD": "3"}
-    run = subprocess.run([ANCHORLINE], cwd=folder, env={"PATH": PATH, **asked}, capture_output=True, check=True)
-    assert (run.stdout.strip(), run.stderr) == (b"", b"")
+    run = loaded("anchorline").run([], folder, {"PATH": PATH, **asked})
+    assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("shell", SHELLS)

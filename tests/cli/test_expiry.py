@@ -21,6 +21,7 @@ from anchorline.authority import stage
 from anchorline.authority.expiry import ending
 from anchorline.authority.rotation import promote, rotate
 from anchorline.spec import load
+from tests.preloaded import loaded
 from tests.unit.test_authority_stage import Ca
 
 ANCHORLINE = str(Path(sys.executable).with_name("anchorline"))
@@ -46,8 +47,7 @@ class Site:
 
     def check(self, *arguments: str) -> tuple[int, list[tuple[str, str]], str]:
         """The exit code, code and words of each problem, and standard error."""
-        command = [ANCHORLINE, "check", "--format", "json", *arguments]
-        ran = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        ran = loaded("anchorline").run(["check", "--format", "json", *arguments], self.folder)
         found = json.loads(ran.stdout) if ran.stdout else []
         return ran.returncode, [(each["code"], each["what"]) for each in found], ran.stderr
 

@@ -13,9 +13,8 @@ from click.testing import CliRunner
 
 from anchorline.cli import cli
 from anchorline.command import Command, Group
+from tests.preloaded import loaded
 from tests.unit.test_docs import parses
-
-ANCHORLINE = str(Path(sys.executable).with_name("anchorline"))
 
 
 def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -55,7 +54,7 @@ def test_a_command_without_an_example_cannot_be_made() -> None:
 
 
 def said(*arguments: str) -> str:
-    ran = subprocess.run([ANCHORLINE, *arguments], capture_output=True, text=True, check=False)
+    ran = loaded("anchorline").run(arguments, Path())
     assert ran.returncode == 2
     assert ran.stdout == ""
     return ran.stderr.splitlines()[-1]
@@ -96,8 +95,7 @@ def test_a_mistyped_name(tmp_path: Path) -> None:
     spec = tmp_path / "anchorline.yml"
     spec.write_text("version: 1\nsite: blue\nauthority: {CN: Blue}\ncertificates: {}\n")
     for command in ("issue", "renew", "rekey", "export"):
-        run = [ANCHORLINE, "pki", command, "servr", "--spec", str(spec)]
-        nothing = subprocess.run(run, capture_output=True, text=True, check=False)
+        nothing = loaded("anchorline").run(["pki", command, "servr"], tmp_path)
         assert (nothing.returncode, "did you mean" in nothing.stderr) == (1, False)
         assert nothing.stderr.endswith("; declare it under `certificates`\n")
     spec.write_text(
@@ -105,8 +103,7 @@ def test_a_mistyped_name(tmp_path: Path) -> None:
         "signing: {default: {usages: [server auth]}}\ncertificates: {server: {hosts: [a.example.com]}}\n"
     )
     for command in ("issue", "renew", "rekey", "export"):
-        run = [ANCHORLINE, "pki", command, "servr", "--spec", str(spec)]
-        near = subprocess.run(run, capture_output=True, text=True, check=False)
+        near = loaded("anchorline").run(["pki", command, "servr"], tmp_path)
         assert (near.returncode, near.stderr.endswith("; did you mean `server`?\n")) == (1, True)
 
 

@@ -20,6 +20,7 @@ from anchorline.init.answers import QUESTIONS
 from anchorline.render import render
 from tests.operations.site import INVENTORY
 from tests.operations.site import Site as Fleet
+from tests.preloaded import loaded
 from tests.unit.tools import lacking
 
 from .terminal import ANCHORLINE, typed
@@ -38,9 +39,7 @@ def init(folder: Path | str, *flags: str) -> Result:
 
 
 def run(*arguments: str | Path, cwd: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [ANCHORLINE, *arguments], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    done = loaded("anchorline").run([*map(str, arguments)], cwd)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from anchorline.authority import keys, stage
 from anchorline.spec import load
+from tests.preloaded import loaded
 
 from .terminal import ANCHORLINE, typed
 
@@ -38,16 +39,7 @@ class Site:
 
     def piped(self, *arguments: str, **variables: str) -> tuple[int, str]:
         """The exit code, and everything that was said without a terminal."""
-        run = subprocess.run(
-            [ANCHORLINE, "pki", *arguments],
-            cwd=self.folder,
-            env=self.environment(**variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        run = loaded("anchorline").run(["pki", *arguments], self.folder, self.environment(**variables))
         return run.returncode, run.stdout + run.stderr
 
     def typed(self, *answers: str, command: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from lab import Lab
-from tests.preloaded import Pyinfra
+from tests.preloaded import Loaded
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OF_A_SITE = ("deploy.py", "config.py", "anchorline.yml", "inventory", "group_data")
@@ -26,14 +27,22 @@ HOSTS = ("registry", *CLIENTS)
 class Site:
     """A site's folder with the lab's hosts, and the commands that a user types in it."""
 
-    def __init__(self, folder: Path, lab: Lab) -> None:
-        self.folder, self.lab = folder, lab
+    def __init__(self, folder: Path, lab: Lab, hosts: Sequence[str] = HOSTS) -> None:
+        self.folder, self.lab, self.hosts = folder, lab, hosts
         for name in OF_A_SITE:
             source = CHECKOUT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
         for name in (".lab", "images"):
             (folder / name).symlink_to(CHECKOUT / name)
         self.pki = folder / "pki" / "production"
+        inventory = folder / "inventory/hosts.py"
+        others = tuple(f'    ("{each}",' for each in HOSTS if each not in hosts)
+        kept = (line for line in inventory.read_text().splitlines() if not line.startswith(others))
+        inventory.write_text("".join(f"{line}\n" for line in kept))
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        return tuple(host for host in self.hosts if host in CLIENTS)
 
     def declare(self, **changes: Any) -> None:
         """Change the spec: a value of None takes a key out, a mapping is merged."""
@@ -49,7 +58,7 @@ class Site:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run pyinfra with these arguments in the site's folder, in the lab's network."""
-        return loaded(self.lab).run(arguments, self.folder, os.environ, timeout=240)
+        return loaded(self.lab).run(arguments, self.folder, timeout=240)
 
     def run_anew(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The same in a process of its own, as a user starts it; several at a time, where a test needs that."""
@@ -65,13 +74,14 @@ class Site:
 
     def deploy(self, *options: str, step: str = "deploy.py", inventory: str = "inventory") -> Result:
         """A deploy with --json, and what came of it."""
-        return Result(self.run("-y", "--json", *options, inventory, step))
+        return Result(self.run("-y", "--json", *options, inventory, step), self.hosts)
 
 
 class Result:
     """What a deploy came to."""
 
-    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+    def __init__(self, process: subprocess.CompletedProcess[str], hosts: Sequence[str]) -> None:
+        self.hosts = hosts
         self.code, self.out, self.err = process.returncode, process.stdout, process.stderr
         self.json: dict[str, Any] = json.loads(process.stdout) if process.stdout.strip() else {}
 
@@ -120,14 +130,14 @@ def eventually(check: Any, seconds: float = 60) -> Any:
     return answer
 
 
-_LOADED: dict[int, Pyinfra] = {}
+_LOADED: dict[int, Loaded] = {}
 
 
-def loaded(lab: Lab) -> Pyinfra:
+def loaded(lab: Lab) -> Loaded:
     """pyinfra in the lab's network, which is another one after `down`."""
     network = lab.network.handle.stat().st_ino
     if network not in _LOADED:
-        _LOADED[network] = Pyinfra(lab.command([]))
+        _LOADED[network] = Loaded("pyinfra", lab.command([]))
     return _LOADED[network]
 
 
@@ -138,22 +148,46 @@ def lab() -> Lab:
     return lab
 
 
+class Shared:
+    """The site that tests which leave it as they found it have in common: a first deploy takes longer than most."""
+
+    site: Site | None = None
+
+
+def pytest_exception_interact() -> None:
+    """After a failure nobody knows what a test has left behind."""
+    Shared.site = None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that share a site come first."""
+    items.sort(key=lambda item: "deployed" not in item.fixturenames)  # type: ignore[attr-defined]
+
+
 @pytest.fixture
-def site(tmp_path: Path, lab: Lab) -> Site:
-    """A site that no host has heard of, on hosts as they are on their first day."""
-    lab.up(fresh=True)
-    return Site(tmp_path, lab)
+def site(request: pytest.FixtureRequest, tmp_path: Path, lab: Lab) -> Site:
+    """A site that no host has heard of, on hosts as they are on their first day; ``@pytest.mark.hosts`` says which."""
+    Shared.site = None
+    chosen = request.node.get_closest_marker("hosts")
+    site = Site(tmp_path, lab, chosen.args if chosen else HOSTS)
+    lab.renew(site.hosts)
+    return site
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Site:
     """The same, for all tests of a module."""
-    lab.up(fresh=True)
+    Shared.site = None
+    lab.renew(HOSTS)
     return Site(tmp_path_factory.mktemp("site"), lab)
 
 
-@pytest.fixture(scope="module")
-def deployed(fresh: Site) -> Site:
+@pytest.fixture
+def deployed(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Site:
     """A site that has been deployed once; tests leave it as they found it."""
-    fresh.deploy().ok()
-    return fresh
+    if Shared.site is None:
+        lab.renew(HOSTS)
+        site = Site(tmp_path_factory.mktemp("site"), lab)
+        site.deploy().ok()
+        Shared.site = site
+    return Shared.site

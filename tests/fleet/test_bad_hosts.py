@@ -28,7 +28,7 @@ def alone(result: Result, bad: Mapping[str, tuple[str, ...]]) -> None:
         assert rows[host].startswith(state), str(result)
         for word in words:
             assert word in rows[host], rows
-    assert all(rows[other].startswith(("changed", "as declared")) for other in HOSTS if other not in bad), rows
+    assert all(rows[other].startswith(("changed", "as declared")) for other in result.hosts if other not in bad), rows
 
 
 def say_of(site: Site, host: str, **data: object) -> None:

@@ -15,7 +15,7 @@ import pytest
 from lab import Lab
 from lab.hosts import BOOKWORM, Host
 from lab.image import built
-from tests.fleet.conftest import Site
+from tests.fleet.conftest import Shared, Site
 from tests.fleet.test_lab import cli
 from tests.fleet.test_withdraw import WITHDRAW, other_ca, trusts
 
@@ -43,6 +43,7 @@ def brought(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
         yield lab.brought
         return
     folder = tmp_path_factory.mktemp("tars")
+    Shared.site = None
     lab.up(fresh=True, rootfs={name: tar(folder / f"{name}.tar", *options) for name, options in DEBIAN.items()})
     yield lab.brought
     lab.down()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.conftest import CLIENTS, HOSTS, Site
+from tests.fleet.conftest import Site
 from tests.fleet.test_first_deploy import CURL, each_way
 
 pytestmark = pytest.mark.fleet
@@ -52,7 +52,13 @@ class Company:
 
 def untouched(site: Site) -> bool:
     find = "find /etc /usr/local/share /var/lib/anchorline -name '*anchorline*'"
-    return not any(site.lab.exec(host, find).stdout for host in HOSTS)
+    return not any(site.lab.exec(host, find).stdout for host in site.hosts)
+
+
+def every_client_pulls(site: Site) -> None:
+    for host in site.clients:
+        ways = each_way(site, host)
+        assert all(ok for _, _, ok, _ in ways), ways
 
 
 def served(site: Site) -> str:
@@ -64,21 +70,21 @@ def served(site: Site) -> str:
     return shown.stdout
 
 
+@pytest.mark.hosts("registry", "debian", "arch-layout", "fedora-layout")
 def test_an_intermediate_ca(site: Site) -> None:
     """It issues, its chain ends at a root of its own, and that one is trusted."""
     Company(site.folder)
     site.declare(authority=None)
     site.declare(authority={"certificate": "ca.pem", "key": "issuing-key.pem"})
     site.deploy().ok()
-    for host in CLIENTS:
-        ways = each_way(site, host)
-        assert all(ok for _, _, ok, _ in ways), ways
+    every_client_pulls(site)
     assert sorted(path.name for path in site.pki.glob("*.pem")) == ["server-key.pem", "server.pem"]
     shown = served(site)
     assert "Company_Issuing" in shown
     assert not site.deploy().ok().changed
 
 
+@pytest.mark.hosts("registry", "debian")
 def test_a_certificate_of_somebody_else(site: Site) -> None:
     """It is served as it is, and put into place when a new one is brought; nothing is issued here."""
     company = Company(site.folder)
@@ -89,9 +95,7 @@ def test_a_certificate_of_somebody_else(site: Site) -> None:
         certificates={"server": {"certificate": "server.pem", "key": "server-key.pem"}},
     )
     site.deploy().ok()
-    for host in CLIENTS:
-        ways = each_way(site, host)
-        assert all(ok for _, _, ok, _ in ways), ways
+    every_client_pulls(site)
     assert not site.pki.exists()
     assert not site.deploy().ok().changed
     before = (site.folder / "server.pem").read_bytes()
@@ -99,9 +103,7 @@ def test_a_certificate_of_somebody_else(site: Site) -> None:
     assert (site.folder / "server.pem").read_bytes() != before
     result = site.deploy().ok()
     assert "another certificate" in result.err
-    for host in CLIENTS:
-        ways = each_way(site, host)
-        assert all(ok for _, _, ok, _ in ways), ways
+    every_client_pulls(site)
     assert not site.deploy().ok().changed
 
 
@@ -125,6 +127,7 @@ def test_from_brought_to_issued(site: Site) -> None:
     assert not site.deploy().ok().changed
 
 
+@pytest.mark.hosts("registry", "debian")
 def test_wrong_names_are_refused_before_any_host_is_touched(site: Site) -> None:
     company = Company(site.folder)
     company.issue("DNS:other.example.com")
@@ -156,6 +159,7 @@ DEBIAN = (
 )
 
 
+@pytest.mark.hosts("registry", "debian", "fedora-layout")
 def test_a_certificate_of_a_public_ca(site: Site) -> None:
     """No CA is rolled out: what hosts trust by themselves vouches for it, for the registry's own health as well."""
     Company(site.folder).issue()
@@ -163,10 +167,8 @@ def test_a_certificate_of_a_public_ca(site: Site) -> None:
     site.declare(certificates={"server": {"certificate": "server.pem", "key": "server-key.pem"}})
     site.deploy().failed("didn't get healthy")
     root = (site.folder / "root.crt").read_bytes()
-    for host in HOSTS:
+    for host in site.hosts:
         assert site.lab.exec(host, BY_HAND.get(host, DEBIAN), input=root).returncode == 0
     site.deploy().ok()
-    for host in CLIENTS:
-        ways = each_way(site, host)
-        assert all(ok for _, _, ok, _ in ways), ways
+    every_client_pulls(site)
     assert not site.deploy().ok().changed

@@ -128,6 +128,7 @@ def test_the_cause_and_the_command_that_mends_it(deployed: Site, what: str) -> N
     assert result.code == 0, f"after {command}\n{result}"
 
 
+@pytest.mark.drill
 def test_a_registry_that_may_not_read_its_key(deployed: Site) -> None:
     """By hand in a container whose user isn't root: first the key, then the images, are given to that user."""
     served = Container.of(load(deployed.folder / "anchorline.yml"))
@@ -179,10 +180,12 @@ def test_a_clock_that_is_off(deployed: Site) -> None:
     look(deployed).ok()
 
 
+@pytest.mark.hosts("registry", "debian")
 def test_no_ca_is_no_diagnosis(site: Site) -> None:
     look(site).failed("has no CA, so there is nothing to hold a host against: deploy first")
 
 
+@pytest.mark.drill
 def test_a_daemon_that_began_before_where_its_store_is_not_kept(site: Site) -> None:
     site.declare(trust={"stores": ["system"]})
     site.deploy(step="anchorline.trust.rollout").ok()

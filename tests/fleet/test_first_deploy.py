@@ -44,6 +44,7 @@ def untrust(site: Site, host: str) -> None:
 
 
 def each_way(site: Site, host: str) -> list[tuple[str, str, bool, str]]:
+    """By each name and each program: whether it could pull, and what it said."""
     commands = [PULL[host], CURL] if host in PULL else [CURL]
     return [(name, command.split()[0], *pull(site, host, command, name)) for name in NAMES for command in commands]
 

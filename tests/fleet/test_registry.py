@@ -134,6 +134,7 @@ class TestLife:
         assert not deployed.deploy().ok().changed
 
 
+@pytest.mark.hosts("registry", "debian")
 class TestRefusals:
     def test_a_container_of_someone_else(self, site: Site) -> None:
         site.lab.exec("registry", "docker load", input=(site.folder / "images/registry.tar").read_bytes())
@@ -166,6 +167,7 @@ class TestRefusals:
         assert not site.pki.exists()
 
 
+@pytest.mark.hosts("registry", "debian", "arch-layout")
 def test_local_mode(site: Site) -> None:
     site.declare(
         authority=None,

@@ -106,6 +106,7 @@ def test_under_load(deployed: Site) -> None:
     assert "anchorline" not in site.lab.exec("registry", "nft list tables").stdout
 
 
+@pytest.mark.drill
 def test_without_nft_the_window_is_told(deployed: Site) -> None:
     site = deployed
     nft = run_on_registry(site, "command -v nft")

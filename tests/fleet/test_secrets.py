@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.conftest import HOSTS, Site, eventually
+from tests.fleet.conftest import Site, eventually
 
 pytestmark = pytest.mark.fleet
 
@@ -31,6 +31,7 @@ def key_lines(folder: Path) -> list[str]:
     return [line for line in lines if not line.startswith("-----") and not line.startswith("MIG")]
 
 
+@pytest.mark.hosts("registry", "debian")
 def test_private_keys(site: Site) -> None:
     issued = subprocess.run(
         [Path(sys.executable).with_name("anchorline"), "pki", "issue"], cwd=site.folder, capture_output=True, text=True
@@ -47,14 +48,14 @@ def test_private_keys(site: Site) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        for host in HOSTS
+        for host in site.hosts
     ]
     for scanner in scanners:
         assert scanner.stdin
         scanner.stdin.write("".join(f"{line}\n" for line in patterns))
         scanner.stdin.close()
         scanner.stdin = None
-    for host in HOSTS:
+    for host in site.hosts:
         eventually(lambda host=host: site.lab.exec(host, "test -e /root/begun").returncode == 0)
     loud = site.run_anew("-y", "-vvv", "--debug", "--diff", "inventory", "deploy.py")
     assert loud.returncode == 0, loud.stderr
@@ -65,16 +66,16 @@ def test_private_keys(site: Site) -> None:
     assert as_json.returncode == 0, as_json.stderr
     patterns += key_lines(site.pki)
     plan = site.run_anew("--dry", "-vvv", "--debug-operations", "inventory", "deploy.py")
-    for host in HOSTS:
+    for host in site.hosts:
         site.lab.exec(host, "touch /root/enough")
-    for host, scanner in zip(HOSTS, scanners, strict=True):
+    for host, scanner in zip(site.hosts, scanners, strict=True):
         out, _ = scanner.communicate(timeout=60)
         scans, *found = out.split()
         assert int(scans) > 5, f"{host}: too few scans to mean anything"
         assert not found, f"{host}: {found}"
     for done in (loud, as_json, plan):
         everything += done.stdout + done.stderr
-    for host in HOSTS:
+    for host in site.hosts:
         everything += site.lab.exec(host, "journalctl --no-pager -o cat; cat /var/log/*.log 2>/dev/null").stdout
     everything += site.lab.exec("registry", "docker inspect registry; docker logs registry 2>&1").stdout
     for file in site.folder.rglob("*"):

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from tests.fleet.conftest import Result, Site
 
 HOST = "debian"
-LIMIT = ("--limit", HOST, "--limit", "registry")
+HOSTS = ("registry", HOST)
 REGISTRIES = "mirrors:\n  docker.io:  # through the cache\n    endpoint: [https://cache.example.com]\n"
 BUILDKITD = '# ours\ndebug = true\n\n[registry."docker.io"]\n  mirrors = ["cache.example.com"]\n'
 RUNNER = '[[runners]]\n  token = "of-the-runner"\n  [runners.docker]\n    image = "alpine"\n'
@@ -83,7 +83,7 @@ def digest_of(site: Site) -> str:
 
 
 def rolled_out(site: Site, *options: str) -> Result:
-    return site.deploy(*LIMIT, *options).ok()
+    return site.deploy(*options).ok()
 
 
 @pytest.fixture
@@ -98,6 +98,7 @@ def host(site: Site) -> Host:
     return host
 
 
+@pytest.mark.hosts(*HOSTS)
 def test_there_and_back(host: Host) -> None:
     before, keystores = host(TREE), host(KEYSTORES)
     first = rolled_out(host.site)
@@ -131,6 +132,8 @@ def test_there_and_back(host: Host) -> None:
     assert not host.nss()
 
 
+@pytest.mark.hosts(*HOSTS)
+@pytest.mark.drill
 def test_what_cannot_be_done_fails_the_host_and_is_left(host: Host) -> None:
     """Each leaves the host without a change; its cause is named."""
     broken = {
@@ -148,17 +151,18 @@ def test_what_cannot_be_done_fails_the_host_and_is_left(host: Host) -> None:
     for (command, said), again in zip(broken.items(), mend, strict=True):
         host(command)
         before = host(TREE)
-        failed = host.site.deploy(*LIMIT, step="anchorline.trust.rollout").failed(said)
+        failed = host.site.deploy(step="anchorline.trust.rollout").failed(said)
         assert HOST in failed.err
         assert host(TREE) == before
         host(again)
     host(f"keytool -storepasswd -keystore {OWN} -storepass changeit -new anothers")
-    host.site.deploy(*LIMIT, step="anchorline.trust.rollout").failed(f"{OWN}: ", "password was incorrect")
+    host.site.deploy(step="anchorline.trust.rollout").failed(f"{OWN}: ", "password was incorrect")
     host(f"keytool -storepasswd -keystore {OWN} -storepass anothers -new changeit")
-    host.site.deploy(*LIMIT, step="anchorline.trust.rollout").ok()
+    host.site.deploy(step="anchorline.trust.rollout").ok()
     assert host.java(OWN, digest_of(host.site))
 
 
+@pytest.mark.hosts(*HOSTS)
 @pytest.mark.drill
 def test_debians_own_hook_forgets_the_ca_as_well(host: Host) -> None:
     """Without `java` among the stores the update still tells Java's keystore of a new CA, but not of one that went."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.conftest import HOSTS, Result, Site
+from tests.fleet.conftest import Result, Site
 from tests.fleet.test_bad_hosts import alone
 
 pytestmark = pytest.mark.fleet
@@ -64,6 +64,7 @@ def test_what_debian_passes_over_is_seen_and_mended(trust: Site) -> None:
         debian(trust, f"rm -f {anchor.removesuffix('.crt')}.pem")
 
 
+@pytest.mark.drill
 def test_a_ca_of_others_in_layers(trust: Site) -> None:
     """Theirs is enough where every layer has it; when theirs goes, ours comes."""
     rolled(trust)
@@ -84,6 +85,7 @@ def test_a_ca_of_others_in_layers(trust: Site) -> None:
     assert hashed(trust)
 
 
+@pytest.mark.hosts("registry", "debian")
 def test_a_read_only_etc(trust: Site) -> None:
     debian(trust, "mount --bind /etc /etc && mount -o remount,bind,ro /etc")
     try:
@@ -95,6 +97,7 @@ def test_a_read_only_etc(trust: Site) -> None:
     assert hashed(trust)
 
 
+@pytest.mark.hosts("registry", "debian")
 def test_a_disk_that_fills_up_in_the_middle_of_an_update(trust: Site) -> None:
     certs = "/etc/ssl/certs"
     debian(trust, f"cp -a {certs} /root/c; mount -t tmpfs -o size=16m none {certs}; cp -a /root/c/. {certs}")
@@ -114,16 +117,17 @@ def test_a_disk_that_fills_up_in_the_middle_of_an_update(trust: Site) -> None:
         debian(trust, f"umount {certs}; rm -r /root/c")
 
 
+@pytest.mark.hosts("debian", "fedora-layout")
 def test_two_sites_at_once(trust: Site, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    second = Site(other, trust.lab)
+    second = Site(other, trust.lab, trust.hosts)
     spec = "version: 1\nsite: staging\nauthority: {CN: Staging CA}\n"
     (other / "anchorline.yml").write_text(spec)
     with ThreadPoolExecutor() as both:
         for done in both.map(lambda site: site.run_anew("-y", "inventory", STEP), (trust, second)):
             assert done.returncode == 0, done.stderr
-    for host in HOSTS:
+    for host in trust.hosts:
         for ca in (trust.pki / "ca.pem", other / "pki/staging/ca.pem"):
             pem = ca.read_text()
             verify = f"openssl verify -partial_chain <<'PEM'\n{pem}PEM\n"

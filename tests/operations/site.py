@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, field
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from anchorline.spec import Spec, load
 from anchorline.trust.families import FAMILIES
 from anchorline.trust.state import Trust, Wanted, difference
 from anchorline.verify.trip import stamp
-from tests.preloaded import Pyinfra
+from tests.preloaded import loaded
 
 CHECKOUT = Path(__file__).parents[2]
 SPEC = """
@@ -39,7 +38,6 @@ NOTHING_ELSE: dict[str, str | list[str]] = dict.fromkeys(("configurations", "who
 """What the look is told where the stores that aren't folders of ours are tried elsewhere."""
 Answers = dict[str, Any]
 LOOK = "=== end"
-pyinfra = cache(Pyinfra)
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ class Site:
         log.unlink(missing_ok=True)
         (self.folder / "answers.json").write_text(json.dumps(self.answers))
         environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": str(self.folder)}
-        done = pyinfra().run(arguments, self.folder / cwd, environment, timeout=120)
+        done = loaded("pyinfra").run(arguments, self.folder / cwd, environment)
         commands: dict[str, list[tuple[str, str]]] = {}
         for line in log.read_text().splitlines() if log.exists() else []:
             host, kind, text = json.loads(line)

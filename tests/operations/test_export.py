@@ -214,6 +214,9 @@ def containers(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("family", [each for each in FAMILIES if not each.declared], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "shell", ["dash", *(pytest.param(each, marks=pytest.mark.drill) for each in ("bash", "ash"))], indirect=True
+)
 def test_each_family(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: list[str], wanted: Wanted, family: Family
 ) -> None:

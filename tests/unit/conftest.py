@@ -18,3 +18,12 @@ def spec_file(tmp_path: Path) -> SpecFile:
         return path
 
     return write
+
+
+@pytest.fixture(
+    params=[pytest.param(3, id="each-third-call"), pytest.param(1, id="each-call", marks=pytest.mark.drill)]
+)
+def stride(request: pytest.FixtureRequest) -> int:
+    """From which call to the disk a test goes on to which."""
+    stride: int = request.param
+    return stride

@@ -71,11 +71,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def full_at_each_call(
-    base: Path, folder: Path, work: Callable[[Spec], object], declared: Callable[[Path], Spec] | None = None
+    base: Path,
+    folder: Path,
+    work: Callable[[Spec], object],
+    stride: int,
+    declared: Callable[[Path], Spec] | None = None,
 ) -> Iterator[tuple[Spec, AuthorityError | None]]:
-    """A copy of a site for each call to the disk that ``work`` makes, in which it met a full disk at that call; and
+    """A copy of a site for each call to the disk that ``work`` makes, or each so many; it met a full disk there; and
     what it said. Where it doesn't say that its files are decided, everything is as it was."""
-    for step in itertools.count(1):
+    for step in itertools.count(1, stride):
         shutil.copytree(base, folder / str(step))
         spec = (declared or declare)(folder / str(step))
         before, error = contents(spec.folder), None

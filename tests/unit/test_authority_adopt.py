@@ -354,11 +354,11 @@ def test_a_pathlen_that_nobody_wrote_is_no_demand(tmp_path: Path, cfssl: Ca) -> 
     assert states(written)["ca"] is State.CHANGED
 
 
-def test_killed_at_every_call_to_the_disk(tmp_path: Path, cfssl: Ca) -> None:
+def test_killed_at_every_call_to_the_disk(tmp_path: Path, cfssl: Ca, stride: int) -> None:
     """It is taken over as a whole or not at all, and the next run, of whatever kind, goes on from there."""
-    step, outcomes, there = 0, set(), (cfssl.folder / "ca.pem").read_bytes()
+    step, outcomes, there = 1 - stride, set(), (cfssl.folder / "ca.pem").read_bytes()
     while True:
-        step += 1
+        step += stride
         spec = declare(tmp_path / str(step))
         if not killed_at(step, partial(_adopt, spec, cfssl)):
             break
@@ -390,10 +390,10 @@ def _completed(spec: Spec, ca: Ca) -> bool:
     return decided
 
 
-def test_a_disk_that_is_full_at_each_call(tmp_path: Path, cfssl: Ca) -> None:
+def test_a_disk_that_is_full_at_each_call(tmp_path: Path, cfssl: Ca, stride: int) -> None:
     (tmp_path / "base").mkdir()
     outcomes = set()
-    for spec, error in full_at_each_call(tmp_path / "base", tmp_path, partial(_adopt, ca=cfssl), declare):
+    for spec, error in full_at_each_call(tmp_path / "base", tmp_path, partial(_adopt, ca=cfssl), stride, declare):
         if error:  # a leaf that can't be read is passed over, and named
             outcomes.add(_completed(spec, cfssl))
     assert outcomes == {True, False}

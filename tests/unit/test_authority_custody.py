@@ -132,13 +132,12 @@ def test_all_keys_get_another_passphrase(tmp_path: Path) -> None:
     assert_pairs(spec)
 
 
-@pytest.mark.drill
 def test_another_passphrase_killed_anywhere_is_the_old_or_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
     """Of all keys, as readers see them: present, next, previous and retired ones."""
     monkeypatch.setattr(pbes2, "ROUNDS", 1000)  # many times over
-    base, step, seen = declare(tmp_path / "base"), 0, set()
+    base, step, seen = declare(tmp_path / "base"), 1 - stride, set()
     stage(base, NOW, passphrase="old").commit()
     rotate(base, NOW, passphrase="old").commit()
     promote(base, NOW, passphrase="old").commit()
@@ -147,7 +146,7 @@ def test_another_passphrase_killed_anywhere_is_the_old_or_the_new_one(
     assert len(key_files(base.pki)) == 5
     before = generations(base)
     while True:
-        step += 1
+        step += stride
         shutil.copytree(tmp_path / "base", tmp_path / str(step))
         spec = declare(tmp_path / str(step))
         if not killed_at(step, partial(_change, spec)):
@@ -164,14 +163,14 @@ def test_another_passphrase_killed_anywhere_is_the_old_or_the_new_one(
 
 
 def test_another_passphrase_on_a_disk_that_is_full_at_each_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
     monkeypatch.setattr(pbes2, "ROUNDS", 1000)
     base, seen = declare(tmp_path / "base"), set()
     stage(base, NOW, passphrase="old").commit()
     rotate(base, NOW, passphrase="old").commit()
     before = generations(base)
-    for site, error in full_at_each_call(base.folder, tmp_path, _change):
+    for site, error in full_at_each_call(base.folder, tmp_path, _change, stride):
         [word] = words(site)
         assert error or word == "new"
         seen.add(word)

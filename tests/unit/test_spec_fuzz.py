@@ -52,7 +52,7 @@ WEIRD = (
     "*.*", "::", "[::1]:0", "0.0.0.0/0", "1%%", "'{'", "/", "..", "~/x", "x" * 5000, "ca", "١٢٣", "/dev/zero", "/etc",
 )  # fmt: skip
 thousands = settings(
-    max_examples=2000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )
 
 
