@@ -83,6 +83,7 @@ class TestFirstDeploy:
         rows = summary(site.deploy().ok())
         assert all(rows[host].startswith("changed") for host in bad), rows
 
+    @pytest.mark.drill
     def test_a_hosts_toml_of_someone_else(self, site: Site) -> None:
         file = "/etc/containerd/certs.d/registry.example.com/hosts.toml"
         site.lab.exec("fedora-layout", f"mkdir -p {Path(file).parent} && echo 'server = \"x\"' >{file}")
@@ -142,5 +143,4 @@ def test_round_trips(site: Site, counting: Path) -> None:
     assert counted(*as_ops, step="anchorline.trust.rollout") == dict.fromkeys(everyone, 2)
     first = counted()
     assert all(first[address] == 2 for address in everyone - {"192.0.2.10"}), first  # the look, and the proof
-    assert counted() == dict.fromkeys(everyone, 1)
     assert counted(*as_ops) == dict.fromkeys(everyone, 1)

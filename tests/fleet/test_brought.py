@@ -50,6 +50,7 @@ def brought(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     lab.up()
 
 
+@pytest.mark.drill
 def test_no_then_yes_then_no(brought: tuple[Host, ...], lab: Lab, tmp_path: Path) -> None:
     site = Site(tmp_path, lab)
     rows = "".join(ROW.format(host) for host in brought)

@@ -159,6 +159,7 @@ DEBIAN = (
 )
 
 
+@pytest.mark.drill
 @pytest.mark.hosts("registry", "debian", "fedora-layout")
 def test_a_certificate_of_a_public_ca(site: Site) -> None:
     """No CA is rolled out: what hosts trust by themselves vouches for it, for the registry's own health as well."""

@@ -107,6 +107,7 @@ def test_clients_before_the_rollout_are_refused(site: Site) -> None:
         assert all(ok for _, _, ok, _ in after), after
 
 
+@pytest.mark.drill
 def test_another_port(site: Site) -> None:
     """Names with a port: as people type them, in every store that is keyed by name."""
     site.declare(registry={"address": "registry.example.com:5000", "listen": "0.0.0.0:5000"}, verify={"push": "all"})

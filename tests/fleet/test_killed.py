@@ -38,11 +38,6 @@ def completes(site: Site, seconds: float) -> bool:
     return running
 
 
-@pytest.mark.hosts("registry", "debian")
-def test_killed(site: Site) -> None:
-    completes(site, 2.0)
-
-
 @pytest.mark.drill
 @pytest.mark.timeout(1200)
 def test_killed_at_25_points(site: Site) -> None:

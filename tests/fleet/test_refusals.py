@@ -84,6 +84,7 @@ class TestTrustAlone:
         assert not site.pki.exists()
         assert not site.deploy().ok().changed
 
+    @pytest.mark.drill
     @pytest.mark.hosts("registry", "debian")
     def test_also(self, site: Site) -> None:
         certificate, _ = company_root(site.folder)

@@ -15,7 +15,7 @@ from tests.fleet.test_withdraw import WITHDRAW, other_ca
 
 pytestmark = pytest.mark.fleet
 
-ALONE = ("--limit", "debian")
+ALONE = ("--limit", "debian", "--limit", "registry")
 STATE = f"{STAMPS}/production"
 SERVER = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=a -days 2 "
@@ -32,6 +32,7 @@ def scan(site: Site, host: str, before: str = "") -> dict[str, Process]:
     return {each.name: each for each in read([line.removeprefix("stale ") for line in done.stdout.splitlines()])}
 
 
+@pytest.mark.drill
 @pytest.mark.hosts("registry", "debian", "arch-layout", "fedora-layout")
 def test_who_ran_through_the_rollout(site: Site) -> None:
     assert site.lab.exec("debian", SERVER).returncode == 0

@@ -85,6 +85,7 @@ def test_a_ca_of_others_in_layers(trust: Site) -> None:
     assert hashed(trust)
 
 
+@pytest.mark.drill
 @pytest.mark.hosts("registry", "debian")
 def test_a_read_only_etc(trust: Site) -> None:
     debian(trust, "mount --bind /etc /etc && mount -o remount,bind,ro /etc")
@@ -117,6 +118,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_an_update(trust: Site) -> None:
         debian(trust, f"umount {certs}; rm -r /root/c")
 
 
+@pytest.mark.drill
 @pytest.mark.hosts("debian", "fedora-layout")
 def test_two_sites_at_once(trust: Site, tmp_path: Path) -> None:
     other = tmp_path / "other"
