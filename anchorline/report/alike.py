@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from anchorline.report.model import WORST_FIRST, Host
+from anchorline.report.words import holdings, seconds
 
 FEW = 60
 """Up to so many hosts each has a place and words of its own."""
-_MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,8 @@ class Alike:
 
     @property
     def trust(self) -> tuple[str, ...]:
-        """The stores by what they hold: ``system, docker: present``."""
-        holders: dict[tuple[str, ...], list[str]] = {}
-        for store, generations in self.first.stores.items():
-            holders.setdefault(generations, []).append(store)
-        return tuple(
-            f"{', '.join(stores)}: {' and '.join(generations) or 'no CA of ours'}"
-            for generations, stores in holders.items()
-        )
+        """The stores by what they hold."""
+        return tuple(holdings(self.first.stores))
 
     @property
     def clock(self) -> str:
@@ -50,15 +44,6 @@ def same(hosts: Iterable[Host], what: Callable[[Host], tuple[str, ...]]) -> list
     """Which hosts have the same words, the most first; hosts with none are left out."""
     found = [(what(group[0]), [host.name for host in group]) for group in _grouped(hosts, what) if what(group[0])]
     return sorted(found, key=lambda each: -len(each[1]))
-
-
-def seconds(offset: float) -> str:
-    """A clock's offset: ``+0.2 s``, ``+3 min``, ``+2 h``; behind with a minus sign."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if abs(offset) >= 2 * length:
-            return f"{offset / length:+.0f} {unit}".replace("-", _MINUS)
-    # no host is 0.0 s behind
-    return f"{round(offset, 1) + 0.0:+.1f} s".replace("-", _MINUS)
 
 
 def _grouped(hosts: Iterable[Host], key: Callable[[Host], Hashable]) -> list[tuple[Host, ...]]:

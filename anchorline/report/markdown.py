@@ -10,7 +10,7 @@ from datetime import UTC
 
 from anchorline.report.cells import ROWS, code, names, prose, table
 from anchorline.report.model import WORST_FIRST, Cause, Certificate, Condition, Health, Host, Kind, Report, Step
-from anchorline.report.words import plural, size
+from anchorline.report.words import facts, plural
 
 LARGEST = 65_536
 """Characters that GitHub takes in a comment; GitLab takes more, and so does a job's summary."""
@@ -135,13 +135,8 @@ def _rotation(report: Report) -> str:
 def _registry(report: Report) -> str:
     if not (found := report.registry):
         return ""
-    facts = [f"version {prose(found.version)}"] if found.version else []
-    facts += [f"image {code(found.image)}"] if found.image else []
-    facts += [f"{size(found.used)} used"] if found.used is not None else []
-    facts += [f"{size(found.free)} free"] if found.free is not None else []
-    facts += [plural(found.repositories, "repository", "repositories")] if found.repositories is not None else []
-    facts += [plural(found.tags, "tag")] if found.tags is not None else []
-    return f"**Registry** {code(found.address)} on {code(found.host)}: {', '.join([prose(found.words), *facts])}"
+    told = ", ".join([prose(found.words), *facts(found, code)])
+    return f"**Registry** {code(found.address)} on {code(found.host)}: {told}"
 
 
 def _causes(causes: Sequence[Cause]) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from anchorline.render import render
-from anchorline.report.alike import FEW, alike, same, seconds
+from anchorline.report.alike import FEW, alike, same
 from anchorline.report.characters import visible_lines
 from anchorline.report.lives import line, remaining
 from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report, without_name
-from anchorline.report.words import plural, size
+from anchorline.report.words import plural, seconds, size
 
 _NAMED = 12
 """So many hosts are named where a cause or a change is told; the others open below it."""

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from anchorline.report.characters import visible
-from anchorline.report.model import Cause, Condition, Health, Host, Kind, Registry, Report
-from anchorline.report.words import plural, size
+from anchorline.report.model import Cause, Condition, Health, Host, Kind, Report
+from anchorline.report.words import facts, holdings, seconds
 
 WIDE = 1000
 """Columns where there is no terminal: in a log a line is a line, and can be searched."""
@@ -23,8 +23,6 @@ MANY = 40
 """From this many hosts on, only those that have something to tell get a line."""
 FEW = 8
 """As many hosts are named with a cause; the rest is counted."""
-UNSHARP = 2
-"""Seconds within which two clocks can't be told apart by such a look."""
 STYLES = {Health.GOOD: "green", Health.WARNING: "yellow", Health.BAD: "red", Health.UNKNOWN: "magenta"}
 MARKS = {Health.GOOD: "✓", Health.WARNING: "!", Health.BAD: "✗", Health.UNKNOWN: "?"}
 LATER = {Condition.AS_DECLARED: "cyan"}
@@ -69,48 +67,25 @@ def _steps(report: Report) -> Table:
     for _ in range(3):
         table.add_column(overflow="fold")
     for step in report.steps:
-        facts = registry_facts(report.registry) if report.registry and step.name == "registry" else []
+        about = facts(report.registry, str) if report.registry and step.name == "registry" else []
         table.add_row(
-            step.name, Text(MARKS[step.health], STYLES[step.health]), visible("; ".join([step.words, *facts]))
+            step.name, Text(MARKS[step.health], STYLES[step.health]), visible("; ".join([step.words, *about]))
         )
     return table
-
-
-def registry_facts(registry: Registry) -> list[str]:
-    """What is known of a registry beside whether it serves."""
-    facts = [f"version {registry.version}"] if registry.version else []
-    facts += [registry.image] if registry.image else []
-    for number, one, many in ((registry.repositories, "repository", "repositories"), (registry.tags, "tag", "tags")):
-        facts += [plural(number, one, many)] if number is not None else []
-    facts += [f"images take {size(registry.used)}"] if registry.used is not None else []
-    return facts + ([f"{size(registry.free)} free"] if registry.free is not None else [])
 
 
 Cell = Callable[[Host], str]
 COLUMNS: dict[Kind, tuple[tuple[str, Cell], ...]] = {
     Kind.STATUS: (
-        ("trusts", lambda host: stores(host)),
+        ("trusts", lambda host: "; ".join(holdings(host.stores))),
         ("served", lambda host: f"{host.served.days} days left" if host.served else ""),
-        ("clock", lambda host: "" if host.clock is None else clock(host.clock)),
+        ("clock", lambda host: "" if host.clock is None else seconds(host.clock)),
         ("runs", lambda host: ", ".join(host.runtimes)),
     ),
     Kind.RUN: (("what", lambda host: what(host)), ("proof", lambda host: host.proof)),
     Kind.PLAN: (("what", lambda host: what(host)), ("proof", lambda host: host.proof)),
 }
 """What the table tells of a host, by the kind of report, beside its name and state."""
-
-
-def clock(offset: float) -> str:
-    """How far a clock is ahead. It was asked for whole seconds, and the answer took its time."""
-    return f"{offset:+.0f} s" if abs(offset) >= UNSHARP else "0 s"
-
-
-def stores(host: Host) -> str:
-    """Which generations each store holds, stores that hold the same together."""
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for store, held in host.stores.items():
-        alike.setdefault(held, []).append(store)
-    return "; ".join(f"{', '.join(names)}: {', '.join(held) or 'nothing'}" for held, names in alike.items())
 
 
 def what(host: Host) -> str:

@@ -1,6 +1,14 @@
-"""Numbers as people read them, the same in every form. Pure."""
+"""Numbers and facts as people read them, the same in every form. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from anchorline.report.model import Registry
+
+UNSHARP = 2
+"""Seconds within which two clocks can't be told apart by such a look."""
+_MINUS = "\N{MINUS SIGN}"
 
 
 def plural(number: int, noun: str, several: str = "") -> str:
@@ -16,3 +24,33 @@ def size(kib: int) -> str:
             break
         value, unit = value / 1024, larger
     return f"{value:.0f} {unit}" if value >= 10 or unit == "KiB" else f"{value:.1f} {unit}"
+
+
+def seconds(offset: float) -> str:
+    """A clock's offset: ``+3 s``, ``+3 min``, ``+2 h``; behind with a minus sign. A host is asked for whole seconds,
+    and its answer takes its time: what is less than that is none."""
+    if abs(offset) < UNSHARP:
+        return "0 s"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if abs(offset) >= 2 * length:
+            return f"{offset / length:+.0f} {unit}".replace("-", _MINUS)
+    return f"{offset:+.0f} s".replace("-", _MINUS)
+
+
+def holdings(stores: Mapping[str, Sequence[str]]) -> list[str]:
+    """Trust stores with the generations that they hold, those that hold the same together:
+    ``system, docker: present``."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for store, held in stores.items():
+        alike.setdefault(tuple(held), []).append(store)
+    return [f"{', '.join(names)}: {' and '.join(held) or 'no CA of ours'}" for held, names in alike.items()]
+
+
+def facts(registry: Registry, literal: Callable[[str], str]) -> list[str]:
+    """What is known of a registry beside whether it serves. ``literal``: how the form writes others' words."""
+    told = [f"version {literal(registry.version)}"] if registry.version else []
+    told += [f"image {literal(registry.image)}"] if registry.image else []
+    for number, one, many in ((registry.repositories, "repository", "repositories"), (registry.tags, "tag", "tags")):
+        told += [plural(number, one, many)] if number is not None else []
+    told += [f"images take {size(registry.used)}"] if registry.used is not None else []
+    return told + ([f"{size(registry.free)} free"] if registry.free is not None else [])

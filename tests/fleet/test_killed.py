@@ -45,7 +45,7 @@ def test_killed_at_25_points(site: Site) -> None:
     lengths = []
     for _ in range(3):
         began = time.monotonic()
-        site.deploy().ok()
+        assert site.run_anew("-y", "inventory", "deploy.py").returncode == 0
         lengths.append(time.monotonic() - began)
         site.lab.renew(site.hosts)
         subprocess.run(["rm", "-rf", site.folder / "pki"], check=True)

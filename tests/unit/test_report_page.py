@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 from anchorline.render import render
-from anchorline.report.alike import FEW, alike, seconds
+from anchorline.report.alike import FEW, alike
 from anchorline.report.characters import visible_lines
 from anchorline.report.lives import MOST, line, remaining
 from anchorline.report.model import (
@@ -30,7 +30,6 @@ from anchorline.report.model import (
     Step,
 )
 from anchorline.report.page import page, verdict
-from anchorline.report.words import size
 from tests.unit import reports
 from tests.unit.any_report import REPORTS, thousands
 from tests.unit.reports import CA, NOW, broken, good, host, life, many, many_planned, plan, run, silent
@@ -376,18 +375,3 @@ def test_a_life_of_an_hour_is_drawn() -> None:
 )
 def test_days_in_words(value: int, words: str) -> None:
     assert remaining(value) == words
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(0.0, "+0.0 s"), (-0.04, "+0.0 s"), (-0.2, "\N{MINUS SIGN}0.2 s"), (200, "+3 min"), (-7200, "\N{MINUS SIGN}2 h")],
-)
-def test_a_clock_in_words(value: float, words: str) -> None:
-    assert seconds(value) == words
-
-
-@pytest.mark.parametrize(
-    ("kib", "words"), [(0, "0 KiB"), (1023, "1023 KiB"), (1_310_720, "1.2 GiB"), (2**31, "2.0 TiB")]
-)
-def test_a_size_in_words(kib: int, words: str) -> None:
-    assert size(kib) == words

@@ -9,7 +9,6 @@ from rich.console import Console
 
 from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report
 from anchorline.report.text import draw, folded, text
-from anchorline.report.words import size
 from tests.unit import reports
 
 
@@ -101,18 +100,3 @@ def test_what_has_failed_stands_alone_and_its_cause_is_grouped() -> None:
 def test_a_run_that_was_broken_off_says_so() -> None:
     assert "broken off" in text(replace(run_of(changed("a")), finished=False))
     assert "broken off" not in text(run_of(changed("a")))
-
-
-@pytest.mark.parametrize(
-    ("kib", "words"),
-    [
-        (0, "0 KiB"),
-        (1023, "1023 KiB"),
-        (1024, "1.0 MiB"),
-        (10 * 1024, "10 MiB"),
-        (3 << 20, "3.0 GiB"),
-        (5 << 30, "5.0 TiB"),
-    ],
-)
-def test_sizes(kib: int, words: str) -> None:
-    assert size(kib) == words
