@@ -99,6 +99,7 @@ def test_too_many_failures_stop_the_run(site: Site) -> None:
     assert not site.lab.exec("registry", "docker ps -aq").stdout
 
 
+@pytest.mark.drill
 def test_a_registry_host_that_is_down(site: Site) -> None:
     site.lab.power_off("registry")
     try:

@@ -61,16 +61,16 @@ def every_client_pulls(site: Site) -> None:
         assert all(ok for _, _, ok, _ in ways), ways
 
 
-def served(site: Site) -> str:
+def served(site: Site, host: str) -> str:
     shown = site.lab.exec(
-        "debian",
+        host,
         "openssl s_client -connect 192.0.2.10:443 -servername registry.example.com -showcerts </dev/null 2>/dev/null "
         "| grep -E '^ *(0|1|2) s:|^ *[si]:'",
     )
     return shown.stdout
 
 
-@pytest.mark.hosts("registry", "debian", "arch-layout", "fedora-layout")
+@pytest.mark.hosts("registry", "arch-layout", "fedora-layout")
 def test_an_intermediate_ca(site: Site) -> None:
     """It issues, its chain ends at a root of its own, and that one is trusted."""
     Company(site.folder)
@@ -79,7 +79,7 @@ def test_an_intermediate_ca(site: Site) -> None:
     site.deploy().ok()
     every_client_pulls(site)
     assert sorted(path.name for path in site.pki.glob("*.pem")) == ["server-key.pem", "server.pem"]
-    shown = served(site)
+    shown = served(site, "arch-layout")
     assert "Company_Issuing" in shown
     assert not site.deploy().ok().changed
 
