@@ -84,6 +84,7 @@ def test_an_intermediate_ca(site: Site) -> None:
     assert not site.deploy().ok().changed
 
 
+@pytest.mark.drill
 @pytest.mark.hosts("registry", "debian")
 def test_a_certificate_of_somebody_else(site: Site) -> None:
     """It is served as it is, and put into place when a new one is brought; nothing is issued here."""

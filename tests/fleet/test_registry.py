@@ -154,6 +154,7 @@ class TestRefusals:
         site.deploy().failed("registry: port 443 is taken by", "listen")
         assert not site.pki.exists()
 
+    @pytest.mark.drill
     def test_a_data_folder_in_other_hands(self, site: Site) -> None:
         on_registry(site, "mkdir -p /var/lib/anchorline/registry && touch /var/lib/anchorline/registry/mine")
         site.deploy().failed("the data folder /var/lib/anchorline/registry isn't anchorline's", "adopt it with")

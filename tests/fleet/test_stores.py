@@ -98,6 +98,7 @@ def host(site: Site) -> Host:
     return host
 
 
+@pytest.mark.drill
 @pytest.mark.hosts(*HOSTS)
 def test_there_and_back(host: Host) -> None:
     before, keystores = host(TREE), host(KEYSTORES)
