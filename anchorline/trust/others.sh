@@ -26,7 +26,7 @@ printf '%s\n' "$wholes" | while read -r store path tells; do
 done
 
 # a keystore is asked by keytool, which takes half a second, only where it isn't as we left it
-java() {
+keystore() {
     digest=$(sha256sum <"$2" | cut -d ' ' -f 1)
     known=$(awk -v digest="$digest" -v path="$2" '$2 == digest && $4 == path { print $1 }' "$state/keystores" 2>/dev/null)
     listed=
@@ -42,7 +42,7 @@ java() {
 }
 
 {
-    readlink -f "$(command -v "$java")" 2>/dev/null | sed 's|/bin/java$||'
+    ! found=$(command -v "$java") || readlink -f "$found" | sed 's|/bin/java$||'
     for each in $jvms; do [ ! -x "$each/bin/keytool" ] || echo "$each"; done
 } | while read -r home; do
     for file in "$home/lib/security/cacerts" "$home/jre/lib/security/cacerts"; do
@@ -52,7 +52,7 @@ done | awk '!seen[$2]++' | while read -r keytool keystore; do
     kind=java
     for each in $system_keystores; do [ "$(readlink -f "$each")" != "$keystore" ] || kind=system; done
     printf 'keystore %s %s %s\n' "$kind" "$keytool" "$keystore"
-    java "$keytool" "$keystore"
+    keystore "$keytool" "$keystore"
 done
 
 ! command -v certutil >/dev/null || printf '%s\n' "$users" | while read -r user; do

@@ -2,7 +2,10 @@
 # ours: a file in a place that others use too, whose first line tells whose it is.
 
 used() {
-    for word in $(echo "$1" | tr , ' '); do
+    IFS=,
+    set -- $1
+    unset IFS
+    for word in "$@"; do
         case $word in
             /*) [ ! -e "$word" ] || return 0 ;;
             *) ! command -v "$word" >/dev/null || return 0 ;;
@@ -27,12 +30,17 @@ as() {
 
 # a file of ours: file SHA256 PATH (from standard input, since sha256sum escapes odd names)
 file() {
-    [ ! -f "$1" ] || printf 'file %s %s\n' "$(sha256sum <"$1" | cut -d ' ' -f 1)" "$1"
+    [ -f "$1" ] || return 0
+    set -- "$1" $(sha256sum <"$1")
+    printf 'file %s %s\n' "$2" "$1"
 }
 
 ours() {
-    case $(head -n 1 "$1" 2>/dev/null) in
+    [ -e "$1" ] || return 0
+    first=
+    IFS= read -r first 2>/dev/null <"$1"
+    case $first in
         "# anchorline $site") file "$1" ;;
-        *) [ ! -e "$1" ] || printf 'foreign %s\n' "$1" ;;
+        *) printf 'foreign %s\n' "$1" ;;
     esac
 }

@@ -27,11 +27,11 @@ from anchorline.trust import export, families, operations, room, runtimes, stale
 from anchorline.trust.families import FAMILIES, Family
 from anchorline.trust.operations import folders
 from anchorline.trust.state import Change, Trust, Wanted, difference, read, to_put
+from tests.unit.tools import lacking
 
 from .site import NOTHING_ELSE
 from .test_families import RELEASES, Root
 
-SHELLS = {"dash": ["dash"], "bash": ["bash"], "ash": ["busybox", "ash"]}
 SPEC = """
 version: 1
 site: {site}
@@ -67,14 +67,6 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Wanted]:
 @pytest.fixture
 def wanted(sites: dict[str, Wanted]) -> Wanted:
     return sites["blue"]
-
-
-@pytest.fixture(params=SHELLS)
-def shell(request: pytest.FixtureRequest) -> list[str]:
-    command = SHELLS[request.param]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} isn't installed here")
-    return command
 
 
 @dataclass
@@ -177,7 +169,7 @@ def under(monkeypatch: pytest.MonkeyPatch, root: Root) -> None:
 
 def host(monkeypatch: pytest.MonkeyPatch, folder: Path, family: Family, shell: list[str]) -> Host:
     (folder / "root").mkdir()
-    root = Root(folder / "root", family, "sh")
+    root = Root(folder / "root", family, ["sh"])
     (root.folder / "etc").mkdir(exist_ok=True)
     (root.folder / "etc/os-release").write_text(RELEASES[family.name])
     (root.folder / "etc/hosts").write_text("127.0.0.1 localhost\n")
@@ -196,7 +188,7 @@ def debian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: list[str]) ->
 def containers(tmp_path: Path) -> Iterator[None]:
     """All three runtimes in use, on the host that lies in the same folder."""
     if any(shutil.which(tool) for tool in ("dockerd", "podman", "ctr")):
-        pytest.skip("this machine has a container runtime of its own")
+        lacking("this machine has a container runtime of its own")
     tools = tmp_path / "root/tools"
     for tool, text in {"dockerd": "", "podman": "", "ctr": "echo k8s.io"}.items():
         (tools / tool).write_text(f"#!/bin/sh\n{text}\n")

@@ -22,10 +22,10 @@ from anchorline.trust.operations import SOURCES
 from anchorline.trust.room import layers
 from anchorline.trust.runtimes import RUNTIMES
 from anchorline.trust.state import Trust, Wanted, difference, read
+from tests.unit.tools import lacking
 
 from .site import NOTHING_ELSE
 
-SHELLS = {"sh": ["sh"], "dash": ["dash"], "bash": ["bash", "--posix"], "ash": ["busybox", "ash"]}
 ARGUMENT = 128 * 1024
 """Linux takes no longer argument than this (MAX_ARG_STRLEN), and a script travels as one, quoted once more."""
 
@@ -39,14 +39,6 @@ registry: {address: registry.example.com, hosts_entry: 192.0.2.10, certificate: 
 """
 # as Debian's: the bundle is made of the folder's *.crt
 UPDATE = '#!/bin/sh\ncat "$ROOT"/anchors/*.crt >"$ROOT/bundle.pem"\n'
-
-
-@pytest.fixture(params=SHELLS)
-def shell(request: pytest.FixtureRequest) -> list[str]:
-    command = SHELLS[request.param]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} isn't installed here")
-    return command
 
 
 @pytest.fixture(scope="module")
@@ -419,7 +411,7 @@ def test_a_containerd_that_only_serves_docker(
     machine = Machine(tmp_path, ["sh"])
     # nothing of this machine's own
     if {"ctr", "dockerd"} & {tool for tool in ("ctr", "dockerd") if shutil.which(tool)}:
-        pytest.skip("this machine has a container runtime of its own")
+        lacking("this machine has a container runtime of its own")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "run/socket"))
         for tool in tools:

@@ -107,13 +107,13 @@ def test_a_chain_that_is_served_holds_it(site: Site) -> None:
     assert "wasn't looked at, and what it serves may end in this CA" in verb(site, anchor.sha256).said
 
 
-@pytest.fixture(params=["sh", "dash", "bash"])
-def rolled(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Root, Wanted]:
+@pytest.fixture
+def rolled(shell: list[str], tmp_path: Path) -> tuple[Root, Wanted]:
     """A host that was made to trust a CA, over a folder."""
     (tmp_path / "anchorline.yml").write_text(TRUST)
     spec = load(tmp_path / "anchorline.yml")
     wanted = Wanted.of(spec, stage(spec))
-    root = Root(tmp_path / "root", FAMILIES[0], request.param)
+    root = Root(tmp_path / "root", FAMILIES[0], shell)
     has = root.look(wanted, RELEASES["debian"])
     assert root.apply(has, wanted, difference(has, wanted)).returncode == 0
     return root, wanted
