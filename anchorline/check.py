@@ -13,8 +13,9 @@ import click
 from anchorline.authority.check import check as check_brought
 from anchorline.authority.custody import plain_in_git
 from anchorline.authority.expiry import ending
-from anchorline.command import SPEC, Command, SpecPath
+from anchorline.command import Command, SpecPath
 from anchorline.errors import Problem
+from anchorline.nextstep import SPEC
 from anchorline.spec import check as check_spec
 from anchorline.spec.schema import schema as spec_schema
 from anchorline.spec.values import parse_duration

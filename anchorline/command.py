@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-SPEC = Path("anchorline.yml")
+from anchorline.nextstep import SPEC
 
 
 class _Ours(click.Command):
@@ -90,7 +90,7 @@ class SpecPath(click.Path):
         return found or super().shell_complete(ctx, param, incomplete)
 
 
-spec_option = click.option("--spec", "spec_file", type=SpecPath(), default=SPEC, help=f"The spec ({SPEC}).")
+spec_option = click.option("--spec", "spec_file", type=SpecPath(), default=Path(SPEC), help=f"The spec ({SPEC}).")
 
 
 def names_to_issue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -111,7 +111,7 @@ def _declared(ctx: click.Context, *, brought: bool) -> list[str]:
     """As the file says, whatever else is wrong with it: completion isn't the place to complain."""
     from anchorline.spec.source import read  # loads pydantic, which most of a command line can do without
 
-    document, _ = read(ctx.params.get("spec_file") or SPEC)
+    document, _ = read(ctx.params.get("spec_file") or Path(SPEC))
     certificates = document.data.get("certificates") if document else None
     if not isinstance(certificates, dict):
         return []

@@ -22,9 +22,8 @@ class Loaded:
     """The process, and its runs, one after the other. ``within``: the command that runs it where it should be."""
 
     def __init__(self, program: str, within: Sequence[str] = ()) -> None:
-        self.program = program
-        command = [*within, sys.executable, __file__, program]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.program, self.command = program, [*within, sys.executable, __file__, program]
+        self.process = self._process()
         self.one_at_a_time = Lock()
 
     def run(
@@ -37,15 +36,34 @@ class Loaded:
         with self.one_at_a_time, TemporaryDirectory() as place:
             out, err = Path(place, "out"), Path(place, "err")
             told = {"arguments": [*arguments], "folder": str(folder), "environment": {**environment}}
-            pid = int(self._ask(json.dumps(told | {"out": str(out), "err": str(err)}) + "\n"))
-            timer = Timer(timeout, os.kill, (pid, 9))
-            timer.start()
-            code = int(self._ask(""))
-            timer.cancel()
+            code = self._run(json.dumps(told | {"out": str(out), "err": str(err)}) + "\n", timeout)
             said = [each.read_bytes().decode(errors="surrogateescape") for each in (out, err)]
         if code == -9:
             raise TimeoutError(f"{self.program} {' '.join(arguments)}: no end in {timeout} s\n{said[1]}")
         return subprocess.CompletedProcess([self.program, *arguments], code, *said)
+
+    def _run(self, told: str, timeout: float) -> int:
+        """Its exit code. What breaks in on it (a test's own timeout) ends the run and the process: a new one begins,
+        for the next run would read the answers of this one."""
+        timer = None
+        try:
+            pid = int(self._ask(told))
+            timer = Timer(timeout, os.kill, (pid, 9))
+            timer.start()
+            return int(self._ask(""))
+        except BaseException:
+            if timer:
+                os.kill(pid, 9)
+            self.process.kill()
+            self.process.wait()
+            self.process = self._process()
+            raise
+        finally:
+            if timer:
+                timer.cancel()
+
+    def _process(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def _ask(self, text: str) -> str:
         assert self.process.stdin is not None

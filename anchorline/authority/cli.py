@@ -23,6 +23,7 @@ from anchorline.authority.store import CA
 from anchorline.authority.survey import also, survey
 from anchorline.command import Group, names_to_issue, spec_option
 from anchorline.errors import AuthorityError, PassphraseError, StoreError
+from anchorline.nextstep import pyinfra
 from anchorline.spec import Spec, load
 from anchorline.spec.words import meant
 
@@ -109,7 +110,7 @@ def rotate(spec_file: Path) -> None:
     """
     spec = load(spec_file)
     _commit(rotation.rotate(spec))
-    click.echo("The next deploy makes every host trust it: pyinfra inventory deploy.py")
+    click.echo(f"The next deploy makes every host trust it: {pyinfra('deploy.py', spec_file)}")
 
 
 @pki.command("passphrase", example="anchorline pki passphrase")

@@ -19,11 +19,11 @@ from anchorline.authority.rotation import withdrawal
 from anchorline.authority.store import CA, NEXT_CA, PREVIOUS_CA, is_ca
 from anchorline.authority.survey import Survey, survey
 from anchorline.errors import AnchorlineError, Place, Problem
+from anchorline.nextstep import pyinfra
 from anchorline.spec.model import ExistingAuthority, Registry, Spec
 from anchorline.spec.values import Endpoint
 
 SOON, UNKNOWN = "ANC311", "ANC312"
-_DEPLOY = "pyinfra inventory deploy.py"
 PATIENCE = 5
 """Seconds that the registry gets to answer."""
 
@@ -67,14 +67,18 @@ def _mend(standing: Standing, found: Survey) -> str:
     if name in found.spec.brought:
         return "put the next one there, and deploy"
     if name == PREVIOUS_CA and standing.certificate:
-        return withdrawal(fingerprint(standing.certificate))
+        return withdrawal(fingerprint(standing.certificate), found.spec.file)
     if not is_ca(name):
         return f"anchorline pki renew {name}, and deploy"
     if isinstance(found.spec.authority, ExistingAuthority):
         return "have hosts trust the next one by trust.also, deploy, change `authority` to it, and deploy again"
     if NEXT_CA in found.generations:
-        return "a rotation stands already: pyinfra inventory deploy.py"
+        return f"a rotation stands already: {_deploy(found)}"
     return "anchorline pki rotate, and deploy"
+
+
+def _deploy(found: Survey) -> str:
+    return pyinfra("deploy.py", found.spec.file)
 
 
 def _soon(certificate: x509.Certificate, where: str, within: timedelta, found: Survey, mend: str) -> Iterator[Problem]:
@@ -104,11 +108,12 @@ def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Pr
         ):
             der = connection.getpeercert(binary_form=True) or b""
     except ssl.SSLCertVerificationError as error:
-        yield Problem(Place(Path(place)), f"it serves what doesn't verify: {error.verify_message}", _DEPLOY, UNKNOWN)
+        reason = f"it serves what doesn't verify: {error.verify_message}"
+        yield Problem(Place(Path(place)), reason, _deploy(found), UNKNOWN)
     except OSError as error:
         late = isinstance(error, TimeoutError)
         reason = f"no answer in {PATIENCE} s" if late else error.strerror or str(error) or type(error).__name__
         mend = "see that it runs, and that this machine reaches it"
         yield Problem(Place(Path(place)), f"it can't be asked what it serves: {reason}", mend, UNKNOWN)
     else:
-        yield from _soon(x509.load_der_x509_certificate(der), place, within, found, _DEPLOY)
+        yield from _soon(x509.load_der_x509_certificate(der), place, within, found, _deploy(found))

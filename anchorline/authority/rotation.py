@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 
 from anchorline.authority import profile
 from anchorline.authority.certificates import fingerprint, name_of
@@ -27,6 +28,7 @@ from anchorline.authority.store import (
 )
 from anchorline.authority.survey import Survey, survey
 from anchorline.errors import AuthorityError
+from anchorline.nextstep import INVENTORY, pyinfra
 from anchorline.spec.model import DeclaredAuthority, Spec
 
 
@@ -50,7 +52,7 @@ def rotate(spec: Spec, now: datetime | None = None, *, passphrase: str | None = 
     if previous := found.generations.get(PREVIOUS_CA):
         raise AuthorityError(
             f"{found.store.path(certificate_file(PREVIOUS_CA))}: the last rotation isn't over, hosts trust "
-            f"{name_of(previous.root)} still; {withdrawal(fingerprint(previous.root))}"
+            f"{name_of(previous.root)} still; {withdrawal(fingerprint(previous.root), spec.file)}"
         )
     if authority.state not in (State.OK, State.CHANGED, State.EXPIRED) or found.chain is None:
         raise authority.problem or AuthorityError(f"{authority.file}: {authority.reason}; there is nothing to rotate")
@@ -102,9 +104,9 @@ def retire(spec: Spec, digest: str) -> None:
     found.store.commit(moved | dict.fromkeys(there, b""), found.contents, found.names)
 
 
-def withdrawal(digest: str) -> str:
+def withdrawal(digest: str, spec: Path, inventory: str = INVENTORY) -> str:
     """The command that takes a CA away from every host."""
-    return f"pyinfra inventory anchorline.trust.withdraw --data ca={digest[:12]}"
+    return pyinfra(f"anchorline.trust.withdraw --data ca={digest[:12]}", spec, inventory=inventory)
 
 
 def _require_passphrase(found: Survey, passphrase: Passphrase) -> None:

@@ -101,11 +101,12 @@ def _told(found: Survey) -> list[str]:
     due = [each.name for each in found.certificates if each.state in TO_ISSUE]
     issues = [f"The next deploy issues {', '.join(due)}."] if due else []
     if previous := found.generations.get(PREVIOUS_CA):
+        away = withdrawal(fingerprint(previous.root), found.spec.file)
         return [
             "",
             f"rotation: made ── trusted ── handed over ─●─ withdrawn: hosts trust {name_of(previous.root)} still",
             *issues,
-            f"No deploy takes it away. When nothing needs it: {withdrawal(fingerprint(previous.root))}",
+            f"No deploy takes it away. When nothing needs it: {away}",
         ]
     standing = _rotation(found)
     if standing is None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from anchorline.fleet.room import number
+
 TOLERANCE = 300
 """Seconds. Certificates begin an hour before they are made, so less than this harms nobody."""
 
 
 def read(lines: Sequence[str], now: float) -> float | None:
     """How far a host's clock is ahead of this machine's, in seconds; None where it didn't say."""
-    return float(lines[0]) - now if lines and lines[0].isdigit() else None
+    said = number(lines[0]) if lines else None
+    return None if said is None else said - now
 
 
 def told(offset: float) -> str:

@@ -1,7 +1,8 @@
 """``inventory/failed.py``: the hosts that a run left failed or couldn't reach, so that the next one takes just them.
 
-The file says whose hosts they are; ``pyinfra inventory/failed.py deploy.py`` is that inventory with ``--limit``, so
-that the others still count where the whole fleet does: at the gate of a rotation, and for who runs the registry.
+The file says whose hosts they are, and by which spec; ``pyinfra inventory/failed.py deploy.py`` is a run of those with
+``--limit``, so that the others still count where the whole fleet does: at the gate of a rotation, and for who runs the
+registry.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from anchorline.nextstep import SPEC, typed
+
 NAME = "failed.py"
 _TEXT = """\
 # Made by anchorline on {time} UTC: the hosts that failed then, or weren't reached.
 #   pyinfra {file} deploy.py    takes just them
 inventory = {inventory!r}
+spec = {spec!r}
 failed = [
 {hosts}]
 """
@@ -26,9 +30,10 @@ failed = [
 
 @dataclass(frozen=True)
 class Failed:
-    """What the file says: an inventory as pyinfra takes it, and the names of hosts in it."""
+    """What the file says: an inventory as pyinfra takes it, the spec, and the names of hosts in the inventory."""
 
     inventory: str
+    spec: str
     hosts: tuple[str, ...]
 
     @classmethod
@@ -38,10 +43,10 @@ class Failed:
         for node in ast.parse(file.read_text()).body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 said[node.targets[0].id] = ast.literal_eval(node.value)
-        inventory, hosts = said.get("inventory"), said.get("failed")
-        if not isinstance(inventory, str) or not isinstance(hosts, list) or not {*map(type, hosts)} == {str}:
-            raise ValueError("it isn't what a run of anchorline writes")
-        return cls(inventory, tuple(hosts))
+        inventory, spec, hosts = said.get("inventory"), said.get("spec"), said.get("failed")
+        if isinstance(hosts, list) and hosts and all(isinstance(word, str) for word in (inventory, spec, *hosts)):
+            return cls(str(inventory), str(spec), tuple(hosts))
+        raise ValueError("it isn't what a run of anchorline writes")
 
 
 def file_of(inventory: str) -> Path | None:
@@ -52,11 +57,11 @@ def file_of(inventory: str) -> Path | None:
     return (path if path.is_dir() else path.parent) / NAME
 
 
-def remember(inventory: str, hosts: Mapping[str, bool]) -> Path | None:
+def remember(inventory: str, spec: Path, hosts: Mapping[str, bool]) -> Path | None:
     """Write down which hosts failed. ``hosts``: those that took part, and whether each did well; what is known of the
     others stays. Returns the file where there is one to take up. Raises OSError.
 
-    A file of another inventory gives way once this one has a failed host.
+    A file of another inventory, or another spec, gives way once this one has a failed host.
     """
     file = file_of(inventory)
     if file is None:
@@ -65,7 +70,7 @@ def remember(inventory: str, hosts: Mapping[str, bool]) -> Path | None:
     ours = False
     with suppress(OSError, SyntaxError, ValueError):
         last = Failed.read(file)
-        ours = last.inventory == inventory
+        ours = (last.inventory, last.spec) == (inventory, str(typed(spec)))
         before = last.hosts if ours else ()
     left = [each for each in before if each not in hosts] + [name for name, well in hosts.items() if not well]
     if not left:
@@ -75,7 +80,8 @@ def remember(inventory: str, hosts: Mapping[str, bool]) -> Path | None:
     if sorted(left) != sorted(before):
         lines = "".join(f"    {name!r},\n" for name in sorted(left))
         time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-        file.write_text(_TEXT.format(time=time, file=file, inventory=inventory, hosts=lines))
+        words = {"inventory": inventory, "spec": str(typed(spec)), "hosts": lines}
+        file.write_text(_TEXT.format(time=time, file=file, **words))
     return file
 
 
@@ -95,7 +101,9 @@ def instead(inventory: str, arguments: Sequence[str]) -> list[str] | None:
         failed = Failed.read(file)
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"{file} can't be read ({error}): remove it, and deploy to the whole inventory") from None
-    limits = [word for host in failed.hosts for word in ("--limit", host)]
+    options = [word for host in failed.hosts for word in ("--limit", host)]
+    if failed.spec != SPEC and not any(each.removeprefix("--data=").startswith("spec=") for each in arguments):
+        options += ["--data", f"spec={failed.spec}"]
     at = arguments.index(inventory)
-    rest = [*arguments[:at], *limits, failed.inventory, *arguments[at + 1 :]]
+    rest = [*arguments[:at], *options, failed.inventory, *arguments[at + 1 :]]
     return [sys.executable, "-m", "pyinfra", *rest]

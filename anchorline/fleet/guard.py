@@ -23,7 +23,7 @@ from pyinfra.api.state import StateStage
 from pyinfra.connectors import util as connector
 
 from anchorline.fleet import failed
-from anchorline.fleet.run import RunError
+from anchorline.fleet.run import RunError, typed
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -75,7 +75,9 @@ def stand(ending: Ending) -> Mapping[str, object] | None:
     if not any(str(word).endswith(".py") or str(word).startswith("anchorline.") for word in options["operations"]):
         return None  # `pyinfra inventory exec -- uptime` and the like deploy nothing
     refuse(options, terminal=sys.stdin.isatty())
-    _take_up(str(options["inventory"]))
+    inventory = str(options["inventory"])
+    _take_up(inventory)
+    typed(inventory)
     if options.get("yes") or options.get("json_output"):
         # a host whose sudo wants a password that nobody gave fails by itself, with sudo's own line;
         # pyinfra would ask, find no terminal, and end the run for all

@@ -6,6 +6,7 @@ into one script, so that a host is asked once however many steps are to come.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from anchorline.fleet.run import Run
 
 END, CLOCK, MACHINE = "=== end", "clock", "machine"
+_NUMBER = re.compile("[0-9]{1,15}")
 Observation = Mapping[str, Any]
 """What one host said: a room's name, and what its ``read`` made of the answer."""
 
@@ -47,6 +49,11 @@ class Room:
     ask: Callable[[Run, Host], Question | None]
     read: Callable[[Run, Sequence[str]], Any]
     refuse: Callable[[Run], Iterable[str]]
+
+
+def number(word: str) -> int | None:
+    """A number that a host said, where it is one that can be meant: of up to 15 digits."""
+    return int(word) if _NUMBER.fullmatch(word) else None
 
 
 def join(questions: Mapping[str, Question]) -> tuple[str, str]:

@@ -16,10 +16,10 @@ from anchorline.errors import AnchorlineError
 from anchorline.fleet import machines
 from anchorline.fleet.limits import too_many
 from anchorline.fleet.room import Observation, Room
+from anchorline.nextstep import INVENTORY, SPEC, pyinfra
 from anchorline.spec import Spec, load
 
 T = TypeVar("T")
-SPEC = "anchorline.yml"
 REGISTRY, CLIENTS = "registry", "clients"
 
 
@@ -40,12 +40,13 @@ class Run:
     """What is known of the fleet in this run. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
 
     ``held`` is why the gate of a rotation didn't open, a line each. ``promoted`` is the authority after it did.
-    ``clocks`` is how far each host's is ahead of this machine's, in seconds. ``machines`` is what tells the machine of
-    each from every other.
+    ``inventory`` is how it was typed. ``clocks`` is how far each host's is ahead of this machine's, in seconds.
+    ``machines`` is what tells the machine of each from every other.
     """
 
     state: State
     file: Path
+    inventory: str = INVENTORY
     rooms: dict[str, Room] = field(default_factory=dict)
     looked: set[str] = field(default_factory=set)
     looking: bool = False
@@ -70,7 +71,7 @@ class Run:
         file = Path(state.cwd or ".", str(host.data.get("spec", SPEC)))
         run = _RUNS.get(state)
         if run is None:
-            run = _RUNS[state] = Run(state, file)
+            run = _RUNS[state] = Run(state, file, _typed["inventory"])
             state.add_callback_handler(Gate())  # type: ignore[no-untyped-call]
         elif run.file != file:
             raise RunError(f"{host.name} has the spec {file}, other hosts {run.file}: one run takes one spec")
@@ -97,6 +98,10 @@ class Run:
     def spec(self) -> Spec:
         """The site's spec. Raises RunError with every problem that it has."""
         return self.once("spec", lambda: load(self.file))
+
+    def command(self, what: str, host: str = "", *, sure: bool = False) -> str:
+        """pyinfra's command for this run's fleet and spec, as ``nextstep.pyinfra`` has it."""
+        return pyinfra(what, self.file, host=host, inventory=self.inventory, sure=sure)
 
     def group(self, name: str) -> list[Host]:
         """The hosts of an inventory group, without those that --limit leaves out."""
@@ -185,4 +190,10 @@ class Gate(BaseStateCallback):
         run.count(", ".join(state.get_op_meta(op_hash).names))
 
 
+def typed(inventory: str) -> None:
+    """Keep how the command line names the inventory: pyinfra's State doesn't know, and next steps repeat it."""
+    _typed["inventory"] = inventory
+
+
+_typed = {"inventory": INVENTORY}
 _RUNS: WeakKeyDictionary[State, Run] = WeakKeyDictionary()

@@ -20,8 +20,9 @@ from anchorline.command import Command
 from anchorline.errors import Place, Problem, SpecError
 from anchorline.init.answers import QUESTIONS, Answers, Question
 from anchorline.init.cfssl import Cfssl, find
-from anchorline.init.site import SPEC, files
+from anchorline.init.site import files
 from anchorline.init.write import require_free, write
+from anchorline.nextstep import SPEC
 from anchorline.spec import check
 from anchorline.spec.values import Endpoint
 

@@ -10,10 +10,11 @@ from anchorline.authority import disk
 from anchorline.errors import AnchorlineError
 from anchorline.init.answers import Answers
 from anchorline.init.cfssl import Cfssl
+from anchorline.nextstep import SPEC
 from anchorline.render import FOLDERS, render
 from anchorline.spec.values import Name
 
-SPEC, SCHEMA = "anchorline.yml", "anchorline.schema.json"
+SCHEMA = "anchorline.schema.json"
 OURS = ("deploy.py", "config.py", "group_data/registry.py", "group_data/clients.py", "pki/.gitignore")
 """What a checkout has at its top, and a wheel below its templates (pyproject.toml): a site gets the same."""
 _HOMES = (FOLDERS[0] / "site", FOLDERS[1].parent)

@@ -84,7 +84,12 @@ get_image() {
 # the files of the new state; those of the old one are kept until the new one is healthy
 lay_out() {
     if [ -e "$folder/started" ] && [ ! -d "$kept" ]; then
-        cp -a "$folder" "$kept" && rm -f "$kept"/*"$fresh"
+        # under another name until it is whole: what is kept is what `undo` goes back to
+        rm -rf "$kept$fresh"
+        said=$(cp -a "$folder" "$kept$fresh" 2>&1) && rm -f "$kept$fresh"/*"$fresh" && mv "$kept$fresh" "$kept" || {
+            rm -rf "$kept$fresh"
+            fall "keeping the files of before" "$said"
+        }
     fi
     mkdir -p "$folder" && chmod 700 "$folder"
     if [ ! -s "$folder/secret" ]; then
@@ -206,11 +211,14 @@ heal() {
 
 main() {
     trap '' HUP PIPE
-    story=$(mktemp) created='' aside='' restarted='' started='' held=''
-    trap undo EXIT
+    created='' aside='' restarted='' started='' held=''
     umask 022
-    mkdir -p "$state" && exec 9<"$state"
-    ! command -v flock >/dev/null || flock -n 9 || fall "waiting" "another run is changing the registry of this host"
+    mkdir -p "$state" && exec 9<"$state" || { echo "can't make the folder $state" >&2; exit 1; }
+    # before there is anything to undo: that would be the other run's
+    ! command -v flock >/dev/null || flock -n 9 ||
+        { echo 'waiting: another run is changing the registry of this host' >&2; exit 1; }
+    story=$(mktemp) || { echo "can't make a temporary file" >&2; exit 1; }
+    trap undo EXIT
     heal
     receive
     umask 022

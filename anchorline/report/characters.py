@@ -14,6 +14,7 @@ _UNSHOWN = (
     "\x7f-\x9f"  # DEL, and the C1 controls, which some terminals obey
     "\u2028\u2029"
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they turn the order of what stands around them
+    "\u00ad\u200b-\u200d\u2060-\u2065\ufeff\U000e0000-\U000e007f"  # nobody sees them: two names could look alike
     "\ud800-\udfff"  # surrogates: bytes that were no UTF-8, which no encoder takes
     "\ufdd0-\ufdef\ufffe\uffff"  # no characters (Unicode 23.7); XML 1.0 2.2 forbids the last two
 )

@@ -10,13 +10,15 @@ from typing import NoReturn
 import click
 
 from anchorline.command import Command, SpecPath
-from anchorline.report.forms import FORMS
+from anchorline.errors import AnchorlineError
+from anchorline.nextstep import INVENTORY
+from anchorline.report.forms import FORMS, form_of, require_writable
 
 COULD_NOT_TELL = 2
 
 
 @click.command(cls=Command, example="anchorline status --format html -o fleet.html")
-@click.argument("inventory", default="inventory")
+@click.argument("inventory", default=INVENTORY)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[-- PYINFRA_OPTIONS]")
 @click.option(
     "--format", "form", type=click.Choice([*FORMS]), help="How to write it; by default as FILE's suffix says."
@@ -41,8 +43,17 @@ def status(
 
     Exit code 0: all as declared. 1: something isn't. 2: not all could be told; a host was unreachable, say.
     """
+    if inventory.startswith("-"):  # what stands after --, and no inventory before it
+        inventory, options = INVENTORY, (inventory, *options)
     if not Path("config.py").is_file():
         click.echo("there is no config.py here: go to the folder of a site; `anchorline init` makes one", err=True)
+        sys.exit(COULD_NOT_TELL)
+    try:
+        if output:
+            _ = form or form_of(output)
+            require_writable(output)
+    except AnchorlineError as error:
+        click.echo(error, err=True)
         sys.exit(COULD_NOT_TELL)
     data = {"spec": spec, "form": form, "report": output}
     words = ["-y", *(word for host in limit for word in ("--limit", host))]

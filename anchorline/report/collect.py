@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,14 +14,13 @@ from anchorline.errors import AnchorlineError
 from anchorline.fleet import Run, RunError
 from anchorline.fleet.guard import Over
 from anchorline.report import site
-from anchorline.report.hosts import View, facts, groups_of, seen, unreachable
+from anchorline.report.hosts import BY_HAND, View, facts, groups_of, seen, unreachable
 from anchorline.report.model import HERE, Certificate, Condition, Finding, Health, Kind, Report
 from anchorline.report.model import Host as Seen
 
-LOOK_BY_HAND = "pyinfra -y --limit {} inventory exec -- id"
-DOCTOR = "pyinfra -y --limit {} inventory anchorline.verify.doctor"
-NEXT = {"look": LOOK_BY_HAND, "trust": DOCTOR, "registry": DOCTOR, "verify": DOCTOR}
-"""What tells more of a host that failed at a step, where the step's own words don't say what to do."""
+DOCTOR = "anchorline.verify.doctor"
+NEXT = {"trust": DOCTOR, "registry": DOCTOR, "verify": DOCTOR}
+"""What tells more of a host that failed at a step; after any other, whether it does a command at all."""
 
 
 def collect(over: Over, run: Run, kind: Kind) -> Report:
@@ -41,9 +39,9 @@ def collect(over: Over, run: Run, kind: Kind) -> Report:
     hosts = tuple(_host(over, run, view, kind, each) for each in over.hosts)
     certificates = site.certificates(found, view)
     certificates = _planned(run, certificates) if kind is Kind.PLAN else certificates
-    rotation, registry = site.rotation(found, run, view), site.registry(run, hosts)
+    rotation, registry = site.rotation(found, run, view), site.registry(run, hosts, kind)
     findings = site.findings(run, certificates, rotation) if kind is Kind.STATUS else _held(run)
-    steps = site.steps(run, certificates, hosts, registry)
+    steps = site.steps(run, certificates, hosts, registry, kind)
     return replace(
         _report(over, run, kind, now, hosts),
         certificates=certificates,
@@ -72,9 +70,8 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> Seen:
     known = facts(view, host) if view and "trust" in run.observations.get(name, ()) else {"groups": groups_of(host)}
     findings: tuple[Finding, ...] = ()
     if failure or host in over.state.failed_hosts:
-        step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "pyinfra tells why above")
-        mend = NEXT.get(step, "").format(shlex.quote(name))
-        findings = (Finding(f"{step}: {cause}", mend, HERE if mend else ""),)
+        step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "its own output says why")
+        findings = (Finding(f"{step}: {cause}", run.command(NEXT.get(step, BY_HAND), name), HERE),)
         condition = Condition.FAILED
     elif changes or proof:
         done = Condition.CHANGED if changes else Condition.PROVED

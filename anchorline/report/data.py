@@ -28,7 +28,8 @@ def as_data(report: Report) -> dict[str, Any]:
     """The report as plain values: words for what is one of a few, times in ISO 8601, None for what isn't known.
 
     Every field of a report's classes is a key. ``version`` is the form's, ``anchorline`` the program's. Besides stand
-    ``exit_code``; ``counts`` of all conditions; ``causes``, each with its hosts; and the ``health`` of each host.
+    ``exit_code``; ``counts`` of all conditions; ``causes``, each with its hosts and its next step as it is typed for
+    them; and the ``health`` of each host.
     """
     counts = report.counts
     return {
@@ -38,7 +39,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "anchorline": report.version,
         "exit_code": report.exit_code,
         "counts": {str(each): counts.get(each, 0) for each in Condition},
-        "causes": _plain(report.causes),
+        "causes": [_plain(each) | {"mend": each.mend} for each in report.causes],
         "hosts": [*map(_host, report.hosts)],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -69,16 +70,16 @@ def _end(over: Over) -> int:
     try:
         run = run or Run.of(over.hosts[0])  # where no host was reached, none has begun it
         report = collect(over, run, Kind.STATUS if status else Kind.PLAN if over.planned else Kind.RUN)
-        _tell(over, report, status=status)
-        if not (status or over.planned or _words(over.options["operations"])[0] in LOOKS):
-            _remember(over, report)
+        try:
+            _tell(over, report, status=status)
+        finally:
+            if not (status or over.planned or _words(over.options["operations"])[0] in LOOKS):
+                _remember(over, run, report)
     except (AnchorlineError, RunError) as error:
-        if over.error is None:
+        if str(error) not in str(over.error):  # which pyinfra tells by itself
             _say(str(error))
         return failure
-    if status:
-        return report.exit_code
-    return int(not all(each.condition.did_well for each in report.hosts) or not report.finished or bool(run.held))
+    return report.exit_code
 
 
 def _say(words: str, *, markup: bool = False) -> None:
@@ -89,23 +90,26 @@ def _tell(over: Over, report: Report, *, status: bool) -> None:
     """Show the report, a run's on standard error, which leaves standard output to --json; and write it where asked."""
     file = _files(over.options).get("plan" if over.planned else "report")
     form = _data(over.options).get("form", "")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the locale says
     if not status:
         show(report, Console(stderr=True, highlight=False))
     elif file is None and form in ("", "text"):
         show(report, Console(highlight=False))
     elif file is None:
-        sys.stdout.buffer.write(FORMS[form](report).encode("utf-8", "backslashreplace"))  # whatever the locale says
+        sys.stdout.buffer.write(FORMS[form](report).encode("utf-8", "backslashreplace"))
     if file is not None:
         write(report, form or form_of(file), file)
         _say(f"{file}: {tally(report)}")
 
 
-def _remember(over: Over, report: Report) -> None:
+def _remember(over: Over, run: Run, report: Report) -> None:
     """Write down who failed, for the next run to take up."""
     done = [each for each in report.hosts if each.condition is not Condition.UNTOUCHED]
     hosts = {each.name: each.condition.did_well for each in done}
     try:
-        file = failed.remember(str(over.options["inventory"]), hosts)
+        file = failed.remember(str(over.options["inventory"]), run.file, hosts)
     except OSError as error:
         raise AnchorlineError(f"the failed hosts couldn't be written down: {error}; the run is as told above") from None
     if file and not all(hosts.values()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +30,7 @@ from anchorline.trust.state import difference
 from anchorline.verify.examine import diagnosis_of
 from anchorline.verify.operations import is_due
 
-DEPLOY = "pyinfra inventory deploy.py"
+DEPLOY, BY_HAND = "deploy.py", "exec -- id"
 AGAIN = "see that it is up and takes this login, then look again"
 
 
@@ -82,8 +81,7 @@ def seen(view: View, here: Host) -> Seen:
     if here.name not in run.observations:
         failure = run.failures.get(here.name)
         cause = failure.cause if failure else "it wasn't looked at"
-        command = f"pyinfra -y --limit {shlex.quote(here.name)} inventory exec -- id"
-        finding = Finding(cause, command, HERE, Health.UNKNOWN)
+        finding = Finding(cause, run.command(BY_HAND, here.name), HERE, Health.UNKNOWN)
         return Seen(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
     findings = tuple(_findings(view, here))
     healths = {finding.health for finding in findings}
@@ -153,7 +151,7 @@ def _findings(view: View, here: Host) -> Iterator[Finding]:
     said = [*_registry(run, here), *_trust(run, here)]
     yield from said
     if not said and container(run) and not has_proved(run, here.name):
-        step = _step(here, "verify.prove")
+        step = run.command("anchorline.verify.prove", here.name)
         yield Finding("it hasn't proved what is served now: its last proof failed, or is of before", step, HERE)
     for digest in view.strangers.get(here.name, ()):
         mend = "bring back the pki/ that made it, or run from the checkout that has it"
@@ -186,7 +184,8 @@ def _trust(run: Run, here: Host) -> Iterator[Finding]:
     if found := diagnosis_of(run, here):
         yield Finding(found.cause, found.command, HERE if found.here else ON_THE_HOST)
     elif drift := difference(trust_of(run, here), wanted(run)).what:
-        yield Finding(f"it lacks something of: {', '.join(drift)}", _step(here, "trust.rollout"), HERE)
+        roll_out = run.command("anchorline.trust.rollout", here.name)
+        yield Finding(f"it lacks something of: {', '.join(drift)}", roll_out, HERE)
 
 
 def _registry(run: Run, here: Host) -> Iterator[Finding]:
@@ -205,10 +204,12 @@ def _registry(run: Run, here: Host) -> Iterator[Finding]:
     except AnchorlineError:
         return  # no certificate yet: that is the site's own finding
     if due:
-        yield Finding(f"the registry is to be {_DONE[due]}: {why}", _step(here, "registry.serve"), HERE)
+        serve = run.command("anchorline.registry.serve", here.name)
+        yield Finding(f"the registry is to be {_DONE[due]}: {why}", serve, HERE)
     for standing in staged(run).standings:
         if standing.name == registry.registry.certificate and standing.state in TO_ISSUE and standing.certificate:
-            yield Finding(f"the certificate that it serves is {standing.state}: {standing.reason}", DEPLOY, HERE)
+            cause = f"the certificate that it serves is {standing.state}: {standing.reason}"
+            yield Finding(cause, run.command(DEPLOY), HERE)
 
 
 _DONE = {"create": "created", "replace": "replaced", "restart": "restarted", "start": "started"}
@@ -230,7 +231,3 @@ def _stale(run: Run, here: Host) -> Iterator[Finding]:
         else:
             mend = "give it the CA in its image or by a volume"
             yield Finding(f"the container {name} has other roots than the host", mend, health=Health.WARNING)
-
-
-def _step(here: Host, step: str) -> str:
-    return f"pyinfra -y --limit {shlex.quote(here.name)} inventory anchorline.{step}"

@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 
 from anchorline.report.characters import visible_lines
 from anchorline.report.model import Certificate, Finding, Health, Host, Registry, Report, Rotation
+from anchorline.report.words import holdings, remaining, seconds
 
 _FAILS = {Health.BAD: "failure", Health.UNKNOWN: "error"}
 
@@ -62,6 +63,11 @@ def _host(host: Host) -> _Case:
     wrong = [words for finding, words in told.items() if finding.health in _FAILS] or [*told.values()]
     out = {
         "": (host.condition, *(words for words in told.values() if words not in wrong)),
+        "system": (host.system,),
+        "runtime": host.runtimes,
+        "trusts": holdings(host.stores),
+        "is served": (f"{host.served.subject}, {remaining(host.served.days)}",) if host.served else (),
+        "clock": () if host.clock is None else (seconds(host.clock),),
         "would change": host.drift,
         "changed": host.changes,
         "holds the roots of before": host.stale,
@@ -106,7 +112,7 @@ def _certificate(certificate: Certificate) -> _Case:
         out = [
             f"subject: {life.subject}",
             *(f"name: {name}" for name in life.names),
-            f"ends: {life.ends:%Y-%m-%d %H:%M} UTC, {life.days} days left",
+            f"ends: {life.ends:%Y-%m-%d %H:%M} UTC, {remaining(life.days)}",
             f"SHA-256: {life.sha256}",
         ]
     step = "; a deploy issues it" if certificate.issues else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from anchorline.report.model import Health, Life, Report
+from anchorline.report.words import plural, remaining
 
 MOST = 40
 """So many lives are drawn, those that end first; the rest are told in a table."""
@@ -69,14 +70,6 @@ def line(report: Report) -> Line | None:
     return Line(place(now), marks, tuple(drawn), tuple(row for row in rows if id(row) not in shown))
 
 
-def remaining(days: int) -> str:
-    """``1 day left``, ``ends today``, ``ended 3 days ago``."""
-    if days == 0:
-        return "ends today"
-    number = f"{abs(days):,} day{'' if abs(days) == 1 else 's'}"
-    return f"{number} left" if days > 0 else f"ended {number} ago"
-
-
 def _lives(report: Report) -> Iterator[tuple[Life, Health, str, str]]:
     """What ``pki/`` has, the CA of a rotation, and what hosts are served that isn't among them."""
     served: dict[str, list[Life]] = {}
@@ -97,7 +90,7 @@ def _lives(report: Report) -> Iterator[tuple[Life, Health, str, str]]:
 
 
 def _served(lives: Sequence[Life]) -> str:
-    return f"served to {len(lives):,} host{'' if len(lives) == 1 else 's'}" if lives else ""
+    return f"served to {plural(len(lives), 'host')}" if lives else ""
 
 
 def _marks(begins: datetime, ends: datetime) -> Iterator[tuple[datetime, str]]:

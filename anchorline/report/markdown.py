@@ -10,7 +10,7 @@ from datetime import UTC
 
 from anchorline.report.cells import ROWS, code, names, prose, table
 from anchorline.report.model import WORST_FIRST, Cause, Certificate, Condition, Health, Host, Kind, Report, Step
-from anchorline.report.words import facts, plural
+from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 LARGEST = 65_536
 """Characters that GitHub takes in a comment; GitLab takes more, and so does a job's summary."""
@@ -56,8 +56,9 @@ def _head(report: Report) -> str:
 
 def _verdict(report: Report) -> str:
     every = len(report.hosts)
-    well = sum(host.condition.health in _WELL for host in report.hosts)
-    noted = sum(host.condition.health is Health.WARNING for host in report.hosts)
+    done = [host for host in report.hosts if host.condition is not Condition.UNTOUCHED]
+    well = sum(host.condition.health in _WELL for host in done)
+    noted = sum(host.condition.health is Health.WARNING for host in done)
     bad = sum(finding.health not in _WELL for finding in report.findings)
     if not every:
         return "no host was looked at"
@@ -88,9 +89,10 @@ def _standing(report: Report) -> Iterator[str]:
     if report.kind is Kind.RUN:
         yield from _titled("What changed", _changes(report.hosts, "changed"))
     unwell = [host for host in report.hosts if host.condition.health is not Health.GOOD]
-    yield from _titled("Hosts that aren't well", table(("host", "", "what"), unwell, _host, ROOM["hosts"]))
+    columns = ("host", "", "what", "trusts", "served", "clock", "runs")
+    yield from _titled("Hosts that aren't well", table(columns, unwell, _host, ROOM["hosts"]))
     yield _well(report.hosts)
-    head = ("certificate", "", "state", "ends", "days left")
+    head = ("certificate", "", "state", "ends", "")
     yield from _titled("Certificates", table(head, _pressing(report.certificates), _certificate, ROOM["certificates"]))
 
 
@@ -144,9 +146,7 @@ def _causes(causes: Sequence[Cause]) -> str:
 
 
 def _cause(cause: Cause) -> Sequence[str]:
-    finding, mend = cause.finding, cause.finding.mend
-    if len(cause.hosts) == 1:
-        mend = mend.replace("--limit HOST ", f"--limit {cause.hosts[0]} ")  # ready to be typed
+    finding, mend = cause.finding, cause.mend
     step = f"{finding.where}: {code(mend)}" if finding.where and mend else prose(mend)
     return MARKS[finding.health], prose(finding.cause), names(cause.hosts) or "the site", step
 
@@ -168,7 +168,15 @@ def _change(row: tuple[tuple[str, ...], list[str]]) -> Sequence[str]:
 
 def _host(host: Host) -> Sequence[str]:
     what = (*(finding.cause for finding in host.findings), *host.notes)
-    return code(host.name), f"{MARKS[host.condition.health]} {host.condition}", prose("; ".join(what))
+    return (
+        code(host.name),
+        f"{MARKS[host.condition.health]} {host.condition}",
+        prose("; ".join(what)),
+        prose("; ".join(holdings(host.stores))),
+        remaining(host.served.days) if host.served else "",
+        "" if host.clock is None else seconds(host.clock),
+        prose(", ".join(host.runtimes)),
+    )
 
 
 def _well(hosts: Sequence[Host]) -> str:
@@ -191,8 +199,8 @@ def _pressing(certificates: Sequence[Certificate]) -> list[Certificate]:
 def _certificate(certificate: Certificate) -> Sequence[str]:
     life = certificate.life
     state = ": ".join(filter(None, (certificate.state, certificate.reason)))
-    ends, days = (f"{life.ends:%Y-%m-%d}", f"{life.days:,}") if life else ("", "")
-    return code(certificate.name), MARKS[certificate.health], prose(state), ends, days
+    ends, left = (f"{life.ends:%Y-%m-%d}", remaining(life.days)) if life else ("", "")
+    return code(certificate.name), MARKS[certificate.health], prose(state), ends, left
 
 
 def _issued(certificate: Certificate) -> Sequence[str]:

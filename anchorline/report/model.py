@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -182,13 +182,26 @@ class Step:
     words: str
 
 
+_HOST = "--limit HOST "
+_TYPED = 5
+"""So many hosts a command names; of more, each has its turn."""
+
+
 @dataclass(frozen=True)
 class Cause:
-    """Hosts that have the same thing wrong, and their next step. Where a command names the host it has ``HOST``. No
-    ``hosts``: it concerns the site."""
+    """Hosts that have the same thing wrong. The finding's command has ``HOST`` for the host's name. No ``hosts``: it
+    concerns the site."""
 
     finding: Finding
     hosts: tuple[str, ...] = ()
+
+    @property
+    def mend(self) -> str:
+        """The next step as it is typed: a command names a few hosts; for many it has ``HOST`` still."""
+        if len(self.hosts) > _TYPED:
+            return self.finding.mend
+        limits = "".join(f"--limit {shlex.quote(each)} " for each in self.hosts)
+        return self.finding.mend.replace(_HOST, limits)
 
 
 @dataclass(frozen=True)
@@ -228,11 +241,15 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all as declared. 1: something isn't. 2: nothing is known to be wrong, but not all could be told."""
+        """0: all as declared. 1: something isn't. 2: nothing is known to be wrong, but not all could be told.
+
+        Of a run or a plan 1 as well: it hasn't done all that it was for.
+        """
         healths = set(self._healths())
         if Health.BAD in healths:
             return 1
-        return 2 if Health.UNKNOWN in healths or not self.finished else 0
+        lacks = Health.UNKNOWN in healths or not self.finished
+        return (2 if self.kind is Kind.STATUS else 1) if lacks else 0
 
     def _healths(self) -> Iterator[Health]:
         yield from (host.condition.health for host in self.hosts)
@@ -241,8 +258,5 @@ class Report:
 
 def without_name(finding: Finding, host: str) -> Finding:
     """The finding with ``HOST`` for the host's own name, so that it is the same as another host's."""
-    words = [finding.cause, finding.mend]
-    named = ((f"--limit {each} ", "--limit HOST ") for each in (host, shlex.quote(host)))
-    for old, new in (*named, (f"{host}: ", "")):
-        words = [each.replace(old, new) for each in words]
-    return Finding(words[0], words[1], finding.where, finding.health)
+    mend = finding.mend.replace(f"--limit {shlex.quote(host)} ", _HOST)
+    return replace(finding, cause=finding.cause.removeprefix(f"{host}: "), mend=mend)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from anchorline.render import render
 from anchorline.report.alike import FEW, alike, same
 from anchorline.report.characters import visible_lines
-from anchorline.report.lives import line, remaining
+from anchorline.report.lives import line
 from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report, without_name
-from anchorline.report.words import plural, seconds, size
+from anchorline.report.words import plural, remaining, seconds, size
 
 _NAMED = 12
 """So many hosts are named where a cause or a change is told; the others open below it."""
@@ -59,6 +59,7 @@ class Task:
 
     anchor: str
     finding: Finding
+    mend: str
     names: Names
 
 
@@ -129,7 +130,8 @@ def verdict(report: Report) -> str:
     if well < every or broken:
         return f"{broken}{well:,} of {plural(every, 'host')} {'is' if well == 1 else 'are'} {done}"
     whole = f"All {every:,} hosts are {done}" if every > 1 else f"The host is {done}"
-    return f"{whole}, the site is not" if report.findings else whole
+    unwell = any(each.health in (Health.BAD, Health.UNKNOWN) for each in report.findings)
+    return f"{whole}, the site is not" if unwell else whole
 
 
 def _planned(report: Report) -> str:
@@ -173,7 +175,7 @@ def _tasks(report: Report, numbers: Mapping[Finding, int], down: set[str], *, re
     for cause in report.causes:
         names = [name for name in cause.hosts if (name not in down) is reach]
         if names or (reach and not cause.hosts):
-            yield Task(_anchor(numbers[cause.finding], reach=reach), cause.finding, Names.of(names))
+            yield Task(_anchor(numbers[cause.finding], reach=reach), cause.finding, cause.mend, Names.of(names))
 
 
 def _split(tasks: Iterable[Task]) -> tuple[list[Task], list[Task]]:

@@ -116,6 +116,14 @@ def _stale(report: Report) -> Samples:
     yield from (({"host": host.name}, len(host.stale)) for host in report.hosts if _is_looked_at(host))
 
 
+def _drift(report: Report) -> Samples:
+    yield from (({"host": host.name}, len(host.drift)) for host in report.hosts if _is_looked_at(host))
+
+
+def _runtimes(report: Report) -> Samples:
+    yield from (({"host": host.name, "runtime": each}, 1) for host in report.hosts for each in host.runtimes)
+
+
 def _is_looked_at(host: Host) -> bool:
     return bool(host.system or host.stores or host.clock is not None)
 
@@ -206,6 +214,8 @@ METRICS = (
     _Metric("host_as_declared", "Whether the host is known to have all that is declared.", _as_declared),
     _Metric("host_clock_offset_seconds", "How far the clock of the host is ahead.", _clock),
     _Metric("host_stale_processes", "How many processes hold the roots of before the last change.", _stale),
+    _Metric("host_drifted_stores", "In how many places of the host a deploy would change something.", _drift),
+    _Metric("host_runtime", "A runtime that the host has. Always 1.", _runtimes),
     _Metric("host_store_holds_ca", "Whether the trust store holds this generation of the CA.", _stores),
     _Metric("host_served_not_after_timestamp_seconds", "When what the registry serves to the host ends.", _served),
     _Metric("finding", "What is wrong or could not be told, and the next step. Always 1.", _findings),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pyinfra.api import Host
 
 from anchorline.fleet import Question, Room, Run, script, state_folder
+from anchorline.fleet.room import number
 from anchorline.registry.room import container
 
 ENOUGH = 1024
@@ -34,12 +35,11 @@ def read(lines: Sequence[str]) -> Seen:
         word, _, rest = line.partition(" ")
         if word == "room":
             left, _, place = rest.partition(" ")
-            room |= {place: int(left)} if left.isdigit() else {}
+            kib = number(left)
+            room |= {} if kib is None else {place: kib}
         else:
             said[word] = rest
-    used, repositories, tags = (
-        int(said[word]) if said.get(word, "").isdigit() else None for word in ("used", "repositories", "tags")
-    )
+    used, repositories, tags = (number(said.get(word, "")) for word in ("used", "repositories", "tags"))
     return Seen(room, said.get("version", ""), used, repositories, tags)
 
 

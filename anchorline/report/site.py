@@ -23,10 +23,13 @@ from anchorline.report.model import (
     Finding,
     Health,
     Host,
+    Kind,
     Registry,
     Rotation,
     Step,
 )
+from anchorline.report.words import remaining
+from anchorline.trust.room import wanted
 
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "handed over"}
 
@@ -64,7 +67,8 @@ def rotation(found: Survey, run: Run, view: View) -> Rotation | None:
     root = found.generations[name].root
     ca = life_of(name_of(root), root, view)
     if name == PREVIOUS_CA:
-        words = f"hosts trust {ca.subject} still; when nothing needs it: {withdrawal(ca.sha256)}"
+        away = withdrawal(ca.sha256, run.file, run.inventory)
+        words = f"hosts trust {ca.subject} still; when nothing needs it: {away}"
         return Rotation(_STAGES[name], ca, words=words)
     rule, noted = found.spec.rotation, sightings.read(found.store, fingerprint(root))
     hosts = [each.name for each in run.state.inventory if each.name not in rule.without]
@@ -75,18 +79,20 @@ def rotation(found: Survey, run: Run, view: View) -> Rotation | None:
     return Rotation(_STAGES[name], ca, seen, missing, held=bool(noted and missing), words=words)
 
 
-def registry(run: Run, hosts: Sequence[Host]) -> Registry | None:
-    """The registry that the spec declares, as far as its host was seen."""
+def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> Registry | None:
+    """The registry that the spec declares. None where its host isn't among those that were to be looked at, or the run
+    is about something else."""
     wanted = container(run)
-    here = run.registry_host if wanted else None
-    if wanted is None or here is None or not any("registry" in run.observations.get(each.name, ()) for each in hosts):
+    if wanted is None or not _asked(run, kind, "registry"):
         return None
+    here = run.registry_host
     host = next((each for each in hosts if each.name == here.name), None)
+    if host is None:
+        return None
     declared = wanted.registry
     address = str(declared.address)
-    if host is None or here.name not in run.observations:
-        words = "its host isn't among those looked at" if host is None else "its host couldn't be looked at"
-        return Registry(here.name, address, declared.mode, Health.UNKNOWN, words)
+    if "registry" not in run.observations.get(here.name, ()):
+        return Registry(here.name, address, declared.mode, Health.UNKNOWN, "its host couldn't be looked at")
     has, holds = standing_of(run, here), run.observations[here.name].get("report")
     changed = any(each.startswith("registry: ") for each in host.changes)
     well = not (has.health or has.runtime_cause) or (changed and host.condition is Condition.CHANGED)
@@ -108,7 +114,7 @@ def registry(run: Run, hosts: Sequence[Host]) -> Registry | None:
 
 def findings(run: Run, of: Sequence[Certificate], turning: Rotation | None) -> Iterator[Finding]:
     """What isn't as declared and concerns no single host."""
-    by = f"anchorline pki issue --spec {run.file}" if explicit(run) else DEPLOY
+    by = f"anchorline pki issue --spec {run.file}" if explicit(run) else run.command(DEPLOY)
     for each in of:
         if each.health is Health.BAD:
             first = "pki/ has no CA yet" if each.name == "ca" and each.state == State.MISSING else each.reason
@@ -120,34 +126,46 @@ def findings(run: Run, of: Sequence[Certificate], turning: Rotation | None) -> I
         waits = "; ".join(f"{host}: {why}" for host, why in [*turning.missing.items()][:5])
         more = f"; and {len(turning.missing) - 5} more" if len(turning.missing) > 5 else ""
         cause = f"rotation: {'held, ' if turning.held else ''}{turning.words}; missing {waits}{more}"
-        yield Finding(cause, DEPLOY, HERE, Health.BAD if turning.held else Health.WARNING)
+        yield Finding(cause, run.command(DEPLOY), HERE, Health.BAD if turning.held else Health.WARNING)
     elif turning:
         health = Health.WARNING
-        mend = DEPLOY if turning.stage == "made" else withdrawal(turning.ca.sha256)
+        away = withdrawal(turning.ca.sha256, run.file, run.inventory)
+        mend = run.command(DEPLOY) if turning.stage == "made" else away
         yield Finding(f"rotation: {turning.words.partition(';')[0]}", mend, HERE, health)
     if why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations}):
         yield Finding(why, "timedatectl set-ntp true", HERE)
 
 
-def steps(run: Run, of: Sequence[Certificate], hosts: Sequence[Host], serves: Registry | None) -> Iterator[Step]:
-    """The way of the data: authority, trust, registry, verify."""
+def steps(
+    run: Run, of: Sequence[Certificate], hosts: Sequence[Host], serves: Registry | None, kind: Kind
+) -> Iterator[Step]:
+    """The way of the data: authority, trust, registry, verify; those that the site has and the run was about."""
     if of:
         yield Step("authority", _worst([each.health for each in of]), _few([*map(_life, of)]))
-    yield _trust(hosts)
+    if (run.spec.authority or wanted(run).anchors) and _asked(run, kind, "trust"):
+        yield _trust(run, hosts)
     if serves:
-        words = f"{serves.address}: {serves.words}"
-        yield Step("registry", serves.health, words)
+        yield Step("registry", serves.health, f"{serves.address}: {serves.words}")
+    if container(run) and _asked(run, kind, "verify"):
         yield _proof(run, hosts)
+
+
+def _asked(run: Run, kind: Kind, room: str) -> bool:
+    """Whether the run was about a room at all. A status is about every one, also where no host could be asked."""
+    return kind is Kind.STATUS or room in run.rooms
 
 
 def _life(certificate: Certificate) -> str:
     life = certificate.life
-    return f"{certificate.name} ends in {life.days} days" if life else f"{certificate.name}: {certificate.state}"
+    return f"{certificate.name}: {remaining(life.days)}" if life else f"{certificate.name}: {certificate.state}"
 
 
-def _trust(hosts: Sequence[Host]) -> Step:
-    known = [each for each in hosts if each.stores]
-    whole = [each for each in known if all("present" in held for held in each.stores.values())]
+def _trust(run: Run, hosts: Sequence[Host]) -> Step:
+    known = [each for each in hosts if "trust" in run.observations.get(each.name, ())]
+    if run.spec.authority:
+        whole = [each for each in known if all("present" in held for held in each.stores.values())]
+    else:
+        whole = [each for each in known if not each.drift]  # trust.also alone: no generations to tell
     words = f"{len(whole)} of {len(hosts)} hosts hold the CA in every store"
     if len(whole) == len(hosts):
         return Step("trust", Health.GOOD, words)

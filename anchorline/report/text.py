@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -12,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from anchorline.report.characters import visible
-from anchorline.report.model import Cause, Condition, Health, Host, Kind, Report
-from anchorline.report.words import facts, holdings, seconds
+from anchorline.report.model import Cause, Certificate, Condition, Health, Host, Kind, Report
+from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 WIDE = 1000
 """Columns where there is no terminal: in a log a line is a line, and can be searched."""
@@ -51,6 +53,8 @@ def draw(report: Report, width: int) -> RenderableType:
     if report.kind is Kind.STATUS:
         parts += [_head(report), _steps(report), Text()]
     parts.append(_table(report, width))
+    if report.kind is Kind.PLAN:
+        parts += [*_issued(report.certificates)]
     # a run tells each host's own cause in its line; what is the same of many is said once more, with the next step
     causes = [each for each in report.causes if report.kind is Kind.STATUS or each.finding.health is not Health.WARNING]
     parts += [Text(), Text("What to do", style="bold"), *map(_cause, causes)] if causes else []
@@ -59,7 +63,8 @@ def draw(report: Report, width: int) -> RenderableType:
 
 
 def _head(report: Report) -> Text:
-    return Text.assemble((report.site, "bold"), f"  {report.spec}, {report.time:%Y-%m-%d %H:%M} UTC")
+    about = f"  {visible(report.spec)}, {report.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return Text.assemble((visible(report.site), "bold"), about)
 
 
 def _steps(report: Report) -> Table:
@@ -74,11 +79,20 @@ def _steps(report: Report) -> Table:
     return table
 
 
+def _issued(certificates: Sequence[Certificate]) -> Iterator[RenderableType]:
+    """What a plan would issue, and why."""
+    issued = [each for each in certificates if each.issues]
+    if issued:
+        yield from (Text(), Text("Certificates that would be issued", style="bold"))
+    for each in issued:
+        yield Text(visible(f"{each.name}: {each.state}{f', {each.reason}' if each.reason else ''}"))
+
+
 Cell = Callable[[Host], str]
 COLUMNS: dict[Kind, tuple[tuple[str, Cell], ...]] = {
     Kind.STATUS: (
         ("trusts", lambda host: "; ".join(holdings(host.stores))),
-        ("served", lambda host: f"{host.served.days} days left" if host.served else ""),
+        ("served", lambda host: remaining(host.served.days) if host.served else ""),
         ("clock", lambda host: "" if host.clock is None else seconds(host.clock)),
         ("runs", lambda host: ", ".join(host.runtimes)),
     ),
@@ -119,10 +133,25 @@ def folded(hosts: Sequence[Host], kind: Kind) -> list[Host]:
     for host in hosts:
         alone = kind is not Kind.STATUS and host.condition.health in _TOLD
         alike.setdefault((host.name if alone else "", host.condition, what(host)), []).append(host)
-    return [
-        first if not others else replace(first, name=f"{first.name} and {len(others)} more", proof="")
-        for first, *others in alike.values()
-    ]
+    return [_folded(first, others) if others else first for first, *others in alike.values()]
+
+
+_FACTS: dict[str, Any] = {"stores": {}, "served": None, "clock": None, "runtimes": (), "proof": ""}
+"""What a line tells of a host beside its state, and what it is where it isn't told."""
+
+
+def _folded(first: Host, others: Sequence[Host]) -> Host:
+    """One for all of them: a fact that isn't the same on each is told of none."""
+    apart = {
+        key: none for key, none in _FACTS.items() if {_shown(each, key) for each in others} != {_shown(first, key)}
+    }
+    return replace(first, name=f"{first.name} and {len(others)} more", **apart)
+
+
+def _shown(host: Host, key: str) -> str:
+    """A fact as a line shows it: clocks that differ by less are the same."""
+    value = getattr(host, key)
+    return seconds(value) if key == "clock" and value is not None else repr(value)
 
 
 def _cause(cause: Cause) -> RenderableType:
@@ -132,7 +161,7 @@ def _cause(cause: Cause) -> RenderableType:
     if not finding.mend:
         return head
     style = "cyan" if finding.where else ""
-    mend = Text.assemble((f"{finding.where or 'next'}: ", "dim"), (visible(finding.mend), style))
+    mend = Text.assemble((f"{finding.where or 'next'}: ", "dim"), (visible(cause.mend), style))
     return Group(head, Padding(mend, (0, 0, 0, 2)))
 
 
@@ -141,8 +170,9 @@ def tally(report: Report) -> str:
     counts = report.counts
     if report.kind is Kind.STATUS:
         words = ", ".join(f"{number} {word}" for word, number in counts.items())
-        return f"{len(report.hosts)} hosts: {words or 'none'}"
-    failed, down = counts.get(Condition.FAILED, 0), counts.get(Condition.UNREACHABLE, 0)
-    well = len(report.hosts) - failed - down
-    end = "" if report.finished else "; the run was broken off"
-    return f"{len(report.hosts)} hosts: {well} well, {failed} failed, {down} unreachable{end}"
+        return f"{plural(len(report.hosts), 'host')}: {words or 'none'}"
+    apart = (Condition.FAILED, Condition.UNREACHABLE, Condition.UNTOUCHED)
+    failed, down, untouched = (counts.get(each, 0) for each in apart)
+    well = len(report.hosts) - failed - down - untouched
+    end = "" if report.finished else f", {untouched} untouched; the run was broken off"
+    return f"{plural(len(report.hosts), 'host')}: {well} well, {failed} failed, {down} unreachable{end}"

@@ -16,6 +16,15 @@ def plural(number: int, noun: str, several: str = "") -> str:
     return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
+def remaining(days: int) -> str:
+    """Whole days that are left, negative when over: ``1 day left``, ``ends within a day``, ``ended 3 days ago``."""
+    if days > 0:
+        return f"{plural(days, 'day')} left"
+    if days == 0:
+        return "ends within a day"
+    return f"ended {plural(-days - 1, 'day')} ago" if days < -1 else "ended less than a day ago"
+
+
 def size(kib: int) -> str:
     """KiB as ``12 GiB``."""
     value, unit = float(kib), "KiB"

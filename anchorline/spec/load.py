@@ -50,9 +50,8 @@ def check(path: Path) -> Report:
     document, problems = read(path)
     if document is None:
         return Report(None, tuple(sorted(problems)))
-    folder = path.absolute().parent
     problems += cfssl.resolve(document, path.parent)
-    spec = _validate(document, folder, problems)
+    spec = _validate(document, path.absolute(), problems)
     if spec is None or problems:
         return Report(None, tuple(sorted(problems)))
     problems = lint(spec, document)
@@ -60,11 +59,11 @@ def check(path: Path) -> Report:
     return Report(spec if fit else None, tuple(sorted(problems)))
 
 
-def _validate(document: Document, folder: Path, problems: list[Problem]) -> Spec | None:
-    if "folder" in document.data:
-        problems.append(unknown_key(document.place(("folder",)), "folder", fields_at(Spec, ())))
+def _validate(document: Document, file: Path, problems: list[Problem]) -> Spec | None:
+    if "file" in document.data:
+        problems.append(unknown_key(document.place(("file",)), "file", fields_at(Spec, ())))
     try:
-        return Spec.model_validate({**document.data, "folder": folder})
+        return Spec.model_validate({**document.data, "file": file})
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False):
             problems += _problems(document, error)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from anchorline.nextstep import SPEC
 from anchorline.spec.base import Model
 from anchorline.spec.issuing import (
     Authority,
@@ -197,7 +198,7 @@ class Limits(Model):
 
 
 class Spec(Model):
-    """One site. ``folder`` is where its paths start: the folder of the file that it was read from."""
+    """One site. Its paths start in the folder of the file that it was read from."""
 
     version: Annotated[Literal[1], BeforeValidator(lambda value: 1 if value == "1" else value)]
     site: SiteValue
@@ -216,8 +217,8 @@ class Spec(Model):
     limits: Limits = Limits()
     ignore: tuple[str, ...] = ()
     """Codes of warnings that `anchorline check` keeps quiet about."""
-    folder: SkipJsonSchema[Annotated[Path, Field(exclude=True)]] = Path()
-    """Not a key of the file."""
+    file: SkipJsonSchema[Annotated[Path, Field(exclude=True)]] = Path(SPEC)
+    """What it was read from, absolute. Not a key of the file."""
 
     @property
     def requests(self) -> dict[str, CertificateRequest]:
@@ -228,6 +229,11 @@ class Spec(Model):
     def brought(self) -> dict[str, ExistingCertificate]:
         """Of ``certificates``, what somebody else issued."""
         return {name: each for name, each in self.certificates.items() if isinstance(each, ExistingCertificate)}
+
+    @property
+    def folder(self) -> Path:
+        """Where the site's paths start."""
+        return self.file.parent
 
     @property
     def pki(self) -> Path:

@@ -42,7 +42,9 @@ main() {
     given
     as_they_were
     backed_up
+    through_links
     place
+    umask 022 # what an update makes is for everybody
     if [ -n "$made" ]; then
         (umask 022 && mkdir -p "$state" && printf '%s\n' "$made" >>"$state/folders") || fail "can't write $state/folders"
     fi

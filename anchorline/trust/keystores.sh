@@ -92,7 +92,13 @@ noted() {
             [ -z "$action" ] || printf '%s %s %s %s %s %s\n' "$action" "$name" "${digest:--}" "$kind" "$path" "$who"
         done
         sed 's/^/old /' "$state/keystores" 2>/dev/null
-    } | awk '!seen[$2 " " $5]++ && $1 != "drop" { sub(/^[a-z]* /, ""); print }' >"$state/keystores$fresh" &&
+    } | awk '
+        {
+            where = $0 # a path may hold blanks
+            sub(/^[^ ]* [^ ]* [^ ]* [^ ]* /, "", where)
+        }
+        !seen[$2 " " where]++ && $1 != "drop" { sub(/^[a-z]* /, ""); print }
+    ' >"$state/keystores$fresh" &&
         chmod 644 "$state/keystores$fresh" && mv -f "$state/keystores$fresh" "$state/keystores" || return 1
     [ -s "$state/keystores" ] || rm -f "$state/keystores"
 }

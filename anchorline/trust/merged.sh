@@ -10,6 +10,17 @@ as_they_were() {
     done || exit 1
 }
 
+# a link stays one: what it leads to is changed
+through_links() {
+    received=$(printf '%s' "$received" | while read -r mode path; do
+        if [ -L "$path" ] && printf '%s\n' "$merged" | grep -qxF "$path"; then
+            real=$(readlink -f "$path") && mv -f "$path$fresh" "$real$fresh" || fail "can't write what $path leads to"
+            path=$real
+        fi
+        printf '%s %s\n' "$mode" "$path"
+    done) || exit 1
+}
+
 # once, as it was before us
 backed_up() {
     printf '%s\n' "$merged" | while read -r path; do

@@ -73,7 +73,8 @@ def read(said: Mapping[str, Sequence[str]]) -> Others:
         texts[path] = Text(_decoded(path, body), mode)
     kept = []
     for line in said.get("kept", ()):
-        name, _, kind, path, who = line.split()
+        name, _, kind, rest = line.split(" ", 3)
+        path, _, who = rest.rpartition(" ")
         kept.append((name, Keystore(kind, who, path)))
     return Others(
         texts=texts,

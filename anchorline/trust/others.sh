@@ -25,6 +25,7 @@ printf '%s\n' "$wholes" | while read -r store path tells; do
     for each in $path; do ours "$each"; done
 done
 
+# a JDK in a folder whose name has blanks is left alone: the two paths of its line couldn't be told apart
 # a keystore is asked by keytool, which takes half a second, only where it isn't as we left it
 keystore() {
     digest=$(sha256sum <"$2" | cut -d ' ' -f 1)
@@ -48,7 +49,7 @@ keystore() {
     for file in "$home/lib/security/cacerts" "$home/jre/lib/security/cacerts"; do
         [ -f "$file" ] && [ -x "$home/bin/keytool" ] && printf '%s %s\n' "$home/bin/keytool" "$(readlink -f "$file")"
     done
-done | awk '!seen[$2]++' | while read -r keytool keystore; do
+done | awk 'NF == 2 && !seen[$2]++' | while read -r keytool keystore; do
     kind=java
     for each in $system_keystores; do [ "$(readlink -f "$each")" != "$keystore" ] || kind=system; done
     printf 'keystore %s %s %s\n' "$kind" "$keytool" "$keystore"
@@ -58,7 +59,10 @@ done
 ! command -v certutil >/dev/null || printf '%s\n' "$users" | while read -r user; do
     home=$(home_of "$user")
     [ -n "$home" ] || continue
-    for each in $databases; do
+    set -f # the patterns are the home's, not this folder's
+    set -- $databases
+    set +f
+    for each in "$@"; do
         for database in "$home"/$each; do
             [ -f "$database/cert9.db" ] || continue
             printf 'keystore nss %s %s\n' "$user" "$database"

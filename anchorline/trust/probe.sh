@@ -98,6 +98,7 @@ printf '%s\n' "$families" | while read -r _ _ folder suffix _; do
 done
 ! command -v curl >/dev/null || echo 'runtime curl'
 sed 's/^/marker /' "$state/anchors" 2>/dev/null
-sed -n "s/^\(.*# anchorline $site\)\$/hosts \1/p" "$hosts" 2>/dev/null
+# grep ends its last line, whether the file did or not
+grep "# anchorline $site\$" "$hosts" 2>/dev/null | sed 's/^/hosts /'
 stale
 true

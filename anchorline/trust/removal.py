@@ -118,7 +118,7 @@ def _unneeded(run: Run) -> Iterable[str]:
         yield (
             f"the spec still declares {anchor.subject} ({sha[:12]}) in {where}, and {some(holders)} "
             f"hold{'s' if len(holders) == 1 else ''} it: take it out there first, or, in an emergency, "
-            f"pyinfra inventory anchorline.trust.distrust --data ca={sha[:12]}"
+            f"{run.command(f'anchorline.trust.distrust --data ca={sha[:12]}')}"
         )
     registry = run.spec.registry
     if registry is None or registry.mode != "remote" or not holders:

@@ -32,7 +32,7 @@ as() {
 file() {
     [ -f "$1" ] || return 0
     set -- "$1" $(sha256sum <"$1")
-    printf 'file %s %s\n' "$2" "$1"
+    [ -z "$2" ] || printf 'file %s %s\n' "$2" "$1"
 }
 
 ours() {

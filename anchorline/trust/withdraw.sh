@@ -40,9 +40,11 @@ main() {
     locked
     receive
     as_they_were
+    through_links
     place
+    umask 022 # what an update makes is for everybody
     printf '%s\n' "$restored" | while read -r each; do
-        [ -z "$each" ] || mv -f "$each.anchorline-backup" "$each" || fail "can't write $each"
+        [ -z "$each" ] || mv -f "$each.anchorline-backup" "$(readlink -f "$each")" || fail "can't write $each"
     done || exit 1
     printf '%s\n' "$gone" | while read -r each; do
         [ -z "$each" ] || rm -f "$each" || fail "can't remove $each"

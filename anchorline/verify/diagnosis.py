@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.nextstep import INVENTORY, SPEC, pyinfra
 from anchorline.registry.container import Container
 from anchorline.spec.values import Endpoint
 from anchorline.trust.runtimes import RUNTIMES
@@ -61,7 +63,8 @@ class Case:
     entry: str = ""
     leaf: str = ""
     container: Container | None = None
-    options: str = ""
+    spec: str = SPEC
+    inventory: str = INVENTORY
 
     @property
     def name(self) -> str:
@@ -70,8 +73,11 @@ class Case:
 
     def step(self, step: str, *, here: bool = True) -> str:
         """The command of a step, for this host alone or for all."""
-        limit = f"--limit {shlex.quote(self.host)} " if here else ""
-        return f"pyinfra -y {self.options}{limit}inventory anchorline.{step}"
+        return self.command(f"anchorline.{step}", here=here)
+
+    def command(self, what: str, *, here: bool = True) -> str:
+        """pyinfra's command, as ``nextstep.pyinfra`` has it."""
+        return pyinfra(what, Path(self.spec), host=self.host if here else "", inventory=self.inventory, sure=True)
 
 
 @dataclass(frozen=True)
@@ -213,7 +219,7 @@ def _clock(case: Case) -> Diagnosis | None:
     return Diagnosis(
         f"the clock says {case.seen.clock:%Y-%m-%d %H:%M} UTC, {_apart(case.seen.clock - case.now)} off: "
         f"for this host {name_of(wrong[0])} isn't valid now",
-        f"pyinfra -y --limit {shlex.quote(case.host)} inventory exec -- date -u -s @$(date +%s)",
+        case.command("exec -- date -u -s @$(date +%s)"),
     )
 
 

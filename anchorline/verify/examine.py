@@ -14,7 +14,6 @@ from anchorline.authority.operations import on_disk
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Question, Room, Run, RunError, failing, script
 from anchorline.fleet.operations import observe
-from anchorline.fleet.run import SPEC
 from anchorline.registry.container import Container
 from anchorline.registry.room import container
 from anchorline.trust.room import trust_of, wanted
@@ -110,6 +109,7 @@ def diagnosis_of(run: Run, here: Host) -> Diagnosis | None:
             entry=str(registry.hosts_entry or "") if registry and isinstance(registry.address.host, str) else "",
             leaf=leaf,
             container=_served_by(run, here),
-            options="" if run.file.name == SPEC else f"--data spec={run.file.name} ",
+            spec=str(run.file),
+            inventory=run.inventory,
         )
     )

@@ -116,8 +116,8 @@ clean() {
 
 main() {
     trap '' HUP PIPE
-    trap clean EXIT
     image=$(mktemp) || { echo "can't make a temporary file" >&2; exit 1; }
+    trap clean EXIT
     if [ -n "$push" ]; then
         base64 -d >"$image" || { echo "can't write $image" >&2; exit 1; }
         pusher=$(printf '%s\n' "$runtimes" | grep -vx curl | head -n 1)

@@ -34,7 +34,7 @@ def typed(
         shown += said
         if left and said.endswith(": "):
             os.write(terminal, f"{left.pop(0)}\n".encode())
+    os.close(terminal)  # whoever waits for an answer still is hung up on
     _, status = os.waitpid(child, 0)
-    os.close(terminal)
     assert not left, shown
     return os.waitstatus_to_exitcode(status), shown

@@ -199,7 +199,8 @@ def test_an_intermediate_that_ends_soon(tmp_path: Path) -> None:
     assert "CN=Root" not in ran.stdout
 
 
-def test_the_mend_of_each_generation(site: Site) -> None:
+def test_the_mend_of_each_generation(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(site.folder)
     spec = load(site.folder / "anchorline.yml")
     rotate(spec).commit()
     mends = {problem.place.file.name: problem.mend for problem in ending(spec, timedelta(days=9000))}

@@ -338,13 +338,11 @@ def test_a_wheel_has_all_of_it(tmp_path: Path) -> None:
         shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     built = subprocess.run(
-        [*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(source)],
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)],
         capture_output=True,
         text=True,
         check=False,
     )
-    if built.returncode and "hatchling" in built.stderr:
-        lacking("no hatchling to build with")
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "venv", with_pip=False)

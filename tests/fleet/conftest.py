@@ -130,6 +130,13 @@ def eventually(check: Any, seconds: float = 60) -> Any:
     return answer
 
 
+def on_registry(site: Site, command: str) -> str:
+    """What a command says on the registry's host, where it has to do well."""
+    done = site.lab.exec("registry", command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
 _LOADED: dict[int, Loaded] = {}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.conftest import CLIENTS, HOSTS, Site
+from tests.fleet.conftest import CLIENTS, HOSTS, Site, on_registry
 
 pytestmark = pytest.mark.fleet
 
@@ -75,7 +75,7 @@ def fingerprint(site: Site) -> dict[str, object]:
         ).stdout
         for host in HOSTS
     }
-    container = site.lab.exec("registry", "docker inspect --format '{{.Id}} {{.State.StartedAt}}' registry").stdout
+    container = on_registry(site, "docker inspect --format '{{.Id}} {{.State.StartedAt}}' registry")
     return {"container": container, **bundles, **times(site.folder / "pki")}
 
 

@@ -215,14 +215,16 @@ class TestLife:
     def test_down_leaves_nothing_and_up_begins_again(self, lab: Lab) -> None:
         succeed(lab, "registry", "echo gone >/root/lab-test")
         held = [machine.pid() for machine in lab.machines.values()]
-        assert cli("down").returncode == 0
-        assert not STATE.exists()
-        assert "anchorline-lab" not in Path("/proc/mounts").read_text()
-        assert not list(Path("/sys/fs/cgroup").glob("**/anchorline-lab"))
-        assert not [pid for pid in held if pid and start_time(pid)]
-        assert cli("run", "--", "true").returncode == 1
-        assert lab.state("registry") == "absent"
-        lab.up()
+        try:
+            assert cli("down").returncode == 0
+            assert not STATE.exists()
+            assert "anchorline-lab" not in Path("/proc/mounts").read_text()
+            assert not list(Path("/sys/fs/cgroup").glob("**/anchorline-lab"))
+            assert not [pid for pid in held if pid and start_time(pid)]
+            assert cli("run", "--", "true").returncode == 1
+            assert lab.state("registry") == "absent"
+        finally:
+            lab.up()  # for the tests to come
         assert lab.exec("registry", "cat /root/lab-test").returncode == 1
 
 

@@ -6,16 +6,10 @@ import subprocess
 
 import pytest
 
-from tests.fleet.conftest import Site, eventually
+from tests.fleet.conftest import Site, eventually, on_registry
 from tests.fleet.test_first_deploy import fingerprint
 
 pytestmark = pytest.mark.fleet
-
-
-def on_registry(site: Site, command: str) -> str:
-    done = site.lab.exec("registry", command)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def push(site: Site) -> str:

@@ -148,11 +148,12 @@ class Load:
         site.lab.exec(host, "rm -f /tmp/enough")
         script = LOOP.format(pull=pull, push=push, remove=remove)
         command = [*site.lab.ssh(host), script]
+        self.ended_early = False
         self.process: Popen[Any] = site.lab.popen(command, stdout=subprocess.PIPE, text=True)
 
     def end(self) -> list[list[str]]:
-        """What it did: kind, milliseconds, and what was said. It must have worked until now."""
-        assert self.process.poll() is None, f"{self.host}: the load ended before what it was for"
+        """What it did: kind, milliseconds, and what was said."""
+        self.ended_early = self.process.poll() is not None
         self.site.lab.exec(self.host, "touch /tmp/enough")
         try:
             said, _ = self.process.communicate(timeout=60)
@@ -184,6 +185,7 @@ def test_under_load(site: Site) -> None:
         site.deploy().ok()
     finally:
         done = {load.host: load.end() for load in loads}
+    assert not [load.host for load in loads if load.ended_early], "they should have gone on until now"
     for host, tries in done.items():
         kinds = [kind for kind, *_ in tries]
         longest = max(int(took) for _, took, *_ in tries) / 1000

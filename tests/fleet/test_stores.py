@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.fleet.conftest import Result, Site
 
+pytestmark = pytest.mark.fleet
+
 HOST = "debian"
 HOSTS = ("registry", HOST)
 REGISTRIES = "mirrors:\n  docker.io:  # through the cache\n    endpoint: [https://cache.example.com]\n"

@@ -10,6 +10,7 @@ import pytest
 
 from anchorline.fleet.shell import script
 from anchorline.trust import room
+from anchorline.trust.others import read
 
 from .site import NOTHING_ELSE
 
@@ -27,13 +28,16 @@ def jdk(home: Path) -> Path:
     return keystore
 
 
-def keystores(shell: list[str], root: Path, jvms: str = "") -> list[str]:
-    values = room.variables("blue") | NOTHING_ELSE | {"java": "java", "jvms": jvms, "state": str(root / "state")}
-    text = script("trust/used.sh", "trust/others.sh", **values)
+def keystores(shell: list[str], root: Path, kind: str = "java", folder: Path | None = None, **values: str) -> list[str]:
+    given = room.variables("blue") | NOTHING_ELSE | {"java": "java", "state": str(root / "state")} | values
+    text = script("trust/used.sh", "trust/others.sh", **given)
     path = f"{root}/bin:{os.environ['PATH']}"
-    done = subprocess.run([*shell, "-c", text], capture_output=True, text=True, env={"PATH": path}, timeout=60)
+    done = subprocess.run(
+        [*shell, "-c", text], capture_output=True, text=True, env={"PATH": path}, timeout=60, cwd=folder
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    return [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("keystore java ")]
+    lines = [line.split(maxsplit=3) for line in done.stdout.splitlines() if line.startswith(f"keystore {kind} ")]
+    return [line[3] for line in lines]
 
 
 @pytest.mark.parametrize("jvms", ["", "{}/jvm/*"], ids=["by the PATH alone", "in both places"])
@@ -42,4 +46,37 @@ def test_the_jdk_of_the_path(shell: list[str], tmp_path: Path, jvms: str) -> Non
     (tmp_path / "bin").mkdir()
     assert str(keystore) not in keystores(shell, tmp_path)
     (tmp_path / "bin/java").symlink_to("../jvm/21/bin/java")
-    assert keystores(shell, tmp_path, jvms.format(tmp_path)).count(str(keystore)) == 1, "found, and once"
+    assert keystores(shell, tmp_path, jvms=jvms.format(tmp_path)).count(str(keystore)) == 1, "found, and once"
+
+
+def test_a_jdk_in_a_folder_with_blanks_is_left_alone(shell: list[str], tmp_path: Path) -> None:
+    keystore = jdk(tmp_path / "jvm/21")
+    jdk(tmp_path / "jvm/My JDK")
+    found = keystores(shell, tmp_path, jvms=f"{tmp_path}/jvm/*")
+    assert [each for each in found if str(tmp_path) in each] == [str(keystore)]
+
+
+def test_the_profiles_of_each_home(shell: list[str], tmp_path: Path) -> None:
+    """Also where the look begins in the home of one of them."""
+    profiles = {"alice": "aaa.default", "bob": "x1y2z3.Profile 1"}
+    for user, profile in profiles.items():
+        database = tmp_path / user / ".mozilla/firefox" / profile
+        database.mkdir(parents=True)
+        (database / "cert9.db").touch()
+    (tmp_path / "bin").mkdir()
+    for name, text in {"certutil": "", "su": "", "getent": f'echo "$2:x:1000:1000::{tmp_path}/$2:/bin/sh"'}.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    found = keystores(shell, tmp_path, "nss", tmp_path / "alice", users="alice\nbob")
+    assert found == [f"{tmp_path}/{user}/.mozilla/firefox/{profile}" for user, profile in profiles.items()]
+
+
+def test_two_profiles_whose_names_begin_alike_are_both_remembered(shell: list[str], tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    paths = [f"{tmp_path}/x.Profile {number}" for number in (1, 2)]
+    for _ in range(2):
+        tasks = "".join(f"add nss alice blue.crt {path}\n" for path in paths)
+        noted = script("fleet/receive.sh", "trust/keystores.sh", state=str(state), tasks=tasks) + 'noted "$tasks"\n'
+        subprocess.run([*shell, "-c", noted], check=True, timeout=60)
+    kept = [each for _, each in read({"kept": (state / "keystores").read_text().splitlines()}).kept]
+    assert [(each.who, each.path) for each in kept] == [("alice", path) for path in paths]

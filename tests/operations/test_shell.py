@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -282,6 +283,29 @@ def test_the_hosts_file_keeps_what_is_in_it(machine: Machine, wanted: Wanted) ->
         assert target.read_text() == f"{others}{line} # anchorline blue\n"
     assert (machine.root / "hosts").is_symlink()
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_hosts_file_whose_last_line_is_ours_and_has_no_end(machine: Machine, wanted: Wanted) -> None:
+    (machine.root / "hosts").write_text(f"127.0.0.1 localhost\n{wanted.hosts_line} # anchorline blue")
+    assert machine.look(wanted).hosts_line == f"{wanted.hosts_line} # anchorline blue"
+
+
+def test_what_an_update_makes_is_for_everybody(machine: Machine, wanted: Wanted) -> None:
+    assert machine.apply(wanted, machine.anchors(wanted), before="umask 077\n").returncode == 0
+    assert stat.S_IMODE((machine.root / "bundle.pem").stat().st_mode) == 0o644
+
+
+def test_a_file_of_others_that_is_a_link_stays_one(machine: Machine, wanted: Wanted) -> None:
+    (machine.root / "real").mkdir()
+    real, link = machine.root / "real/config.toml", machine.root / "config.toml"
+    real.write_text("theirs\n")
+    link.symlink_to("real/config.toml")
+    done = machine.apply(wanted, [*machine.anchors(wanted), File(str(link), "theirs\nours\n")], merged=str(link))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert link.is_symlink()
+    assert real.read_text() == "theirs\nours\n"
+    assert (machine.root / "config.toml.anchorline-backup").read_text() == "theirs\n"
+    assert machine.left() == []
 
 
 def test_a_host_without_a_hosts_file_gets_one(machine: Machine, wanted: Wanted) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from anchorline.authority.rotation import rotate
 
-from .site import SPEC, Ran, Site
+from .site import INVENTORY, SPEC, Ran, Site
 
 FLEET = ("registry", "a", "b")
 STEP = "anchorline.report.status"
@@ -90,6 +90,26 @@ class TestStatus:
         told = as_data(ran)
         assert {word: count for word, count in told["counts"].items() if count} == {"unreachable": 3}  # type: ignore[attr-defined]
         assert [each["name"] for each in told["certificates"]] == ["ca", "server"]  # type: ignore[attr-defined]
+        assert [each["name"] for each in told["steps"]] == ["authority", "trust", "registry", "verify"]  # type: ignore[attr-defined]
+
+    def test_no_host_answers_and_pki_cannot_be_read(self, site: Site) -> None:
+        site.settled(*FLEET)
+        (site.pki / "blue/ca.pem").write_text("junk\n")
+        for host in FLEET:
+            site.answers[host] = {"down": True}
+        ran = status(site)
+        assert ran.code == 2
+        assert "ca.pem" in ran.err
+        assert "Traceback" not in ran.said
+
+    def test_the_registry_s_host_is_down(self, site: Site) -> None:
+        site.settled(*FLEET)
+        site.answers["registry"] = {"down": True}
+        ran = status(site, "--data", "form=prometheus")
+        assert ran.code == 2
+        assert 'anchorline_registry_up{site="blue"} 0' in ran.out.splitlines()
+        assert 'anchorline_step_as_declared{site="blue",step="registry"} 0' in ran.out.splitlines()
+        assert "its host couldn't be looked at" in status(site).out
 
     def test_a_host_that_talks_nonsense_is_unknown(self, site: Site) -> None:
         site.settled(*FLEET)
@@ -177,6 +197,24 @@ class TestCommand:
         )
         assert "2 hosts: 2 as declared" in ran.stdout, ran.stderr
 
+    def test_what_is_for_pyinfra_without_an_inventory(self, site: Site) -> None:
+        site.settled(*FLEET)
+        ran = anchorline(site, "status", "--", "--data", "x=1")
+        assert "3 hosts: 3 as declared" in ran.stdout, ran.stderr
+
+    @pytest.mark.parametrize("file", ["nowhere/fleet.html", "fleet.pdf"])
+    def test_a_file_that_cannot_be_written_could_not_tell(self, site: Site, file: str) -> None:
+        ran = anchorline(site, "status", "-o", file)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert file.rpartition(".")[0] in ran.stderr
+
+    def test_a_terminal_that_knows_no_marks(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        site.settled(*FLEET)
+        monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+        ran = anchorline(site, "status")
+        assert ran.returncode == 0, ran.stderr
+        assert "\\u2713" in ran.stdout
+
     def test_outside_a_site(self, site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
         ran = anchorline(site, "status", cwd=tmp_path_factory.mktemp("nowhere"))
         assert ran.returncode == 2
@@ -213,7 +251,7 @@ class TestFiles:
 
     def test_no_plan_of_a_run_that_was_no_plan(self, site: Site) -> None:
         site.new(*FLEET)
-        site.deploy("--data", "plan=plan.md")
+        assert site.deploy("--data", "plan=plan.md").code == 0
         assert not (site.folder / "plan.md").exists()
 
     @pytest.mark.parametrize(
@@ -284,4 +322,45 @@ class TestFailed:
             site.answers[host]["hosts_entry"] = {"success": False, "stderr": ["no space left"]}
         told = site.deploy().err.partition("What to do")[2]
         assert "@fake/b, @fake/c: trust: no space left" in told
-        assert "pyinfra -y --limit HOST inventory anchorline.verify.doctor" in told
+        assert "pyinfra -y --limit @fake/b --limit @fake/c inventory anchorline.verify.doctor" in told
+
+    def test_a_report_that_cannot_be_written_at_the_end_forgets_nobody(self, site: Site) -> None:
+        site.new(*FLEET)
+        site.answers["b"] = {"down": True}
+        (site.folder / "out").mkdir()
+        (site.folder / "inventory/hosts.py").write_text(
+            f"{INVENTORY}\nimport atexit, fakes, pathlib, pyinfra.connectors.fake as fake\n"
+            "plain = fake.FakeConnector.disconnect\n"
+            "def gone(self): pathlib.Path('out').is_dir() and pathlib.Path('out').rmdir(); return plain(self)\n"
+            "fake.FakeConnector.disconnect = gone\n"
+        )
+        ran = site.deploy("--data", "report=out/run.json")
+        assert ran.code == 1
+        assert "out/run.json: the report can't be written" in ran.err
+        assert "@fake/b" in (site.folder / "inventory/failed.py").read_text()
+
+
+class TestAnotherSite:
+    """Next steps are for the inventory and the spec that were asked about."""
+
+    @pytest.fixture
+    def staging(self, site: Site) -> Site:
+        site.settled(*FLEET)
+        (site.folder / "anchorline.yml").rename(site.folder / "staging.yml")
+        (site.folder / "inventory/hosts.py").rename(site.folder / "inventory/staging.py")
+        return site
+
+    def test_of_a_status(self, staging: Site) -> None:
+        lines(staging, "b")[:] = [line for line in lines(staging, "b") if not line.startswith("bundled")]
+        ran = staging.run("-y", "--data", "spec=staging.yml", "inventory/staging.py", STEP)
+        assert ran.code == 1
+        step = "pyinfra -y --limit @fake/b --data spec=staging.yml inventory/staging.py anchorline.trust.rollout"
+        assert f"here: {step}\n" in ran.out
+
+    def test_of_a_deploy(self, staging: Site) -> None:
+        staging.answers["b"] = {"down": True}
+        assert staging.run("-y", "--data", "spec=staging.yml", "inventory/staging.py", "deploy.py").code == 1
+        again = staging.run("-y", "inventory/failed.py", "deploy.py")
+        assert again.code == 1, "it is down still"
+        assert "no route to host" in again.err
+        assert "anchorline.yml" not in again.said

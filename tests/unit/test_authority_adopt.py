@@ -93,7 +93,7 @@ def declare(folder: Path, **changes: Any) -> Spec:
         "signing": {"default": {"expiry": "90d", "usages": ["signing", "server auth"]}},
         "certificates": {"server": {"CN": "a.example.com", "hosts": ["a.example.com"]}},
     }
-    return Spec.model_validate(spec | changes).model_copy(update={"folder": folder})
+    return Spec.model_validate(spec | changes).model_copy(update={"file": folder / "anchorline.yml"})
 
 
 RSA = {"authority": {"CN": "Fleet_CA", "key": {"algo": "rsa"}}}

@@ -102,7 +102,7 @@ def issued(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A site's folder as a first run leaves it, for each kind of CA and leaf."""
     ca, leaf = request.param
     folder = tmp_path_factory.mktemp("site")
-    spec = declare(ca, leaf).model_copy(update={"folder": folder})
+    spec = declare(ca, leaf).model_copy(update={"file": folder / "anchorline.yml"})
     stage(spec).commit()
     return spec.pki
 

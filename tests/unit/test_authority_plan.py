@@ -38,7 +38,7 @@ class Site:
                 "certificates": {"server": self.request},
                 "renewal": self.renewal,
             }
-        ).model_copy(update={"folder": self.folder})
+        ).model_copy(update={"file": self.folder / "anchorline.yml"})
 
     def survey(self, now: datetime = NOW) -> Survey:
         return survey(self.spec, now)

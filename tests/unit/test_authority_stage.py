@@ -32,7 +32,7 @@ def declare(folder: Path, **keys_: Any) -> Spec:
         "signing": {"profiles": {"server": {"expiry": "90d", "usages": ["signing", "server auth"]}}},
         "certificates": {"server": REQUEST},
     }
-    return Spec.model_validate(spec | keys_).model_copy(update={"folder": folder})
+    return Spec.model_validate(spec | keys_).model_copy(update={"file": folder / "anchorline.yml"})
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ def declare(folder: Path, *names: str, key: dict[str, Any] | None = None, expiry
             "signing": {"profiles": {"server": {"expiry": expiry, "usages": ["signing", "server auth"]}}},
             "certificates": dict.fromkeys(names or ("server",), request),
         }
-    ).model_copy(update={"folder": folder})
+    ).model_copy(update={"file": folder / "anchorline.yml"})
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ from pathlib import Path
 from anchorline.authority import stage
 from anchorline.errors import StoreError
 from anchorline.spec.model import Spec
-spec = Spec.model_validate_json(sys.argv[1]).model_copy(update={"folder": Path(sys.argv[2])})
+spec = Spec.model_validate_json(sys.argv[1]).model_copy(update={"file": Path(sys.argv[2], "anchorline.yml")})
 sys.stdin.read()
 try:
     staged = stage(spec)

@@ -17,45 +17,47 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-FILE = Path("inventory/failed.py")
+FILE, SPEC = Path("inventory/failed.py"), Path("anchorline.yml")
 
 
 def test_who_failed_is_remembered_until_it_does_well() -> None:
-    assert remember("inventory", {"a": True, "b": False, "c": False}) == FILE
-    assert Failed.read(FILE) == Failed("inventory", ("b", "c"))
+    assert remember("inventory", SPEC, {"a": True, "b": False, "c": False}) == FILE
+    assert Failed.read(FILE) == Failed("inventory", "anchorline.yml", ("b", "c"))
     names: dict[str, object] = {}
     exec(FILE.read_text(), names)  # as pyinfra reads an inventory
     assert (names["inventory"], names["failed"]) == ("inventory", ["b", "c"])
-    assert remember("inventory", {"b": True}) == FILE  # --limit b: c is as it was
+    assert remember("inventory", SPEC, {"b": True}) == FILE  # --limit b: c is as it was
     assert Failed.read(FILE).hosts == ("c",)
-    assert remember("inventory", {"a": True, "b": True, "c": True}) is None
+    assert remember("inventory", SPEC, {"a": True, "b": True, "c": True}) is None
     assert not FILE.exists()
 
 
 def test_a_run_that_did_well_leaves_no_trace() -> None:
-    assert remember("inventory", {"a": True}) is None
+    assert remember("inventory", SPEC, {"a": True}) is None
     assert not FILE.exists()
-    remember("inventory", {"a": False})
+    remember("inventory", SPEC, {"a": False})
     before = FILE.stat().st_mtime_ns
-    remember("inventory", {"a": False})  # the same again
+    remember("inventory", SPEC, {"a": False})  # the same again
     assert FILE.stat().st_mtime_ns == before
 
 
 def test_another_inventory() -> None:
-    remember("inventory", {"a": False})
-    remember("inventory/staging.py", {"s": True})
-    assert Failed.read(FILE) == Failed("inventory", ("a",)), "its own failed hosts are no matter of staging's"
-    remember("inventory/staging.py", {"s": False})
-    assert Failed.read(FILE) == Failed("inventory/staging.py", ("s",))
+    remember("inventory", SPEC, {"a": False})
+    remember("inventory/staging.py", SPEC, {"s": True})
+    assert Failed.read(FILE) == Failed("inventory", "anchorline.yml", ("a",)), (
+        "its own failed hosts are no matter of staging's"
+    )
+    remember("inventory/staging.py", SPEC, {"s": False})
+    assert Failed.read(FILE) == Failed("inventory/staging.py", "anchorline.yml", ("s",))
 
 
 def test_what_is_no_file_is_not_remembered(folder: Path) -> None:
-    assert remember("a,b", {"a": False}) is None
+    assert remember("a,b", SPEC, {"a": False}) is None
     assert [each.name for each in folder.iterdir()] == ["inventory"]
 
 
 def test_the_command_that_it_stands_for() -> None:
-    remember("inventory", {"a'b": False, "@ssh/c": False})
+    remember("inventory", SPEC, {"a'b": False, "@ssh/c": False})
     command = instead(str(FILE), ["-y", "--data", "x=1", str(FILE), "deploy.py"])
     assert command is not None
     assert command[:3] == [sys.executable, "-m", "pyinfra"]
@@ -63,14 +65,28 @@ def test_the_command_that_it_stands_for() -> None:
     assert instead("inventory", ["inventory", "deploy.py"]) is None
 
 
+def test_it_is_taken_up_by_the_spec_that_it_was_of() -> None:
+    remember("inventory/staging.py", Path("staging.yml").absolute(), {"s": False})
+    command = instead(str(FILE), [str(FILE), "deploy.py"])
+    assert command is not None
+    assert command[3:] == ["--limit", "s", "--data", "spec=staging.yml", "inventory/staging.py", "deploy.py"]
+    for given in (["--data", "spec=other.yml"], ["--data=spec=other.yml"]):
+        command = instead(str(FILE), [*given, str(FILE), "deploy.py"])
+        assert command is not None
+        assert "spec=staging.yml" not in command, "what is typed is meant"
+    remember("inventory/staging.py", SPEC, {"s": True})
+    assert FILE.exists(), "the same hosts by another spec are another matter"
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "words"),
     [
         (None, [], "the last run left no host failed"),
         ("failed = ['a']\n", [], "remove it"),
-        ("inventory = 'inventory'\nfailed = []\n", [], "remove it"),
-        ("inventory = 'inventory'\nfailed = [__import__('os').getpid()]\n", [], "remove it"),
+        ("inventory = 'inventory'\nspec = 's.yml'\nfailed = []\n", [], "remove it"),
+        ("inventory = 'inventory'\nspec = 's.yml'\nfailed = [__import__('os').getpid()]\n", [], "remove it"),
         ("inventory = (", [], "remove it"),
+        ("inventory = 'inventory'\nfailed = ['a']\n", [], "remove it"),
         ("inventory = 'inventory'\nfailed = ['a']\n", ["--limit", "b"], "leave yours out"),
         ("inventory = 'inventory'\nfailed = ['a']\n", ["--limit=b"], "leave yours out"),
     ],

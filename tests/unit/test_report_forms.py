@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -113,22 +114,23 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
 
 def test_a_reader_never_sees_half_of_it(tmp_path: Path) -> None:
     path, over = tmp_path / "report.json", threading.Event()
-    texts = {data(good()), data(broken())}
     write(good(), "json", path)
-    seen: set[str] = set()
 
-    def watch() -> None:
+    def watch() -> set[str]:
+        seen = {path.read_text(encoding="utf-8")}
         while not over.is_set():
             seen.add(path.read_text(encoding="utf-8"))
+        return seen
 
-    reader = threading.Thread(target=watch)
-    reader.start()
-    for _ in range(100):
-        write(broken(), "json", path)
-        write(good(), "json", path)
-    over.set()
-    reader.join()
-    assert seen <= texts
+    with ThreadPoolExecutor() as others:
+        reader = others.submit(watch)
+        try:
+            for _ in range(100):
+                write(broken(), "json", path)
+                write(good(), "json", path)
+        finally:
+            over.set()
+        assert reader.result() <= {data(good()), data(broken())}
 
 
 def test_asking_changes_nothing(tmp_path: Path) -> None:
@@ -199,6 +201,8 @@ def in_a_child(act: Callable[[], None], prepare: Callable[[], None]) -> str:
             act()
         except AnchorlineError as error:
             said = str(error).encode()
+        except BaseException as error:
+            said = repr(error).encode()
         finally:
             os.write(writer, said)
             os._exit(0)

@@ -185,3 +185,15 @@ def test_a_large_fleet_is_valid(schema: Path, tmp_path: Path) -> None:
     document.write_text(junit(many(5000)), encoding="utf-8")
     assert validated(schema, document) == ""
     assert ET.parse(document).getroot().attrib["tests"] == "5008"
+
+
+def test_each_host_has_what_the_look_saw() -> None:
+    words = told(cases(good())["debian"])
+    for fact in (
+        "trusts: system, docker: present",
+        "300 days left",
+        "clock: 0 s",
+        "runtime: docker",
+        "system: debian 13",
+    ):
+        assert fact in words

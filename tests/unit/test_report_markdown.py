@@ -186,7 +186,7 @@ def test_hosts_that_are_well_are_counted_and_listed_where_few() -> None:
 
 
 def test_certificates_have_their_days() -> None:
-    assert titled(markdown(broken()), "Certificates").rows[0][3:] == ("2026-12-09", "12")
+    assert titled(markdown(broken()), "Certificates").rows[0][3:] == ("2026-12-09", "12 days left")
 
 
 def test_a_run_says_what_changed() -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report
+from anchorline.report.markdown import markdown
+from anchorline.report.model import HERE, Condition, Finding, Health, Host, Kind, Report, without_name
+from anchorline.report.page import page
 from anchorline.report.text import draw, folded, text
 from tests.unit import reports
 
@@ -94,9 +98,63 @@ def test_what_has_failed_stands_alone_and_its_cause_is_grouped() -> None:
     assert folded(hosts, Kind.RUN) == hosts
     told = text(run_of(*hosts)).partition("What to do")[2]
     assert "a, b: down" in told
-    assert "pyinfra --limit HOST inventory x" in told
+    assert "pyinfra --limit a --limit b inventory x" in told
 
 
 def test_a_run_that_was_broken_off_says_so() -> None:
     assert "broken off" in text(replace(run_of(changed("a")), finished=False))
     assert "broken off" not in text(run_of(changed("a")))
+
+
+def test_what_is_not_the_same_on_each_is_told_of_none() -> None:
+    there = reports.host("a", Condition.DIFFERS, Finding("it lacks the CA"))
+    lacks = replace(there, name="b", stores={"system": ()}, clock=9000.0)
+    (both,) = folded([there, lacks], Kind.STATUS)
+    assert (both.name, both.stores, both.clock) == ("a and 1 more", {}, None)
+    assert (both.served, both.runtimes) == (there.served, there.runtimes), "this is"
+
+
+def test_a_run_that_was_broken_off_calls_nobody_done_whom_it_did_not_come_to() -> None:
+    untouched = [Host(name, Condition.UNTOUCHED) for name in ("b", "c")]
+    report = replace(run_of(failed("a", "down"), *untouched), finished=False)
+    assert text(report).splitlines()[-1] == (
+        "3 hosts: 0 well, 1 failed, 0 unreachable, 2 untouched; the run was broken off"
+    )
+    assert "broken off: 0 of 3 hosts are done" in markdown(report)
+    assert "0 of 3 hosts are done" in page(report)
+
+
+def test_a_plan_names_the_certificates_that_it_would_issue() -> None:
+    told = text(reports.plan()).partition("Certificates that would be issued")[2]
+    for each in reports.plan().certificates:
+        assert (f"{each.name}: {each.state}" in told) == each.issues
+    assert "Certificates that would be issued" not in text(reports.broken())
+
+
+@pytest.mark.parametrize("form", [text, markdown, page])
+def test_one_failed_host_of_many_has_a_command_to_be_pasted(form: Callable[[Report], str]) -> None:
+    """At 3 a.m. nobody puts a name in the place of a word."""
+    evil = reports.host("a;b", Condition.DIFFERS, Finding("down", "pyinfra -y --limit 'a;b' inventory x", HERE))
+    report = replace(reports.good(), hosts=(*reports.many(399).hosts, evil))
+    assert "pyinfra -y --limit 'a;b' inventory x" in unescape(form(report))
+    several = [replace(evil, name=f"h{number}", findings=(step(f"h{number}"),)) for number in range(9)]
+    assert "pyinfra -y --limit HOST inventory x" in unescape(form(replace(report, hosts=(*several,))))
+
+
+def step(host: str) -> Finding:
+    return Finding("down", f"pyinfra -y --limit {host} inventory x", HERE)
+
+
+def test_only_a_cause_that_begins_with_the_name_loses_it() -> None:
+    causes = {
+        "web: down": "down",
+        "reaching myweb: down": "reaching myweb: down",
+        "registry: web: x": "registry: web: x",
+    }
+    assert {cause: without_name(Finding(cause), "web").cause for cause in causes} == causes
+
+
+@pytest.mark.parametrize(("kind", "code"), [(Kind.STATUS, 2), (Kind.RUN, 1), (Kind.PLAN, 1)])
+def test_a_run_that_could_not_reach_a_host_has_not_done_what_it_was_for(kind: Kind, code: int) -> None:
+    down = Host("a", Condition.UNREACHABLE, findings=(Finding("down", health=Health.UNKNOWN),))
+    assert replace(reports.good(), kind=kind, hosts=(down,)).exit_code == code

@@ -353,7 +353,8 @@ def test_trust_alone(well: Case) -> None:
 def test_where_the_command_is_typed(well: Case) -> None:
     assert str(found(sees(well, addresses=()))).endswith(f"; mend it here: {ROLLOUT}")
     assert "; mend it on the host: systemctl start docker" in str(found(sees(well, down=("docker",))))
-    assert "--data spec=s.yml --limit" in str(found(sees(replace(well, options="--data spec=s.yml "), addresses=())))
+    other = replace(well, spec="s.yml", inventory="inventory/staging.py")
+    assert "--data spec=s.yml inventory/staging.py anchorline." in str(found(sees(other, addresses=())))
 
 
 def test_reading_an_answer(blue: Staged) -> None:

@@ -1,0 +1,27 @@
+"""The commands that are told as next steps: pyinfra's, for the site and the inventory that were asked about."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+SPEC, INVENTORY = "anchorline.yml", "inventory"
+"""What a run takes where nothing else is named."""
+
+
+def pyinfra(what: str, spec: Path, *, host: str = "", inventory: str = INVENTORY, sure: bool = False) -> str:
+    """The command that has pyinfra do ``what``: an operation as it is typed, with options of its own.
+
+    A ``spec`` other than ``SPEC`` is named, and so is the one ``host`` that it is for. Where it is for one host, or
+    ``sure``, it doesn't ask before it begins.
+    """
+    words = ["pyinfra", *(["-y"] if host or sure else []), *(["--limit", host] if host else [])]
+    if spec.absolute() != Path(SPEC).absolute():
+        words += ["--data", f"spec={typed(spec)}"]
+    return f"{shlex.join([*words, inventory])} {what}"
+
+
+def typed(spec: Path) -> Path:
+    """The path as someone types it who stands here."""
+    file = spec.absolute()
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
