@@ -11,6 +11,7 @@ import pytest
 from anchorline.fleet.shell import script
 from anchorline.trust import room
 from anchorline.trust.others import read
+from anchorline.trust.withdrawal import places
 
 from .site import NOTHING_ELSE
 
@@ -31,13 +32,22 @@ def jdk(home: Path) -> Path:
 def keystores(shell: list[str], root: Path, kind: str = "java", folder: Path | None = None, **values: str) -> list[str]:
     given = room.variables("blue") | NOTHING_ELSE | {"java": "java", "state": str(root / "state")} | values
     text = script("trust/used.sh", "trust/others.sh", **given)
-    path = f"{root}/bin:{os.environ['PATH']}"
-    done = subprocess.run(
-        [*shell, "-c", text], capture_output=True, text=True, env={"PATH": path}, timeout=60, cwd=folder
-    )
+    lines = ran(shell, root, text, folder).splitlines()
+    return [line.split(maxsplit=3)[3] for line in lines if line.startswith(f"keystore {kind} ")]
+
+
+def ran(shell: list[str], root: Path, text: str, folder: Path | None = None) -> str:
+    """What a script says, with the tools of ``root`` before those of this machine."""
+    environment = {"PATH": f"{root}/bin:{os.environ['PATH']}"}
+    done = subprocess.run([*shell, "-c", text], capture_output=True, text=True, env=environment, timeout=60, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    lines = [line.split(maxsplit=3) for line in done.stdout.splitlines() if line.startswith(f"keystore {kind} ")]
-    return [line[3] for line in lines]
+    return done.stdout
+
+
+def tool(root: Path, name: str, text: str = "") -> None:
+    (root / "bin").mkdir(exist_ok=True)
+    (root / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+    (root / "bin" / name).chmod(0o755)
 
 
 @pytest.mark.parametrize("jvms", ["", "{}/jvm/*"], ids=["by the PATH alone", "in both places"])
@@ -63,10 +73,8 @@ def test_the_profiles_of_each_home(shell: list[str], tmp_path: Path) -> None:
         database = tmp_path / user / ".mozilla/firefox" / profile
         database.mkdir(parents=True)
         (database / "cert9.db").touch()
-    (tmp_path / "bin").mkdir()
     for name, text in {"certutil": "", "su": "", "getent": f'echo "$2:x:1000:1000::{tmp_path}/$2:/bin/sh"'}.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
+        tool(tmp_path, name, text)
     found = keystores(shell, tmp_path, "nss", tmp_path / "alice", users="alice\nbob")
     assert found == [f"{tmp_path}/{user}/.mozilla/firefox/{profile}" for user, profile in profiles.items()]
 
@@ -80,3 +88,19 @@ def test_two_profiles_whose_names_begin_alike_are_both_remembered(shell: list[st
         subprocess.run([*shell, "-c", noted], check=True, timeout=60)
     kept = [each for _, each in read({"kept": (state / "keystores").read_text().splitlines()}).kept]
     assert [(each.who, each.path) for each in kept] == [("alice", path) for path in paths]
+
+
+def test_a_withdrawal_finds_the_home_of_a_user_whom_a_directory_service_alone_knows(
+    shell: list[str], tmp_path: Path
+) -> None:
+    anchor = tmp_path / "ldap/.config/docker/certs.d/registry.example.com/anchorline-blue-0123456789ab.crt"
+    anchor.parent.mkdir(parents=True)
+    anchor.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    tool(tmp_path, "getent", f'[ "$2" != ada ] || echo "$2:x:1000:1000::{tmp_path}/ldap:/bin/sh"')
+    values = {"site": "blue", "state": str(tmp_path / "state"), "places": places(), "wholes": "", "port": ""}
+    found = [
+        ran(shell, tmp_path, script("trust/used.sh", "trust/holdings.sh", **values, users=users)).splitlines()
+        for users in ("", "ada")
+    ]
+    ours = f"certificate AAAA {anchor}"
+    assert [ours in each for each in found] == [False, True]
