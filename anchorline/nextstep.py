@@ -1,4 +1,4 @@
-"""The commands that are told as next steps: pyinfra's, for the site and the inventory that were asked about."""
+"""The commands that are told as next steps, for the site and the inventory that were asked about."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ SPEC, INVENTORY = "anchorline.yml", "inventory"
 """What a run takes where nothing else is named."""
 
 
+def anchorline(what: str, spec: Path) -> str:
+    """The command of ``anchorline`` for this site."""
+    option = "" if _goes_without_saying(spec) else f" --spec {shlex.quote(str(typed(spec)))}"
+    return f"anchorline {what}{option}"
+
+
 def pyinfra(what: str, spec: Path, *, host: str = "", inventory: str = INVENTORY, sure: bool = False) -> str:
     """The command that has pyinfra do ``what``: an operation as it is typed, with options of its own.
 
@@ -16,9 +22,13 @@ def pyinfra(what: str, spec: Path, *, host: str = "", inventory: str = INVENTORY
     ``sure``, it doesn't ask before it begins.
     """
     words = ["pyinfra", *(["-y"] if host or sure else []), *(["--limit", host] if host else [])]
-    if spec.absolute() != Path(SPEC).absolute():
+    if not _goes_without_saying(spec):
         words += ["--data", f"spec={typed(spec)}"]
     return f"{shlex.join([*words, inventory])} {what}"
+
+
+def _goes_without_saying(spec: Path) -> bool:
+    return spec.absolute() == Path(SPEC).absolute()
 
 
 def typed(spec: Path) -> Path:

@@ -23,7 +23,7 @@ from anchorline.authority.store import CA
 from anchorline.authority.survey import also, survey
 from anchorline.command import Group, names_to_issue, spec_option
 from anchorline.errors import AuthorityError, PassphraseError, StoreError
-from anchorline.nextstep import pyinfra
+from anchorline.nextstep import anchorline, pyinfra
 from anchorline.spec import Spec, load
 from anchorline.spec.words import meant
 
@@ -95,7 +95,8 @@ def _reissue(spec_file: Path, names: tuple[str, ...], *, rekey: bool) -> None:
     spec = load(spec_file)
     for name in names:
         if name == CA:
-            raise AuthorityError("a CA isn't issued again: hosts know it by its content; anchorline pki rotate")
+            instead = anchorline("pki rotate", spec_file)
+            raise AuthorityError(f"a CA isn't issued again: hosts know it by its content; {instead}")
         _require_ours(spec, name)
     _commit(stage(spec, only=names, asked=dict.fromkeys(names, rekey)))
 
@@ -185,7 +186,9 @@ def exported(spec: Spec, name: str | None, form: str) -> bytes:
     standing = found.authority if name in (None, CA) else next(s for s in found.certificates if s.name == name)
     if standing is None or standing.certificate is None or chain is None:
         problem = standing.problem if standing else AuthorityError(f"{spec.site}: the spec declares no CA")
-        raise problem or AuthorityError(f"{standing and standing.file}: not there yet; anchorline pki issue")
+        raise problem or AuthorityError(
+            f"{standing and standing.file}: not there yet; {anchorline('pki issue', spec.file)}"
+        )
     if form == "der":
         return standing.certificate.public_bytes(serialization.Encoding.DER)
     root = (chain.root,) if chain.root else ()

@@ -15,6 +15,7 @@ from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import CA, Store
 from anchorline.authority.survey import names_of
 from anchorline.errors import AuthorityError, Place, Problem
+from anchorline.nextstep import anchorline
 from anchorline.spec.model import Spec
 
 PLAIN_IN_GIT = "ANC301"
@@ -30,7 +31,7 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
     """
     store = Store(spec.pki)
     if not spec.pki.is_dir():
-        raise AuthorityError(f"{spec.pki}: no keys here yet; anchorline pki issue")
+        raise AuthorityError(f"{spec.pki}: no keys here yet; {anchorline('pki issue', spec.file)}")
     store.commit({}, None)  # what an interrupted run decided comes first
     seen = store.look(names_of(spec))
     files: dict[str, bytes] = {}
@@ -58,8 +59,8 @@ def plain_in_git(spec: Spec) -> Iterator[Problem]:
         if file in tracked | untracked:
             what = "a private key that isn't encrypted, "
             what += "in git" if file in tracked else "and git doesn't ignore it"
-            mend = f"git rm --cached {spec.pki / file}; {_renewal(file)}; " if file in tracked else ""
-            mend += "encrypt the keys: anchorline pki passphrase; or have git ignore them"
+            mend = f"git rm --cached {spec.pki / file}; {_renewal(spec, file)}; " if file in tracked else ""
+            mend += f"encrypt the keys: {anchorline('pki passphrase', spec.file)}; or have git ignore them"
             yield Problem(Place(spec.pki / file), what, mend, PLAIN_IN_GIT)
 
 
@@ -70,10 +71,10 @@ def _is_plain(file: Path) -> bool:
         return False  # its mode and its owner are what a deploy checks
 
 
-def _renewal(file: str) -> str:
+def _renewal(spec: Spec, file: str) -> str:
     """What has been in git is known to all who have a copy of it."""
     name = file.rpartition("/")[2].removesuffix("-key.pem")
-    return f"take it for known: anchorline pki {'rotate' if name == CA else f'rekey {name}'}"
+    return f"take it for known: {anchorline('pki rotate' if name == CA else f'pki rekey {name}', spec.file)}"
 
 
 def _git(folder: Path, *which: str) -> set[str]:

@@ -19,7 +19,7 @@ from anchorline.authority.rotation import withdrawal
 from anchorline.authority.store import CA, NEXT_CA, PREVIOUS_CA, is_ca
 from anchorline.authority.survey import Survey, survey
 from anchorline.errors import AnchorlineError, Place, Problem
-from anchorline.nextstep import pyinfra
+from anchorline.nextstep import anchorline, pyinfra
 from anchorline.spec.model import ExistingAuthority, Registry, Spec
 from anchorline.spec.values import Endpoint
 
@@ -40,7 +40,7 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
         return
     for standing in found.standings:
         if standing.certificate is None:
-            yield Problem(Place(standing.file), standing.reason, "anchorline pki show", UNKNOWN)
+            yield Problem(Place(standing.file), standing.reason, anchorline("pki show", spec.file), UNKNOWN)
         for certificate in _certificates(standing, found):
             yield from _soon(certificate, str(standing.file), within, found, _mend(standing, found))
     for file in map(spec.path, spec.trust.also):
@@ -69,12 +69,12 @@ def _mend(standing: Standing, found: Survey) -> str:
     if name == PREVIOUS_CA and standing.certificate:
         return withdrawal(fingerprint(standing.certificate), found.spec.file)
     if not is_ca(name):
-        return f"anchorline pki renew {name}, and deploy"
+        return f"{anchorline(f'pki renew {name}', found.spec.file)}, and deploy"
     if isinstance(found.spec.authority, ExistingAuthority):
         return "have hosts trust the next one by trust.also, deploy, change `authority` to it, and deploy again"
     if NEXT_CA in found.generations:
         return f"a rotation stands already: {_deploy(found)}"
-    return "anchorline pki rotate, and deploy"
+    return f"{anchorline('pki rotate', found.spec.file)}, and deploy"
 
 
 def _deploy(found: Survey) -> str:
@@ -96,7 +96,9 @@ def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Pr
     brought = found.brought.get(registry.certificate or "")
     roots += [brought.root] if brought and brought.root else []
     if not roots and not brought:
-        yield Problem(Place(Path(place)), "there is no CA to ask it with", "anchorline pki issue", UNKNOWN)
+        yield Problem(
+            Place(Path(place)), "there is no CA to ask it with", anchorline("pki issue", found.spec.file), UNKNOWN
+        )
         return
     cas = "".join(each.public_bytes(Encoding.PEM).decode() for each in roots)
     context = ssl.create_default_context(cadata=cas or None)  # None: the system's own roots, for a public CA

@@ -10,6 +10,7 @@ from anchorline.authority.survey import survey
 from anchorline.errors import AuthorityError
 from anchorline.fleet.operations import Commands, for_the_fleet
 from anchorline.fleet.run import Run
+from anchorline.nextstep import anchorline
 
 STEP = "authority"
 
@@ -25,7 +26,7 @@ def _staged(run: Run) -> Staged:
         why = "; ".join(f"{change.name}: {change.reason}" for change in made.changes)
         raise AuthorityError(
             f"{run.spec.pki}: to be issued ({why}), and `authority: {{issue: explicit}}` has no deploy do it: "
-            f"run `anchorline pki issue --spec {run.file}` where pki/ is kept, and deploy what it wrote"
+            f"run `{anchorline('pki issue', run.file)}` where pki/ is kept, and deploy what it wrote"
         )
     return made
 

@@ -33,6 +33,7 @@ from anchorline.authority.store import (
 )
 from anchorline.authority.survey import Survey, also, survey
 from anchorline.errors import AnchorlineError, AuthorityError
+from anchorline.nextstep import anchorline
 from anchorline.spec.model import Spec
 
 BROUGHT = "# issued elsewhere\n"
@@ -203,7 +204,9 @@ class Staged:
         if standing is None:
             raise KeyError(name)
         if standing.certificate is None:
-            raise standing.problem or AuthorityError(f"{standing.file}: not issued yet; anchorline pki issue {name}")
+            raise standing.problem or AuthorityError(
+                f"{standing.file}: not issued yet; {anchorline(f'pki issue {name}', self._survey.spec.file)}"
+            )
         return standing.certificate
 
     def _pair(self, name: str) -> Pair:

@@ -43,7 +43,7 @@ class Failed:
         for node in ast.parse(file.read_text()).body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 said[node.targets[0].id] = ast.literal_eval(node.value)
-        inventory, spec, hosts = said.get("inventory"), said.get("spec"), said.get("failed")
+        inventory, spec, hosts = said.get("inventory"), said.get("spec", SPEC), said.get("failed")
         if isinstance(hosts, list) and hosts and all(isinstance(word, str) for word in (inventory, spec, *hosts)):
             return cls(str(inventory), str(spec), tuple(hosts))
         raise ValueError("it isn't what a run of anchorline writes")

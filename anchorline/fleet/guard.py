@@ -23,7 +23,7 @@ from pyinfra.api.state import StateStage
 from pyinfra.connectors import util as connector
 
 from anchorline.fleet import failed
-from anchorline.fleet.run import RunError, typed
+from anchorline.fleet.run import RunError, is_about
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -77,7 +77,7 @@ def stand(ending: Ending) -> Mapping[str, object] | None:
     refuse(options, terminal=sys.stdin.isatty())
     inventory = str(options["inventory"])
     _take_up(inventory)
-    typed(inventory)
+    is_about(inventory)
     if options.get("yes") or options.get("json_output"):
         # a host whose sudo wants a password that nobody gave fails by itself, with sudo's own line;
         # pyinfra would ask, find no terminal, and end the run for all

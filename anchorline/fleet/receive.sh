@@ -39,7 +39,7 @@ place() {
         [ -e "$like" ] || like=${path%/*}
         chown "$(stat -Lc %u:%g "$like")" "$path$fresh" 2>/dev/null
         chmod "$mode" "$path$fresh" && mv -f "$path$fresh" "$path" 2>/dev/null && continue
-        cat "$path$fresh" >"$path" && rm -f "$path$fresh" || fail "can't write $path"
+        [ -f "$path$fresh" ] && cat "$path$fresh" >"$path" && rm -f "$path$fresh" || fail "can't write $path"
     done <<LIST || fail "can't read the list of files"
 $received
 LIST

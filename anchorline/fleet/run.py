@@ -71,7 +71,7 @@ class Run:
         file = Path(state.cwd or ".", str(host.data.get("spec", SPEC)))
         run = _RUNS.get(state)
         if run is None:
-            run = _RUNS[state] = Run(state, file, _typed["inventory"])
+            run = _RUNS[state] = Run(state, file, _command_line["inventory"])
             state.add_callback_handler(Gate())  # type: ignore[no-untyped-call]
         elif run.file != file:
             raise RunError(f"{host.name} has the spec {file}, other hosts {run.file}: one run takes one spec")
@@ -99,9 +99,9 @@ class Run:
         """The site's spec. Raises RunError with every problem that it has."""
         return self.once("spec", lambda: load(self.file))
 
-    def command(self, what: str, host: str = "", *, sure: bool = False) -> str:
+    def command(self, what: str, host: str = "") -> str:
         """pyinfra's command for this run's fleet and spec, as ``nextstep.pyinfra`` has it."""
-        return pyinfra(what, self.file, host=host, inventory=self.inventory, sure=sure)
+        return pyinfra(what, self.file, host=host, inventory=self.inventory)
 
     def group(self, name: str) -> list[Host]:
         """The hosts of an inventory group, without those that --limit leaves out."""
@@ -190,10 +190,10 @@ class Gate(BaseStateCallback):
         run.count(", ".join(state.get_op_meta(op_hash).names))
 
 
-def typed(inventory: str) -> None:
+def is_about(inventory: str) -> None:
     """Keep how the command line names the inventory: pyinfra's State doesn't know, and next steps repeat it."""
-    _typed["inventory"] = inventory
+    _command_line["inventory"] = inventory
 
 
-_typed = {"inventory": INVENTORY}
+_command_line = {"inventory": INVENTORY}
 _RUNS: WeakKeyDictionary[State, Run] = WeakKeyDictionary()

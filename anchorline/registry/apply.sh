@@ -88,7 +88,7 @@ lay_out() {
         rm -rf "$kept$fresh"
         said=$(cp -a "$folder" "$kept$fresh" 2>&1) && rm -f "$kept$fresh"/*"$fresh" && mv "$kept$fresh" "$kept" || {
             rm -rf "$kept$fresh"
-            fall "keeping the files of before" "$said"
+            fall "keeping the files of before" "${said##*: }"
         }
     fi
     mkdir -p "$folder" && chmod 700 "$folder"

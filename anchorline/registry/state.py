@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from anchorline.fleet.room import number
 from anchorline.registry.container import Container
 
 ENOUGH = 64 * 1024
@@ -72,7 +73,7 @@ def read(lines: Sequence[str], name: str) -> Standing:
         image=said.get("image", ""),
         port=(said["port"] or "?") if "port" in said else "",
         data=said.get("data", ""),
-        free=int(said["free"]) if said.get("free", "").isdigit() else None,
+        free=number(said.get("free", "")),
         started=said.get("started", ""),
         health="" if healthy == "ok" else said.get("health", ""),
         served=served if healthy == "ok" else "",

@@ -19,8 +19,8 @@ from anchorline.report.model import HERE, Certificate, Condition, Finding, Healt
 from anchorline.report.model import Host as Seen
 
 DOCTOR = "anchorline.verify.doctor"
-NEXT = {"trust": DOCTOR, "registry": DOCTOR, "verify": DOCTOR}
-"""What tells more of a host that failed at a step; after any other, whether it does a command at all."""
+NEXT = {"look": BY_HAND, "pyinfra": BY_HAND, "trust": DOCTOR, "registry": DOCTOR, "verify": DOCTOR}
+"""What tells more of a host that failed at a step, where the step's own words don't say what to do."""
 
 
 def collect(over: Over, run: Run, kind: Kind) -> Report:
@@ -71,7 +71,8 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> Seen:
     findings: tuple[Finding, ...] = ()
     if failure or host in over.state.failed_hosts:
         step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "its own output says why")
-        findings = (Finding(f"{step}: {cause}", run.command(NEXT.get(step, BY_HAND), name), HERE),)
+        mend = run.command(NEXT[step], name) if step in NEXT else ""
+        findings = (Finding(f"{step}: {cause}", mend, HERE if mend else ""),)
         condition = Condition.FAILED
     elif changes or proof:
         done = Condition.CHANGED if changes else Condition.PROVED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ STATUS = ("anchorline.report.status", "anchorline.report:status")
 """How the step of a look is typed."""
 LOOKS = ("anchorline.verify.doctor", "anchorline.verify:doctor")
 """Steps that change nothing, whatever they find: a host that failed in a deploy has that before it still."""
+_FILES = ("report", "plan")
+"""What ``--data`` names files with."""
 UNKNOWN = 2
 """The exit code of a look that could tell nothing."""
 
@@ -113,8 +116,10 @@ def _remember(over: Over, run: Run, report: Report) -> None:
     except OSError as error:
         raise AnchorlineError(f"the failed hosts couldn't be written down: {error}; the run is as told above") from None
     if file and not all(hosts.values()):
-        steps = " ".join(_words(over.options["operations"]))
-        _say(f"then, for just those: pyinfra {file} {steps}")
+        # the spec is in the file, and this run's files are this run's
+        data = [f"{key}={value}" for key, value in _data(over.options).items() if key not in ("spec", "form", *_FILES)]
+        words = [word for each in data for word in ("--data", each)]
+        _say(f"then, for just those: {shlex.join(['pyinfra', *words, str(file), *_words(over.options['operations'])])}")
 
 
 def _is_status(options: Mapping[str, object]) -> bool:
@@ -132,4 +137,4 @@ def _data(options: Mapping[str, object]) -> dict[str, str]:
 
 
 def _files(options: Mapping[str, object]) -> dict[str, Path]:
-    return {key: Path(value) for key, value in _data(options).items() if key in ("report", "plan")}
+    return {key: Path(value) for key, value in _data(options).items() if key in _FILES}

@@ -183,8 +183,8 @@ class Step:
 
 
 _HOST = "--limit HOST "
-_TYPED = 5
-"""So many hosts a command names; of more, each has its turn."""
+_TYPED = 200
+"""Characters that the hosts in a command take; where they take more, each has its turn."""
 
 
 @dataclass(frozen=True)
@@ -198,10 +198,9 @@ class Cause:
     @property
     def mend(self) -> str:
         """The next step as it is typed: a command names a few hosts; for many it has ``HOST`` still."""
-        if len(self.hosts) > _TYPED:
-            return self.finding.mend
         limits = "".join(f"--limit {shlex.quote(each)} " for each in self.hosts)
-        return self.finding.mend.replace(_HOST, limits)
+        several = len(self.hosts) > 1 and len(limits) > _TYPED
+        return self.finding.mend if several else self.finding.mend.replace(_HOST, limits)
 
 
 @dataclass(frozen=True)
@@ -258,5 +257,6 @@ class Report:
 
 def without_name(finding: Finding, host: str) -> Finding:
     """The finding with ``HOST`` for the host's own name, so that it is the same as another host's."""
-    mend = finding.mend.replace(f"--limit {shlex.quote(host)} ", _HOST)
-    return replace(finding, cause=finding.cause.removeprefix(f"{host}: "), mend=mend)
+    typed = f"--limit {shlex.quote(host)} "
+    cause = finding.cause.removeprefix(f"{host}: ").replace(typed, _HOST)
+    return replace(finding, cause=cause, mend=finding.mend.replace(typed, _HOST))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from anchorline.report.characters import visible_lines
-from anchorline.report.model import Condition, Health, Host, Life, Registry, Report, without_name
+from anchorline.report.model import Condition, Health, Host, Kind, Life, Registry, Report, without_name
 
 KIB = 1024
 LONGEST = 500
@@ -117,7 +117,8 @@ def _stale(report: Report) -> Samples:
 
 
 def _drift(report: Report) -> Samples:
-    yield from (({"host": host.name}, len(host.drift)) for host in report.hosts if _is_looked_at(host))
+    if report.kind is Kind.STATUS:  # a run has changed it, and a plan has its steps
+        yield from (({"host": host.name}, len(host.drift)) for host in report.hosts if _is_looked_at(host))
 
 
 def _runtimes(report: Report) -> Samples:

@@ -13,6 +13,7 @@ from anchorline.authority.store import NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import Survey
 from anchorline.fleet import Run
 from anchorline.fleet.clock import wrong_here
+from anchorline.nextstep import anchorline
 from anchorline.registry.room import container, standing_of
 from anchorline.report.hosts import DEPLOY, View, has_proved, life_of
 from anchorline.report.model import (
@@ -29,7 +30,9 @@ from anchorline.report.model import (
     Step,
 )
 from anchorline.report.words import remaining
-from anchorline.trust.room import wanted
+from anchorline.trust.operations import trusting
+from anchorline.trust.room import trust_of, wanted
+from anchorline.trust.state import difference
 
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "handed over"}
 
@@ -114,7 +117,7 @@ def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> Registry | None:
 
 def findings(run: Run, of: Sequence[Certificate], turning: Rotation | None) -> Iterator[Finding]:
     """What isn't as declared and concerns no single host."""
-    by = f"anchorline pki issue --spec {run.file}" if explicit(run) else run.command(DEPLOY)
+    by = anchorline("pki issue", run.file) if explicit(run) else run.command(DEPLOY)
     for each in of:
         if each.health is Health.BAD:
             first = "pki/ has no CA yet" if each.name == "ca" and each.state == State.MISSING else each.reason
@@ -162,14 +165,20 @@ def _life(certificate: Certificate) -> str:
 
 def _trust(run: Run, hosts: Sequence[Host]) -> Step:
     known = [each for each in hosts if "trust" in run.observations.get(each.name, ())]
-    if run.spec.authority:
-        whole = [each for each in known if all("present" in held for held in each.stores.values())]
-    else:
-        whole = [each for each in known if not each.drift]  # trust.also alone: no generations to tell
+    whole = [each for each in known if _is_whole(run, each)]
     words = f"{len(whole)} of {len(hosts)} hosts hold the CA in every store"
     if len(whole) == len(hosts):
         return Step("trust", Health.GOOD, words)
     return Step("trust", Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
+
+
+def _is_whole(run: Run, host: Host) -> bool:
+    """Whether a host trusts what it should. Without a CA of the site's own, or a store in use, there are no generations
+    to tell it by."""
+    if run.spec.authority and host.stores:
+        return all("present" in held for held in host.stores.values())
+    lacks = difference(trust_of(run, run.state.inventory.get_host(host.name)), wanted(run))
+    return host.name in trusting(run) or not (lacks or lacks.cause)
 
 
 def _proof(run: Run, hosts: Sequence[Host]) -> Step:

@@ -17,6 +17,7 @@ from anchorline import __version__
 from anchorline.authority import Anchor, stage
 from anchorline.errors import AuthorityError
 from anchorline.fleet.shell import PRELUDE, File, script, state_folder
+from anchorline.nextstep import anchorline
 from anchorline.render import render
 from anchorline.spec import Spec
 from anchorline.trust import families, stale
@@ -35,7 +36,7 @@ def wanted_of(spec: Spec) -> Wanted:
     """What hosts of a site should have, from certificates that exist. Raises AuthorityError where there are none."""
     staged = stage(spec, only=())
     if staged.is_new_ca:
-        raise AuthorityError(f"{spec.pki}: this site has no CA yet; anchorline pki issue")
+        raise AuthorityError(f"{spec.pki}: this site has no CA yet; {anchorline('pki issue', spec.file)}")
     if not staged.anchors:
         raise AuthorityError(f"{spec.site}: the spec declares no CA")
     return Wanted.of(spec, staged)

@@ -1,6 +1,6 @@
 # What a host holds of a site's CAs, and what it serves, as certificates.
-# From control: $site, $state, $places (folders, with patterns, where anchors of ours may lie), $wholes (files of ours with several), $listen and $port (where
-# the registry is reached from here, on its host).
+# From control: $site, $state, $places (folders, with patterns, where anchors of ours may lie), $wholes (files of ours with
+# several), $users (whose homes count), $listen and $port (where the registry is reached from here, on its host).
 
 bodies() {
     awk '

@@ -94,8 +94,9 @@ noted() {
         sed 's/^/old /' "$state/keystores" 2>/dev/null
     } | awk '
         {
-            where = $0 # a path may hold blanks
+            where = $0 # the path, which may hold blanks
             sub(/^[^ ]* [^ ]* [^ ]* [^ ]* /, "", where)
+            sub(/ [^ ]*$/, "", where)
         }
         !seen[$2 " " where]++ && $1 != "drop" { sub(/^[a-z]* /, ""); print }
     ' >"$state/keystores$fresh" &&

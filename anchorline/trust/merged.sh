@@ -10,15 +10,33 @@ as_they_were() {
     done || exit 1
 }
 
-# a link stays one: what it leads to is changed
+# where a file of others is: a link stays one, and what it leads to is changed
+followed() {
+    if [ -L "$1" ] && printf '%s\n' "$unchanged" | cut -d ' ' -f 2- | grep -qxF "$1"; then
+        readlink -f "$1"
+    else
+        printf '%s\n' "$1"
+    fi
+}
+
+# what was received comes beside where it goes; two links may lead to one file, which both write alike
 through_links() {
-    received=$(printf '%s' "$received" | while read -r mode path; do
-        if [ -L "$path" ] && printf '%s\n' "$merged" | grep -qxF "$path"; then
-            real=$(readlink -f "$path") && mv -f "$path$fresh" "$real$fresh" || fail "can't write what $path leads to"
-            path=$real
+    all=$received received=
+    while read -r mode path; do
+        [ -n "$path" ] || continue
+        real=$(followed "$path")
+        if [ "$real" != "$path" ]; then
+            cmp -s "$path$fresh" "$real$fresh" 2>/dev/null && rm -f "$path$fresh" && continue
+            [ ! -e "$real$fresh" ] && mv -f "$path$fresh" "$real$fresh" || {
+                received=$received$all
+                fail "can't write $path, which leads to $real"
+            }
         fi
-        printf '%s %s\n' "$mode" "$path"
-    done) || exit 1
+        received="$received$mode $real
+"
+    done <<LIST || fail "can't read the list of files"
+$all
+LIST
 }
 
 # once, as it was before us

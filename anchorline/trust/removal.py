@@ -50,6 +50,7 @@ def _ask(run: Run, here: Host) -> Question:
             "trust/used.sh",
             "trust/holdings.sh",
             site=run.spec.site,
+            users=list(run.spec.trust.users),
             places=places(),
             wholes=wholes(run.spec.site),
             listen=str(listen.nearby) if listen else "",

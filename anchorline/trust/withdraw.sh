@@ -1,9 +1,9 @@
 # Take a CA of the site away: its files, what was made of them, and the folders that we made and that are empty now.
 # Then ask the host's own store. From control: $site, $state, $gone (paths), $update (a command, or nothing), $last (set
 # where the site has no other CA here), $pem (the certificate, or nothing where nobody has it any more), $sources (as
-# in the families' table), $restored (files of others that become what they were), $ban (set where the host must not trust it, whoever vouches), $digest (of the CA),
-# $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh and
-# keystores.sh want.
+# in the families' table), $restored (files of others that become what they were), $ban (set where the host must not
+# trust it, whoever vouches), $digest (of the CA), $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh ($unchanged
+# alone) and keystores.sh want.
 
 # the file of someone else's that the host has the CA from
 theirs() {
@@ -44,10 +44,12 @@ main() {
     place
     umask 022 # what an update makes is for everybody
     printf '%s\n' "$restored" | while read -r each; do
-        [ -z "$each" ] || mv -f "$each.anchorline-backup" "$(readlink -f "$each")" || fail "can't write $each"
+        [ -z "$each" ] || mv -f "$each.anchorline-backup" "$(followed "$each")" || fail "can't write $each"
     done || exit 1
+    # who has read a hosts.toml of before is about to open what it names
+    case $gone in */certs.d/*) sleep 1 ;; esac
     printf '%s\n' "$gone" | while read -r each; do
-        [ -z "$each" ] || rm -f "$each" || fail "can't remove $each"
+        [ -z "$each" ] || rm -f "$(followed "$each")" || fail "can't remove $each"
     done || exit 1
     if [ -n "$update" ]; then
         said=$(eval "$update" 2>&1 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"

@@ -17,6 +17,7 @@ from cryptography import x509
 
 from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.fleet.room import number
 from anchorline.nextstep import INVENTORY, SPEC, pyinfra
 from anchorline.registry.container import Container
 from anchorline.spec.values import Endpoint
@@ -102,18 +103,19 @@ def read(lines: Sequence[str]) -> Seen:
     for line in lines:
         word, _, rest = line.partition(" ")
         said.setdefault(word, []).append(rest)
-    if "clock" not in said:
+    clock = number(said["clock"][0]) if "clock" in said else None
+    if clock is None:
         raise ValueError("the host's answer says nothing of its clock")
     proxies = [line.split(" ", 2) for line in said.get("proxy", ())]
     return Seen(
-        clock=datetime.fromtimestamp(int(said["clock"][0]), UTC),
+        clock=datetime.fromtimestamp(clock, UTC),
         addresses=tuple(said.get("address", ())),
         way="".join(said.get("way", ())[:1]),
         served=tuple(x509.load_der_x509_certificate(base64.b64decode(body)) for body in said.get("served", ())),
         rules=tuple(said.get("rule", ())),
         proxies=tuple((unit, "" if url == "-" else url, "" if no == "-" else no) for unit, url, no in proxies),
         down=tuple(said.get("down", ())),
-        curl=int(said.get("curl", ["0"])[0]),
+        curl=number(said.get("curl", ["0"])[0]) or 0,
         kept=access.read(said.get("denied", ()), said.get("label", ()), "".join(said.get("reader", ())[:1])),
     )
 

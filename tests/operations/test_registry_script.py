@@ -81,10 +81,11 @@ def test_another_run_is_left_alone(shell: list[str], state: Path) -> None:
 
 
 def test_half_a_copy_is_never_gone_back_to(shell: list[str], state: Path) -> None:
-    tool(state.parent, "cp", 'mkdir -p "$3" && : >"$3/server.pem"; echo "cp: No space left on device" >&2; exit 1')
+    full = 'mkdir -p "$3" && : >"$3/server.pem"; echo "cp: error writing $3/server.pem: No space left on device" >&2'
+    tool(state.parent, "cp", f"{full}; exit 1")
     done = restart(shell, state)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "keeping the files of before: cp: No space left on device"
+    assert done.stderr.splitlines()[-1] == "keeping the files of before: No space left on device"
     assert files(state / "registry") == BEFORE
     assert [each.name for each in state.iterdir()] == ["registry"]
 

@@ -133,7 +133,7 @@ def test_explicit_says_the_command_and_issues_nothing(site: Site) -> None:
     site.write(SPEC.replace("{CN: Blue CA}", "{CN: Blue CA, issue: explicit}"))
     ran = site.deploy()
     assert ran.code == 1
-    assert "anchorline pki issue --spec" in ran.err
+    assert "run `anchorline pki issue` where pki/ is kept" in ran.err
     assert not site.pki.exists()
 
 

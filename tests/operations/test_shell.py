@@ -8,6 +8,7 @@ import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from unittest.mock import patch
 
@@ -300,11 +301,29 @@ def test_a_file_of_others_that_is_a_link_stays_one(machine: Machine, wanted: Wan
     real, link = machine.root / "real/config.toml", machine.root / "config.toml"
     real.write_text("theirs\n")
     link.symlink_to("real/config.toml")
-    done = machine.apply(wanted, [*machine.anchors(wanted), File(str(link), "theirs\nours\n")], merged=str(link))
+    unchanged = f"{sha256(real.read_bytes()).hexdigest()} {link}"
+    files = [*machine.anchors(wanted), File(str(link), "theirs\nours\n")]
+    done = machine.apply(wanted, files, merged=str(link), unchanged=unchanged)
     assert (done.returncode, done.stderr) == (0, "")
     assert link.is_symlink()
     assert real.read_text() == "theirs\nours\n"
     assert (machine.root / "config.toml.anchorline-backup").read_text() == "theirs\n"
+    assert machine.left() == []
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_two_ways_to_one_file(machine: Machine, wanted: Wanted, alike: bool) -> None:
+    """A file and a link to it are written once where both say the same, and not at all where they don't."""
+    real, link = machine.root / "k3s.yaml", machine.root / "rke2.yaml"
+    real.write_text("theirs\n")
+    link.symlink_to(real.name)
+    digest = sha256(real.read_bytes()).hexdigest()
+    files = [File(str(real), "ours\n"), File(str(link), "ours\n" if alike else "others\n")]
+    both = {"merged": f"{real}\n{link}", "unchanged": f"{digest} {real}\n{digest} {link}"}
+    done = machine.apply(wanted, [*machine.anchors(wanted), *files], **both)
+    assert done.returncode == (0 if alike else 1)
+    assert real.read_text() == ("ours\n" if alike else "theirs\n")
+    assert link.is_symlink()
     assert machine.left() == []
 
 

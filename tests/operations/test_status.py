@@ -118,6 +118,22 @@ class TestStatus:
         assert ran.code == 2
         assert "1 unknown" in ran.out
 
+    def test_a_host_of_which_no_store_is_known_holds_nothing(self, site: Site) -> None:
+        site.settled(*FLEET)
+        for number, line in reversed([*enumerate(lines(site, "b"))]):
+            if line.split()[0] in ("family", "runtime", "bundled", "file"):
+                del lines(site, "b")[number]
+        ran = status(site, "--data", "form=json")
+        (trust,) = (each for each in as_data(ran)["steps"] if each["name"] == "trust")  # type: ignore[attr-defined]
+        assert trust["words"] == "2 of 3 hosts hold the CA in every store"
+
+    def test_a_number_that_means_nothing_is_that_host_s_alone(self, site: Site) -> None:
+        site.settled(*FLEET)
+        lines(site, "b")[-1:] = ["=== clock", "9" * 400, "=== end"]
+        ran = status(site)
+        assert "Traceback" not in ran.said
+        assert "3 hosts: 3 as declared" in ran.out, "its clock isn't known"
+
     def test_a_ca_that_pki_does_not_know(self, site: Site) -> None:
         site.settled(*FLEET)
         lines(site, "b").insert(1, f"marker ca {'ab' * 32}")
@@ -338,6 +354,12 @@ class TestFailed:
         assert ran.code == 1
         assert "out/run.json: the report can't be written" in ran.err
         assert "@fake/b" in (site.folder / "inventory/failed.py").read_text()
+
+    def test_what_is_to_be_typed_again_has_what_was_typed(self, site: Site) -> None:
+        site.settled(*FLEET)
+        site.answers["b"] = {"down": True}
+        ran = site.run("-y", "--data", "x=a b", "--data", "report=run.html", "inventory", "anchorline.trust.rollout")
+        assert "then, for just those: pyinfra --data 'x=a b' inventory/failed.py anchorline.trust.rollout\n" in ran.err
 
 
 class TestAnotherSite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,20 @@ def test_nothing_of_ours_is_left(rolled: tuple[Root, Wanted]) -> None:
     assert (root.folder / "hosts").read_text() == "::1 x\n192.0.2.1 z # anchorline blue-east\n"
     assert not (root.folder / "state").exists()
     assert not [path for path in root.folder.rglob("anchorline-*") if path.parent.name == "ca-certificates"]
+
+
+def test_a_file_of_others_that_is_a_link_becomes_what_it_was(rolled: tuple[Root, Wanted]) -> None:
+    root, wanted = rolled
+    root.updates(f"cat {root.moved.folder}/*.crt >{root.moved.bundle}; rm -f {root.moved.hashed}/*.0; true")
+    (root.folder / "real").mkdir()
+    real, link = root.folder / "real/config.toml", root.folder / "config.toml"
+    real.write_text("theirs and ours\n")
+    (root.folder / "config.toml.anchorline-backup").write_text("theirs\n")
+    link.symlink_to("real/config.toml")
+    unchanged = f"{sha256(real.read_bytes()).hexdigest()} {link}"
+    assert withdraw(root, wanted, restored=str(link), unchanged=unchanged)[0] == 0
+    assert link.is_symlink()
+    assert real.read_text() == "theirs\n"
 
 
 def test_a_store_that_keeps_it_fails_the_host(rolled: tuple[Root, Wanted]) -> None:

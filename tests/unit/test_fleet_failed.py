@@ -65,6 +65,11 @@ def test_the_command_that_it_stands_for() -> None:
     assert instead("inventory", ["inventory", "deploy.py"]) is None
 
 
+def test_one_that_names_no_spec_is_of_the_usual_one() -> None:
+    FILE.write_text("inventory = 'inventory'\nfailed = ['a']\n")
+    assert Failed.read(FILE) == Failed("inventory", "anchorline.yml", ("a",))
+
+
 def test_it_is_taken_up_by_the_spec_that_it_was_of() -> None:
     remember("inventory/staging.py", Path("staging.yml").absolute(), {"s": False})
     command = instead(str(FILE), [str(FILE), "deploy.py"])
@@ -86,7 +91,6 @@ def test_it_is_taken_up_by_the_spec_that_it_was_of() -> None:
         ("inventory = 'inventory'\nspec = 's.yml'\nfailed = []\n", [], "remove it"),
         ("inventory = 'inventory'\nspec = 's.yml'\nfailed = [__import__('os').getpid()]\n", [], "remove it"),
         ("inventory = (", [], "remove it"),
-        ("inventory = 'inventory'\nfailed = ['a']\n", [], "remove it"),
         ("inventory = 'inventory'\nfailed = ['a']\n", ["--limit", "b"], "leave yours out"),
         ("inventory = 'inventory'\nfailed = ['a']\n", ["--limit=b"], "leave yours out"),
     ],

@@ -137,7 +137,7 @@ def test_one_failed_host_of_many_has_a_command_to_be_pasted(form: Callable[[Repo
     evil = reports.host("a;b", Condition.DIFFERS, Finding("down", "pyinfra -y --limit 'a;b' inventory x", HERE))
     report = replace(reports.good(), hosts=(*reports.many(399).hosts, evil))
     assert "pyinfra -y --limit 'a;b' inventory x" in unescape(form(report))
-    several = [replace(evil, name=f"h{number}", findings=(step(f"h{number}"),)) for number in range(9)]
+    several = [replace(evil, name=f"h{number}", findings=(step(f"h{number}"),)) for number in range(30)]
     assert "pyinfra -y --limit HOST inventory x" in unescape(form(replace(report, hosts=(*several,))))
 
 
