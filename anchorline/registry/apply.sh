@@ -214,9 +214,14 @@ main() {
     created='' aside='' restarted='' started='' held=''
     umask 022
     mkdir -p "$state" && exec 9<"$state" || { echo "can't make the folder $state" >&2; exit 1; }
-    # before there is anything to undo: that would be the other run's
-    ! command -v flock >/dev/null || flock -n 9 ||
-        { echo 'waiting: another run is changing the registry of this host' >&2; exit 1; }
+    # before there is anything to undo: that would be the other run's. One that was cut off from control goes on to its end
+    waited=0
+    ! command -v flock >/dev/null || until flock -n 9; do
+        [ "$waited" -lt $((drain + 2 * patience)) ] ||
+            { echo "another run is changing the registry of this host, for $waited s now" >&2; exit 1; }
+        sleep 1
+        waited=$((waited + 1))
+    done
     story=$(mktemp) || { echo "can't make a temporary file" >&2; exit 1; }
     trap undo EXIT
     heal

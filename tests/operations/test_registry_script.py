@@ -75,9 +75,17 @@ def test_another_run_is_left_alone(shell: list[str], state: Path) -> None:
     finally:
         os.close(lock)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "waiting: another run is changing the registry of this host"
+    assert done.stderr.splitlines()[-1] == "another run is changing the registry of this host, for 3 s now"
     assert files(state / "registry") == BEFORE
     assert files(state / "registry.before") == {"server.pem": "older\n"}
+
+
+def test_a_run_that_was_cut_off_is_waited_for(shell: list[str], state: Path) -> None:
+    with subprocess.Popen(["flock", state, "sleep", "2"]) as other:
+        done = restart(shell, state)
+        assert other.wait(timeout=10) == 0
+    assert "another run" not in done.stderr
+    assert "undone: " in done.stderr, "it had its turn"
 
 
 def test_half_a_copy_is_never_gone_back_to(shell: list[str], state: Path) -> None:
