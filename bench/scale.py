@@ -32,13 +32,13 @@ PAGE = 2_000_000
 """Bytes of a page of 5,000 hosts."""
 
 RUNS = {
-    "deploy": (["-y", "inventory", "deploy.py"], "{0} hosts: {0} well"),
-    "status": (["-y", "inventory", "anchorline.report.status"], "{0} hosts: {0} as declared"),
+    "deploy": (["-y", "inventory", "deploy.py"], "{0:,} hosts: {0:,} well"),
+    "status": (["-y", "inventory", "anchorline.report.status"], "{0:,} hosts: {0:,} as declared"),
     "page": (
         ["-y", "--data", "report=page.html", "inventory", "anchorline.report.status"],
-        "page.html: {0} hosts: {0} as declared",
+        "page.html: {0:,} hosts: {0:,} as declared",
     ),
-    "plan": (["--dry", "--data", "plan=plan.md", "inventory", "deploy.py"], "plan.md: {0} hosts: {0} well"),
+    "plan": (["--dry", "--data", "plan=plan.md", "inventory", "deploy.py"], "plan.md: {0:,} hosts: {0:,} well"),
 }
 """What can be measured: pyinfra's arguments, and what it says of so many hosts."""
 

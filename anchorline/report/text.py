@@ -169,10 +169,10 @@ def tally(report: Report) -> str:
     """How many hosts came to what, in a line."""
     counts = report.counts
     if report.kind is Kind.STATUS:
-        words = ", ".join(f"{number} {word}" for word, number in counts.items())
+        words = ", ".join(f"{number:,} {word}" for word, number in counts.items())
         return f"{plural(len(report.hosts), 'host')}: {words or 'none'}"
     apart = (Condition.FAILED, Condition.UNREACHABLE, Condition.UNTOUCHED)
     failed, down, untouched = (counts.get(each, 0) for each in apart)
     well = len(report.hosts) - failed - down - untouched
-    end = "" if report.finished else f", {untouched} untouched; the run was broken off"
-    return f"{plural(len(report.hosts), 'host')}: {well} well, {failed} failed, {down} unreachable{end}"
+    end = "" if report.finished else f", {untouched:,} untouched; the run was broken off"
+    return f"{plural(len(report.hosts), 'host')}: {well:,} well, {failed:,} failed, {down:,} unreachable{end}"
