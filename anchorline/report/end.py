@@ -26,6 +26,8 @@ LOOKS = ("anchorline.verify.doctor", "anchorline.verify:doctor")
 """Steps that change nothing, whatever they find: a host that failed in a deploy has that before it still."""
 _FILES = ("report", "plan")
 """What ``--data`` names files with."""
+_AGAIN = ("ca",)
+"""What ``--data`` tells a step of ours, and a run for the failed hosts once more; the spec is in their file."""
 UNKNOWN = 2
 """The exit code of a look that could tell nothing."""
 
@@ -116,9 +118,9 @@ def _remember(over: Over, run: Run, report: Report) -> None:
     except OSError as error:
         raise AnchorlineError(f"the failed hosts couldn't be written down: {error}; the run is as told above") from None
     if file and not all(hosts.values()):
-        # the spec is in the file, and this run's files are this run's
-        data = [f"{key}={value}" for key, value in _data(over.options).items() if key not in ("spec", "form", *_FILES)]
-        words = [word for each in data for word in ("--data", each)]
+        # nothing else: there may be a password in what is somebody's own
+        given = {key: value for key, value in _data(over.options).items() if key in _AGAIN}
+        words = [word for key, value in given.items() for word in ("--data", f"{key}={value}")]
         _say(f"then, for just those: {shlex.join(['pyinfra', *words, str(file), *_words(over.options['operations'])])}")
 
 

@@ -358,8 +358,10 @@ class TestFailed:
     def test_what_is_to_be_typed_again_has_what_was_typed(self, site: Site) -> None:
         site.settled(*FLEET)
         site.answers["b"] = {"down": True}
-        ran = site.run("-y", "--data", "x=a b", "--data", "report=run.html", "inventory", "anchorline.trust.rollout")
-        assert "then, for just those: pyinfra --data 'x=a b' inventory/failed.py anchorline.trust.rollout\n" in ran.err
+        ran = site.run("-y", "--data", "ca=ab 12", "--data", "secret=x", "inventory", "anchorline.trust.rollout")
+        again = "pyinfra --data 'ca=ab 12' inventory/failed.py anchorline.trust.rollout"
+        assert f"then, for just those: {again}\n" in ran.err
+        assert "secret" not in ran.said, "what isn't ours is somebody's own"
 
 
 class TestAnotherSite:
