@@ -25,9 +25,10 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT))
 
-from anchorline.fleet.room import Question, join  # noqa: E402 (the checkout has to be on the path)
+from anchorline.fleet.probe import Question  # noqa: E402
+from anchorline.fleet.wire import join  # noqa: E402
 from anchorline.spec import load  # noqa: E402
-from anchorline.trust.room import probe  # noqa: E402
+from anchorline.trust.probe import probe  # noqa: E402
 from tests.operations.site import SPEC, Site  # noqa: E402
 
 NEEDED = ("sshd", "parallel-ssh", "ip", "unshare", "ssh-keygen")

@@ -87,11 +87,11 @@ def _serve(program: str) -> None:
         # gevent's own would begin its loop here, and a run shall begin it anew
         fork, wait = get_original("os", "fork"), get_original("os", "waitpid")
     else:
-        import anchorline.check
-        import anchorline.init.cli
-        import anchorline.pki
+        import anchorline.cli.check
+        import anchorline.cli.export
+        import anchorline.cli.init
         import anchorline.trust.export  # noqa: F401 (loaded for the runs to come, as are those above)
-        from anchorline.cli import main
+        from anchorline.cli.main import main
 
         fork, wait = os.fork, os.waitpid
     for line in sys.stdin:

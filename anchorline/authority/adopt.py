@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority import certificates, disk, keys, profile
 from anchorline.authority.anchors import basic_constraints, is_ca, issued, read_certificates
-from anchorline.authority.brought import hosts_of
 from anchorline.authority.certificates import fingerprint, name_of, to_pem
+from anchorline.authority.external import hosts_of
 from anchorline.authority.issued import Issue, lines
 from anchorline.authority.keys import PrivateKey
 from anchorline.authority.passphrase import Passphrase

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from anchorline.authority import disk, keys
-from anchorline.authority.brought import fitting_key
 from anchorline.authority.disk import refusals
+from anchorline.authority.external import fitting_key
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import CA
 from anchorline.authority.survey import Survey, survey

@@ -14,8 +14,8 @@ from anchorline.authority.gitignore import key_files
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import CA, Store
 from anchorline.authority.survey import names_of
+from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError, Place, Problem
-from anchorline.nextstep import anchorline
 from anchorline.spec.model import Spec
 
 PLAIN_IN_GIT = "ANC301"

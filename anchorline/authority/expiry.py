@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from anchorline.authority import disk
 from anchorline.authority.anchors import read_certificates
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.generations import withdrawal
 from anchorline.authority.plan import Standing
-from anchorline.authority.rotation import withdrawal
 from anchorline.authority.store import CA, NEXT_CA, PREVIOUS_CA, is_ca
 from anchorline.authority.survey import Survey, survey
+from anchorline.commands import anchorline, pyinfra
 from anchorline.errors import AnchorlineError, Place, Problem
-from anchorline.nextstep import anchorline, pyinfra
 from anchorline.spec.model import ExistingAuthority, Registry, Spec
 from anchorline.spec.values import Endpoint
 

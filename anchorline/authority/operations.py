@@ -7,10 +7,10 @@ from pyinfra.api import operation
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.stage import Staged, stage
 from anchorline.authority.survey import survey
+from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
 from anchorline.fleet.operations import Commands, for_the_fleet
 from anchorline.fleet.run import Run
-from anchorline.nextstep import anchorline
 
 STEP = "authority"
 

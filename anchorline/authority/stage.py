@@ -32,8 +32,8 @@ from anchorline.authority.store import (
     request_file,
 )
 from anchorline.authority.survey import Survey, also, survey
+from anchorline.commands import anchorline
 from anchorline.errors import AnchorlineError, AuthorityError
-from anchorline.nextstep import anchorline
 from anchorline.spec.model import Spec
 
 BROUGHT = "# issued elsewhere\n"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cryptography import x509
 
-from anchorline.authority import brought, disk, profile
+from anchorline.authority import disk, external, profile
 from anchorline.authority.anchors import Chain, read_certificates, read_chain, require_ca, require_current
-from anchorline.authority.brought import Brought
+from anchorline.authority.external import Brought
 from anchorline.authority.plan import TO_ISSUE, Standing, State, judge, judge_authority
 from anchorline.authority.profile import Wanted
 from anchorline.authority.store import (
@@ -133,7 +133,7 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
     roots = None
     if spec.brought and authority and not authority.problem:
         roots = [*(each.root for each in (chain, *generations.values()) if each), *also(spec, now)]
-    looks = {name: brought.look(spec, name, roots, now) for name in spec.brought}
+    looks = {name: external.look(spec, name, roots, now) for name in spec.brought}
     certificates += tuple(standing for _, standing in looks.values())
     return Survey(
         *(spec, now, store, contents, wanted, chain, authority, certificates, generations, others),
@@ -156,7 +156,7 @@ def _authority(spec: Spec, store: Store, contents: Contents, now: datetime) -> t
         case None:
             return None, None
         case ExistingAuthority() as existing:
-            return brought.authority(existing, spec, now)
+            return external.authority(existing, spec, now)
         case DeclaredAuthority() as declared:
             return _declared(declared, spec, store, contents, now)
 

@@ -2,9 +2,9 @@
 
 from anchorline.fleet.deploy import begin, look
 from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
-from anchorline.fleet.room import Question, Room
+from anchorline.fleet.probe import Question, Room
 from anchorline.fleet.run import CLIENTS, REGISTRY, Run, RunError
-from anchorline.fleet.shell import File, script, state_folder, stdin
+from anchorline.fleet.script import File, script, state_folder, stdin
 from anchorline.fleet.ssh import Answer
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from anchorline.fleet.room import number
+from anchorline.fleet.probe import number
 
 TOLERANCE = 300
 """Seconds. Certificates begin an hour before they are made, so less than this harms nobody."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from pyinfra import host
 
 from anchorline.fleet.operations import look as look_at
-from anchorline.fleet.room import Room
+from anchorline.fleet.probe import Room
 from anchorline.fleet.run import Run
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from anchorline.nextstep import SPEC, typed
+from anchorline.commands import SPEC, typed
 
 NAME = "failed.py"
 _TEXT = """\

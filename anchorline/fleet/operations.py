@@ -12,9 +12,10 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import clock, machines
-from anchorline.fleet.room import CLOCK, MACHINE, Question, Room, join, split
+from anchorline.fleet.probe import Question, Room
 from anchorline.fleet.run import Run
 from anchorline.fleet.ssh import Answer, ask
+from anchorline.fleet.wire import CLOCK, MACHINE, join, split
 
 Commands = Generator[FunctionCommand, None, None]
 

@@ -12,11 +12,11 @@ from pyinfra.api import Host, State
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import BaseStateCallback
 
+from anchorline.commands import INVENTORY, SPEC, pyinfra
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import machines
 from anchorline.fleet.limits import too_many
-from anchorline.fleet.room import Observation, Room
-from anchorline.nextstep import INVENTORY, SPEC, pyinfra
+from anchorline.fleet.probe import Observation, Room
 from anchorline.spec import Spec, load
 
 T = TypeVar("T")

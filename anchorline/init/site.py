@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable
 
 from anchorline.authority import disk
+from anchorline.commands import SPEC
 from anchorline.errors import AnchorlineError
 from anchorline.init.answers import Answers
 from anchorline.init.cfssl import Cfssl
-from anchorline.nextstep import SPEC
 from anchorline.render import FOLDERS, render
 from anchorline.spec.values import Name
 

@@ -1,6 +1,6 @@
 """The registry's container: its configuration, its health, and its replacement with a way back."""
 
 from anchorline.registry.deploy import serve
-from anchorline.registry.room import ROOM
+from anchorline.registry.probe import ROOM
 
 __all__ = ["ROOM", "serve"]

@@ -9,7 +9,7 @@ from anchorline import trust
 from anchorline.authority.deploy import issue
 from anchorline.fleet import begin
 from anchorline.registry.operations import serve as keep_serving
-from anchorline.registry.room import ROOM
+from anchorline.registry.probe import ROOM
 
 
 @deploy("Registry")

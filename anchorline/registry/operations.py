@@ -9,8 +9,8 @@ from pyinfra.api import FileUploadCommand, FunctionCommand, operation
 
 from anchorline.authority.operations import serving
 from anchorline.fleet import Answer, File, Run, changing, failing, script, stdin
-from anchorline.registry.container import DRAIN, PORT, Container
-from anchorline.registry.room import container, digests, standing_of, variables, what_is_due
+from anchorline.registry.desired import DRAIN, PORT, Container
+from anchorline.registry.probe import container, digests, standing_of, variables, what_is_due
 
 STEP = "registry"
 PATIENCE = 30
@@ -65,9 +65,9 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
     yield changing(
         STEP,
         script(
-            "fleet/receive.sh",
-            "registry/health.sh",
-            "registry/apply.sh",
+            "fleet/shell/receive.sh",
+            "registry/shell/health.sh",
+            "registry/shell/apply.sh",
             **variables(wanted),
             action=due,
             archive=archive,

@@ -9,7 +9,7 @@ from anchorline import registry, trust, verify
 from anchorline.authority.operations import as_it_is
 from anchorline.fleet import Commands, Run
 from anchorline.fleet.operations import observe
-from anchorline.report.room import ROOM
+from anchorline.report.probe import ROOM
 from anchorline.verify import examine
 
 ROOMS = (trust.ROOM, registry.ROOM, verify.ROOM, examine.ROOM, ROOM)

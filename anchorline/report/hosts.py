@@ -17,16 +17,16 @@ from anchorline.authority.operations import staged
 from anchorline.authority.plan import TO_ISSUE
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Run, clock, machines
-from anchorline.registry.room import container, standing_of, what_is_due
-from anchorline.registry.state import objections
+from anchorline.registry.plan import objections
+from anchorline.registry.probe import container, standing_of, what_is_due
 from anchorline.report.model import HERE, ON_THE_HOST, Condition, Finding, Health, Life
 from anchorline.report.model import Host as Seen
-from anchorline.report.room import ENOUGH
-from anchorline.trust.held import held
+from anchorline.report.probe import ENOUGH
+from anchorline.trust.generations import held
 from anchorline.trust.operations import trusting
-from anchorline.trust.room import strangers, trust_of, wanted
-from anchorline.trust.stale import FIRST, Process, spared
-from anchorline.trust.state import difference
+from anchorline.trust.plan import difference
+from anchorline.trust.probe import strangers, trust_of, wanted
+from anchorline.trust.processes.stale import FIRST, Process, spared
 from anchorline.verify.examine import diagnosis_of
 from anchorline.verify.operations import is_due
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from anchorline.authority import sightings
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.generations import withdrawal
 from anchorline.authority.operations import explicit
 from anchorline.authority.plan import TO_ISSUE, Standing, State
-from anchorline.authority.rotation import withdrawal
 from anchorline.authority.store import NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import Survey
+from anchorline.commands import anchorline
 from anchorline.fleet import Run
 from anchorline.fleet.clock import wrong_here
-from anchorline.nextstep import anchorline
-from anchorline.registry.room import container, standing_of
+from anchorline.registry.probe import container, standing_of
 from anchorline.report.hosts import DEPLOY, View, has_proved, life_of
 from anchorline.report.model import (
     HERE,
@@ -30,9 +29,10 @@ from anchorline.report.model import (
     Step,
 )
 from anchorline.report.words import remaining
+from anchorline.rotation import sightings
 from anchorline.trust.operations import trusting
-from anchorline.trust.room import trust_of, wanted
-from anchorline.trust.state import difference
+from anchorline.trust.plan import difference
+from anchorline.trust.probe import trust_of, wanted
 
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "handed over"}
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from anchorline.nextstep import SPEC
+from anchorline.commands import SPEC
 from anchorline.spec.base import Model
 from anchorline.spec.issuing import (
     Authority,

@@ -9,10 +9,10 @@ from pyinfra.api import deploy
 
 from anchorline.authority.deploy import issue
 from anchorline.fleet import Run, begin
-from anchorline.trust import handover
+from anchorline.rotation import operations
 from anchorline.trust.operations import keep
-from anchorline.trust.removal import DISTRUST, WITHDRAW, has_previous, put_away, remove
-from anchorline.trust.room import ROOM
+from anchorline.trust.probe import ROOM
+from anchorline.trust.removal.operations import DISTRUST, WITHDRAW, has_previous, put_away, remove
 
 
 @deploy("Trust")
@@ -21,8 +21,8 @@ def rollout() -> None:
     run = begin(ROOM)
     issue()
     keep(name="Keep the trust stores")
-    if handover.next_of(run):
-        handover.note(name="Note who trusts the next CA")
+    if operations.next_of(run):
+        operations.note(name="Note who trusts the next CA")
 
 
 @deploy("Rotation")
@@ -30,9 +30,9 @@ def hand_over() -> None:
     """Let the next CA take over once every host of the inventory has been seen to trust it. Declared only while a
     rotation stands (``anchorline pki rotate``)."""
     run = begin(ROOM)
-    if handover.next_of(run):
-        run.rooms.setdefault(handover.ROOM.name, handover.ROOM)
-        handover.hand_over(name="Hand over to the next CA")
+    if operations.next_of(run):
+        run.rooms.setdefault(operations.ROOM.name, operations.ROOM)
+        operations.hand_over(name="Hand over to the next CA")
 
 
 @deploy("Withdraw")

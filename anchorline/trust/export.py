@@ -15,17 +15,20 @@ from hashlib import sha256
 
 from anchorline import __version__
 from anchorline.authority import Anchor, stage
+from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
-from anchorline.fleet.shell import PRELUDE, File, script, state_folder
-from anchorline.nextstep import anchorline
+from anchorline.fleet.script import PRELUDE, File, script, state_folder
 from anchorline.render import render
 from anchorline.spec import Spec
-from anchorline.trust import families, stale
-from anchorline.trust.families import Family
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import HOSTS, Trust
 from anchorline.trust.operations import SOURCES
-from anchorline.trust.room import FOLDERS, layers, variables
-from anchorline.trust.runtimes import RUNTIMES, Runtime
-from anchorline.trust.state import HOSTS, Trust, Wanted, difference
+from anchorline.trust.plan import difference
+from anchorline.trust.probe import FOLDERS, layers, variables
+from anchorline.trust.processes import stale
+from anchorline.trust.stores import families
+from anchorline.trust.stores.families import Family
+from anchorline.trust.stores.runtimes import RUNTIMES, Runtime
 
 IMAGE = "docker.io/library/busybox:1.37"
 """What starts the script on a node: sh, chroot and tail are all that it needs."""

@@ -9,20 +9,21 @@ from pyinfra import host
 from pyinfra.api import operation
 
 from anchorline.fleet import Answer, Commands, File, Run, changing, failing, script, state_folder, stdin
-from anchorline.fleet.shell import STATE
-from anchorline.trust.room import body, layers, nicknames, trust_of, wanted
-from anchorline.trust.stale import Process, read, spared, told, variables
-from anchorline.trust.state import HOSTS, difference, to_put
+from anchorline.fleet.script import STATE
+from anchorline.trust.observed import HOSTS
+from anchorline.trust.plan import difference, to_put
+from anchorline.trust.probe import body, layers, nicknames, trust_of, wanted
+from anchorline.trust.processes.stale import Process, read, spared, told, variables
 
 STEP = "trust"
 CHANGING = (
-    "fleet/receive.sh",
-    "trust/layers.sh",
+    "fleet/shell/receive.sh",
+    "trust/stores/layers.sh",
     "trust/hosts.sh",
-    "trust/stale.sh",
+    "trust/processes/stale.sh",
     "trust/used.sh",
-    "trust/merged.sh",
-    "trust/keystores.sh",
+    "trust/stores/merged.sh",
+    "trust/stores/keystores.sh",
 )
 """What every change of a host's stores is put together from."""
 SOURCES = (*CHANGING, "trust/apply.sh")

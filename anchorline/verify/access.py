@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from anchorline.registry.container import Container
-from anchorline.trust.families import FAMILIES
-from anchorline.trust.runtimes import RUNTIMES
+from anchorline.registry.desired import Container
+from anchorline.trust.stores.families import FAMILIES
+from anchorline.trust.stores.runtimes import RUNTIMES
 
 REGISTRY = "registry"
 

@@ -10,7 +10,7 @@ from anchorline.authority.deploy import issue
 from anchorline.fleet import Run, begin
 from anchorline.verify.examine import examine, require_ca
 from anchorline.verify.operations import prove as make_the_trip
-from anchorline.verify.room import ROOM
+from anchorline.verify.probe import ROOM
 
 
 @deploy("Verify")

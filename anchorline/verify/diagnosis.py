@@ -17,13 +17,14 @@ from cryptography import x509
 
 from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
-from anchorline.fleet.room import number
-from anchorline.nextstep import INVENTORY, SPEC, pyinfra
-from anchorline.registry.container import Container
+from anchorline.commands import INVENTORY, SPEC, pyinfra
+from anchorline.fleet.probe import number
+from anchorline.registry.desired import Container
 from anchorline.spec.values import Endpoint
-from anchorline.trust.runtimes import RUNTIMES
-from anchorline.trust.stale import FIRST
-from anchorline.trust.state import HOSTS, OURS, Change, Trust
+from anchorline.trust.observed import HOSTS, OURS, Trust
+from anchorline.trust.plan import Change
+from anchorline.trust.processes.stale import FIRST
+from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.verify import access
 from anchorline.verify.access import REGISTRY, Kept
 

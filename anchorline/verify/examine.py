@@ -14,10 +14,10 @@ from anchorline.authority.operations import on_disk
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Question, Room, Run, RunError, failing, script
 from anchorline.fleet.operations import observe
-from anchorline.registry.container import Container
-from anchorline.registry.room import container
-from anchorline.trust.room import trust_of, wanted
-from anchorline.trust.state import difference
+from anchorline.registry.desired import Container
+from anchorline.registry.probe import container
+from anchorline.trust.plan import difference
+from anchorline.trust.probe import trust_of, wanted
 from anchorline.verify.access import guarded
 from anchorline.verify.diagnosis import Case, Diagnosis, Seen, diagnose, read
 

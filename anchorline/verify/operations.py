@@ -9,13 +9,13 @@ from pyinfra import host
 from pyinfra.api import Host, operation
 
 from anchorline.fleet import Answer, Commands, Run, changing, failing, script, state_folder
-from anchorline.registry.container import Container
-from anchorline.registry.room import container, digests
-from anchorline.trust.room import trust_of, wanted
-from anchorline.trust.runtimes import RUNTIMES
+from anchorline.registry.desired import Container
+from anchorline.registry.probe import container, digests
+from anchorline.trust.probe import trust_of, wanted
+from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.verify.image import archive
-from anchorline.verify.room import stamp_of
-from anchorline.verify.trip import REPOSITORY, means, read, stamp, tag, told
+from anchorline.verify.probe import stamp_of
+from anchorline.verify.verification import REPOSITORY, means, read, stamp, tag, told
 
 STEP = "verify"
 PATIENCE = 60
@@ -75,7 +75,7 @@ def prove(*, pusher: bool) -> Commands:
     yield changing(
         STEP,
         script(
-            "verify/trip.sh",
+            "verify/round_trip.sh",
             state=state_folder(run.spec.site),
             runtimes=ways,
             reference=reference,

@@ -144,7 +144,7 @@ def test_another_shell_is_refused() -> None:
 
 
 def test_completion_loads_no_pyinfra(folder: Path) -> None:
-    script = "import sys; from anchorline.cli import cli\ntry: cli(prog_name='anchorline')\n"
+    script = "import sys; from anchorline.cli.main import cli\ntry: cli(prog_name='anchorline')\n"
     script += "finally: assert not {'pyinfra', 'gevent', 'paramiko'} & sys.modules.keys()"
     asked = {"_ANCHORLINE_COMPLETE": "bash_complete", "COMP_WORDS": "anchorline pki renew ", "COMP_CWORD": "3"}
     run = subprocess.run(

@@ -19,7 +19,7 @@ import pytest
 
 from anchorline.authority import stage
 from anchorline.authority.expiry import ending
-from anchorline.authority.rotation import promote, rotate
+from anchorline.authority.generations import promote, rotate
 from anchorline.spec import load
 from tests.preloaded import loaded
 from tests.unit.test_authority_stage import Ca

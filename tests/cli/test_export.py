@@ -76,6 +76,6 @@ def test_help_has_an_example(pki: Site) -> None:
 
 
 def test_the_command_line_loads_no_pyinfra() -> None:
-    code = "import sys, anchorline.cli; print(*({'pyinfra', 'gevent', 'paramiko'} & set(sys.modules)))"
+    code = "import sys, anchorline.cli.main; print(*({'pyinfra', 'gevent', 'paramiko'} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "\n"

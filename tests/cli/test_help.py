@@ -11,8 +11,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from anchorline.cli import cli
-from anchorline.command import Command, Group
+from anchorline.cli.base import Command, Group
+from anchorline.cli.main import cli
 from tests.preloaded import loaded
 from tests.unit.test_docs import parses
 
@@ -109,6 +109,6 @@ def test_a_mistyped_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["init", "--help"], ["pki", "--help"], ["completion", "zsh"]])
 def test_help_loads_no_pyinfra(arguments: list[str]) -> None:
-    script = "import sys; from anchorline.cli import cli; cli(sys.argv[1:], standalone_mode=False); "
+    script = "import sys; from anchorline.cli.main import cli; cli(sys.argv[1:], standalone_mode=False); "
     script += "assert not {'pyinfra', 'gevent', 'paramiko'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", script, *arguments], check=True, capture_output=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from anchorline.cli import cli
+from anchorline.cli.main import cli
 from anchorline.init.answers import QUESTIONS
 from anchorline.render import render
 from tests.operations.site import INVENTORY

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from anchorline.authority.rotation import promote
+from anchorline.authority.generations import promote
 from anchorline.spec import load
 from tests.preloaded import loaded
 

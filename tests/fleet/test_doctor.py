@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from anchorline.registry.container import Container
+from anchorline.registry.desired import Container
 from anchorline.spec import load
 from tests.fleet.conftest import HOSTS, Result, Site, eventually
 from tests.fleet.test_bad_hosts import summary

@@ -22,7 +22,7 @@ NODE = "fedora-layout"
 
 
 def anchorline(site: Site, *arguments: str) -> str:
-    command = [sys.executable, "-c", "from anchorline.cli import main; main()", "pki", *arguments]
+    command = [sys.executable, "-c", "from anchorline.cli.main import main; main()", "pki", *arguments]
     return subprocess.run(command, cwd=site.folder, check=True, capture_output=True, text=True).stdout
 
 

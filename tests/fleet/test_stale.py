@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from anchorline.fleet.shell import script
-from anchorline.trust.stale import HASHED, PROC, STAMPS, Process, read
+from anchorline.fleet.script import script
+from anchorline.trust.processes.stale import HASHED, PROC, STAMPS, Process, read
 from tests.fleet.conftest import Site, eventually
 from tests.fleet.test_bad_hosts import summary
 from tests.fleet.test_withdraw import WITHDRAW, other_ca
@@ -26,7 +26,7 @@ SERVER = (
 
 def scan(site: Site, host: str, before: str = "") -> dict[str, Process]:
     """What the host's own shell finds, by the programs' names."""
-    text = script("trust/stale.sh", proc=PROC, stamps=STATE, hashed=HASHED) + before + "\nstale\n"
+    text = script("trust/processes/stale.sh", proc=PROC, stamps=STATE, hashed=HASHED) + before + "\nstale\n"
     done = site.lab.exec(host, "sh", input=text)
     assert (done.returncode, done.stderr) == (0, "")
     return {each.name: each for each in read([line.removeprefix("stale ") for line in done.stdout.splitlines()])}
@@ -69,7 +69,9 @@ def test_who_ran_through_the_rollout(site: Site) -> None:
 
 def test_a_container_stands_apart(deployed: Site) -> None:
     inside = deployed.lab.exec("registry", "docker inspect --format '{{.State.Pid}}' registry").stdout.strip()
-    text = script("trust/stale.sh", proc=PROC, stamps="/tmp", hashed=HASHED) + f"stamp add {'0' * 64}\nstale\n"
+    text = (
+        script("trust/processes/stale.sh", proc=PROC, stamps="/tmp", hashed=HASHED) + f"stamp add {'0' * 64}\nstale\n"
+    )
     lines = deployed.lab.exec("registry", f"sh -c {shlex.quote(text)}; rm /tmp/changed").stdout.splitlines()
     [line] = [line for line in lines if line.startswith(f"stale {inside} ")]
     assert line.split()[2:5] == ["add", "container", "go"]
@@ -84,7 +86,7 @@ def test_three_hundred_processes(deployed: Site) -> None:
     assert deployed.lab.exec("debian", unit).returncode == 0
     cgroup = "/sys/fs/cgroup/system.slice/many.service/cgroup.procs"
     eventually(lambda: deployed.lab.exec("debian", f"wc -l <{cgroup}").stdout.strip() == "301")
-    text = script("trust/stale.sh", proc=PROC, stamps="/tmp", hashed=HASHED)
+    text = script("trust/processes/stale.sh", proc=PROC, stamps="/tmp", hashed=HASHED)
     timed = (
         f"{text}stamp add {'0' * 64}\na=$(date +%s%N)\nstale >/tmp/stale\nb=$(date +%s%N)\n"
         "echo $(((b - a) / 1000000)) $(ls -d /proc/[0-9]* | wc -l) $(wc -l </tmp/stale); cat /tmp/stale"

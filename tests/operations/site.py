@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from anchorline.authority import Staged, stage
-from anchorline.registry.container import Container
+from anchorline.registry.desired import Container
 from anchorline.spec import Spec, load
-from anchorline.trust.families import FAMILIES
-from anchorline.trust.state import Trust, Wanted, difference
-from anchorline.verify.trip import stamp
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import Trust
+from anchorline.trust.plan import difference
+from anchorline.trust.stores.families import FAMILIES
+from anchorline.verify.verification import stamp
 from tests.preloaded import loaded
 
 CHECKOUT = Path(__file__).parents[2]

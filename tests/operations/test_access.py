@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.shell import script
+from anchorline.fleet.script import script
 from anchorline.verify.access import Kept, read
 
 NOW, THEN = "unconfined_u:object_r:admin_home_t:s0", "system_u:object_r:cert_t:s0"

@@ -418,7 +418,7 @@ def test_no_secret_in_what_is_sent_or_said(site: Site) -> None:
     ("modules", "loads"),
     [
         ("anchorline.spec, anchorline.authority", False),
-        ("anchorline.cli", False),
+        ("anchorline.cli.main", False),
         ("anchorline.fleet", True),
     ],
 )

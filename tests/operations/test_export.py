@@ -20,13 +20,19 @@ import yaml
 from cryptography import x509
 
 from anchorline.authority import stage
-from anchorline.fleet.room import Question, join, split
-from anchorline.fleet.shell import script, state_folder, stdin
+from anchorline.fleet.probe import Question
+from anchorline.fleet.script import script, state_folder, stdin
+from anchorline.fleet.wire import join, split
 from anchorline.spec import load
-from anchorline.trust import export, families, operations, room, runtimes, stale, state
-from anchorline.trust.families import FAMILIES, Family
+from anchorline.trust import export, observed, operations, plan
+from anchorline.trust import probe as trust_probe
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import Trust, read
 from anchorline.trust.operations import folders
-from anchorline.trust.state import Change, Trust, Wanted, difference, read, to_put
+from anchorline.trust.plan import Change, difference, to_put
+from anchorline.trust.processes import stale
+from anchorline.trust.stores import families, runtimes
+from anchorline.trust.stores.families import FAMILIES, Family
 from tests.unit.tools import lacking
 
 from .site import NOTHING_ELSE
@@ -109,7 +115,7 @@ class Host:
     def look(self, wanted: Wanted) -> Trust:
         """What a rollout's look sees here."""
         data = [f"anchor {each.name} {''.join(each.pem.splitlines()[1:-1])}" for each in wanted.anchors]
-        probe = script(*room.SOURCES, **room.variables(wanted.site, (), wanted.anchors) | NOTHING_ELSE)
+        probe = script(*trust_probe.SOURCES, **trust_probe.variables(wanted.site, (), wanted.anchors) | NOTHING_ELSE)
         said = self.root.run(*join({"trust": Question(probe, data)}))
         assert (said.returncode, said.stderr) == (0, "")
         return read(split(said.stdout.splitlines())["trust"], wanted.site)
@@ -120,11 +126,11 @@ class Host:
         change = difference(has, wanted)
         values: dict[str, Any] = {
             **stale.variables(wanted.site),
-            **room.layers(has.family),
+            **trust_probe.layers(has.family),
             "site": wanted.site,
             "state": state_folder(wanted.site),
             "folders": folders(change.files),
-            "hosts": state.HOSTS,
+            "hosts": observed.HOSTS,
             "hosts_line": change.hosts_line,
             "update": change.update,
             "anchors": [has.family.path(each.name) for each in to_put(has, wanted)] if has.family else [],
@@ -155,14 +161,15 @@ def under(monkeypatch: pytest.MonkeyPatch, root: Root) -> None:
         monkeypatch.setitem(runtimes.RUNTIMES, name, moved)
     for module, name in (
         (export, "HOSTS"),
-        (room, "HOSTS"),
-        (state, "HOSTS"),
-        (room, "OS_RELEASE"),
+        (trust_probe, "HOSTS"),
+        (plan, "HOSTS"),
+        (observed, "HOSTS"),
+        (trust_probe, "OS_RELEASE"),
         (stale, "PROC"),
         (stale, "STAMPS"),
     ):
         monkeypatch.setattr(module, name, here + getattr(module, name))
-    for module_name in ("anchorline.fleet.shell", "anchorline.trust.room", "anchorline.trust.operations"):
+    for module_name in ("anchorline.fleet.script", "anchorline.trust.probe", "anchorline.trust.operations"):
         monkeypatch.setattr(f"{module_name}.STATE", here + "/var/lib/anchorline/sites")
     monkeypatch.setattr(stale, "HASHED", (f"{here}/etc/ssl/certs",))
 
@@ -216,7 +223,7 @@ def test_each_family(
     assert here.look(wanted).bundled == frozenset(), "or this proves nothing"
     ran = here.run(wanted)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.splitlines()[-1] == f"site blue: system store, {state.HOSTS}"
+    assert ran.stdout.splitlines()[-1] == f"site blue: system store, {observed.HOSTS}"
     assert ("not proved on a real userland" in ran.stdout) == (family is not DEBIAN)
     seen = here.look(wanted)
     assert seen.bundled == {anchor.name for anchor in wanted.anchors}
@@ -232,7 +239,7 @@ class TestContainers:
         fresh = debian.folder.parent / "fresh"
         shutil.copytree(debian.folder, fresh, ignore=shutil.ignore_patterns("*.sock"))
         change = debian.rollout(wanted)
-        assert change.what == ("system store", "docker", "podman", "containerd", state.HOSTS)
+        assert change.what == ("system store", "docker", "podman", "containerd", observed.HOSTS)
         by_rollout = debian.tree()
         for name in ("etc", "usr", "var"):
             shutil.rmtree(debian.folder / name)
@@ -248,7 +255,7 @@ class TestContainers:
         for site, wanted in sites.items():
             assert debian.done(wanted) == f"site {site}: nothing to do"
             assert not difference(debian.look(wanted), wanted)
-        lines = Path(state.HOSTS).read_text().splitlines()
+        lines = Path(observed.HOSTS).read_text().splitlines()
         assert [line.rpartition(" ")[2] for line in lines] == ["localhost", "blue", "green"]
 
     def test_a_hosts_toml_of_someone_else(self, debian: Host, wanted: Wanted) -> None:
@@ -284,8 +291,8 @@ class TestDrift:
 
     def test_another_address(self, here: Host, wanted: Wanted) -> None:
         other = replace(wanted, hosts_line="192.0.2.11 blue.example.com")
-        assert here.done(other) == f"site blue: {state.HOSTS}"
-        assert "192.0.2.10" not in Path(state.HOSTS).read_text()
+        assert here.done(other) == f"site blue: {observed.HOSTS}"
+        assert "192.0.2.10" not in Path(observed.HOSTS).read_text()
 
     def test_a_memory_of_more_is_kept(self, here: Host, wanted: Wanted) -> None:
         file = Path(wanted.marker_file)

@@ -12,14 +12,18 @@ from unittest.mock import patch
 import pytest
 
 from anchorline.authority import Staged, stage
-from anchorline.fleet.room import Question, join, split
-from anchorline.fleet.shell import File, script, stdin
+from anchorline.fleet.probe import Question
+from anchorline.fleet.script import File, script, stdin
+from anchorline.fleet.wire import join, split
 from anchorline.spec import load
-from anchorline.trust import families, room
-from anchorline.trust.families import FAMILIES, Family
+from anchorline.trust import probe
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import Trust, read
 from anchorline.trust.operations import SOURCES, folders
-from anchorline.trust.room import layers
-from anchorline.trust.state import Change, Trust, Wanted, difference, read, to_put
+from anchorline.trust.plan import Change, difference, to_put
+from anchorline.trust.probe import layers
+from anchorline.trust.stores import families
+from anchorline.trust.stores.families import FAMILIES, Family
 
 from .site import NOTHING_ELSE
 
@@ -108,11 +112,11 @@ class Root:
     def look(self, wanted: Wanted, release: str) -> Trust:
         (self.folder / "os-release").write_text(release)
         table = tuple(map(self.under, families.FAMILIES))
-        with patch("anchorline.trust.families.FAMILIES", table):
+        with patch("anchorline.trust.stores.families.FAMILIES", table):
             question = Question(
                 script(
-                    *room.SOURCES,
-                    **room.variables(wanted.site, (), wanted.anchors)
+                    *probe.SOURCES,
+                    **probe.variables(wanted.site, (), wanted.anchors)
                     | {
                         "state": f"{self.folder}/state",
                         "sites": f"{self.folder}/sites",

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.shell import script
-from anchorline.trust import room
-from anchorline.trust.others import read
-from anchorline.trust.withdrawal import places
+from anchorline.fleet.script import script
+from anchorline.trust import probe
+from anchorline.trust.removal.plan import places
+from anchorline.trust.stores.merged import read
 
 from .site import NOTHING_ELSE
 
@@ -30,8 +30,8 @@ def jdk(home: Path) -> Path:
 
 
 def keystores(shell: list[str], root: Path, kind: str = "java", folder: Path | None = None, **values: str) -> list[str]:
-    given = room.variables("blue") | NOTHING_ELSE | {"java": "java", "state": str(root / "state")} | values
-    text = script("trust/used.sh", "trust/others.sh", **given)
+    given = probe.variables("blue") | NOTHING_ELSE | {"java": "java", "state": str(root / "state")} | values
+    text = script("trust/used.sh", "trust/stores/merged_probe.sh", **given)
     lines = ran(shell, root, text, folder).splitlines()
     return [line.split(maxsplit=3)[3] for line in lines if line.startswith(f"keystore {kind} ")]
 
@@ -84,7 +84,10 @@ def test_two_profiles_whose_names_begin_alike_are_both_remembered(shell: list[st
     paths = [f"{tmp_path}/x.Profile {number}" for number in (1, 2)]
     for _ in range(2):
         tasks = "".join(f"add nss alice blue.crt {path}\n" for path in paths)
-        noted = script("fleet/receive.sh", "trust/keystores.sh", state=str(state), tasks=tasks) + 'noted "$tasks"\n'
+        noted = (
+            script("fleet/shell/receive.sh", "trust/stores/keystores.sh", state=str(state), tasks=tasks)
+            + 'noted "$tasks"\n'
+        )
         subprocess.run([*shell, "-c", noted], check=True, timeout=60)
     kept = [each for _, each in read({"kept": (state / "keystores").read_text().splitlines()}).kept]
     assert [(each.who, each.path) for each in kept] == [("alice", path) for path in paths]
@@ -99,7 +102,7 @@ def test_a_withdrawal_finds_the_home_of_a_user_whom_a_directory_service_alone_kn
     tool(tmp_path, "getent", f'[ "$2" != ada ] || echo "$2:x:1000:1000::{tmp_path}/ldap:/bin/sh"')
     values = {"site": "blue", "state": str(tmp_path / "state"), "places": places(), "wholes": "", "port": ""}
     found = [
-        ran(shell, tmp_path, script("trust/used.sh", "trust/holdings.sh", **values, users=users)).splitlines()
+        ran(shell, tmp_path, script("trust/used.sh", "trust/removal/probe.sh", **values, users=users)).splitlines()
         for users in ("", "ada")
     ]
     ours = f"certificate AAAA {anchor}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.shell import File, script, stdin
+from anchorline.fleet.script import File, script, stdin
 
 BEFORE = {"server.pem": "old\n", "server-key.pem": "old key\n", "started": "chain\n", "secret": "s\n"}
 
@@ -51,7 +51,7 @@ def restart(shell: list[str], state: Path) -> subprocess.CompletedProcess[str]:
         "port": 1,
         "tls": "",
     }
-    sources = ("fleet/receive.sh", "registry/health.sh", "registry/apply.sh")
+    sources = ("fleet/shell/receive.sh", "registry/shell/health.sh", "registry/shell/apply.sh")
     text = script(*sources, **{key: str(value) for key, value in values.items()})
     files = [File(f"{state}/registry/{name}", "new\n") for name in ("server.pem", "config.yml")]
     path = f"{state.parent}/bin:{os.environ['PATH']}"

@@ -9,7 +9,7 @@ import pytest
 
 from anchorline.authority import stage, survey
 from anchorline.authority.certificates import fingerprint
-from anchorline.authority.rotation import promote, retire, rotate
+from anchorline.authority.generations import promote, retire, rotate
 
 from .site import SPEC, Site
 

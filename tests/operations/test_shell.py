@@ -15,15 +15,18 @@ from unittest.mock import patch
 import pytest
 
 from anchorline.authority import Anchor, Staged, stage
-from anchorline.fleet.room import Question, join, split
-from anchorline.fleet.shell import File, script, stdin
+from anchorline.fleet.probe import Question
+from anchorline.fleet.script import File, script, stdin
+from anchorline.fleet.wire import join, split
 from anchorline.spec import load
-from anchorline.trust import room
-from anchorline.trust.families import FAMILIES, Family, rows
+from anchorline.trust import probe
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import Trust, read
 from anchorline.trust.operations import SOURCES
-from anchorline.trust.room import layers
-from anchorline.trust.runtimes import RUNTIMES
-from anchorline.trust.state import Trust, Wanted, difference, read
+from anchorline.trust.plan import difference
+from anchorline.trust.probe import layers
+from anchorline.trust.stores.families import FAMILIES, Family, rows
+from anchorline.trust.stores.runtimes import RUNTIMES
 from tests.unit.tools import lacking
 
 from .site import NOTHING_ELSE
@@ -114,12 +117,14 @@ class Machine:
         """What trust's probe sees, joined and split as in a deploy."""
         here = str(self.root)
         family = self.family
-        with patch("anchorline.trust.families.FAMILIES", (family, replace(FAMILIES[0], folder=f"{here}/nowhere"))):
+        with patch(
+            "anchorline.trust.stores.families.FAMILIES", (family, replace(FAMILIES[0], folder=f"{here}/nowhere"))
+        ):
             families = rows()
         question = Question(
             script(
-                *room.SOURCES,
-                **room.variables(site or wanted.site, (), wanted.anchors)
+                *probe.SOURCES,
+                **probe.variables(site or wanted.site, (), wanted.anchors)
                 | {
                     "proc": f"{here}/proc",
                     "state": f"{here}/state",
@@ -475,7 +480,7 @@ def test_a_host_without_anything(machine: Machine, wanted: Wanted) -> None:
 def test_a_file_in_the_place_of_a_folder(machine: Machine) -> None:
     (machine.root / "file").write_text("x")
     done = machine.run(
-        script("fleet/receive.sh") + "receive; place", stdin([File(f"{machine.root}/file/new.crt", "x\n")])
+        script("fleet/shell/receive.sh") + "receive; place", stdin([File(f"{machine.root}/file/new.crt", "x\n")])
     )
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1] == f"can't make the folder {machine.root}/file"
@@ -487,7 +492,7 @@ def test_every_file_gets_its_content_and_mode(machine: Machine) -> None:
         File(f"{machine.root}/new folder/a file", content, "644"),
         File(f"{machine.root}/key", "secret\n", "600"),
     ]
-    done = machine.run(script("fleet/receive.sh") + "receive; place", stdin(files))
+    done = machine.run(script("fleet/shell/receive.sh") + "receive; place", stdin(files))
     assert (done.returncode, done.stderr) == (0, "")
     for file in files:
         assert Path(file.path).read_text() == file.content
@@ -502,17 +507,17 @@ def test_the_scripts_are_short_arguments(many: Wanted) -> None:
                 script(*sources, anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors])
             )
             for name, sources in {
-                "trust": room.SOURCES,
-                "registry": ["registry/health.sh", "registry/probe.sh"],
+                "trust": probe.SOURCES,
+                "registry": ["registry/shell/health.sh", "registry/shell/probe.sh"],
             }.items()
         }
     )[0]
     apply = script(
-        "registry/health.sh",
-        "registry/apply.sh",
+        "registry/shell/health.sh",
+        "registry/shell/apply.sh",
         *SOURCES,
         anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors],
     )
-    for text in (everything, apply, script("verify/trip.sh")):
+    for text in (everything, apply, script("verify/round_trip.sh")):
         # sudo and sh -c quote it once more: each quote becomes five characters
         assert len(text.replace("'", "'\"'\"'")) < ARGUMENT / 4

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.shell import script
-from anchorline.trust.stale import Process, read
+from anchorline.fleet.script import script
+from anchorline.trust.processes.stale import Process, read
 
 from .site import LOOK, Site
 
@@ -68,7 +68,7 @@ class Proc:
                 *self.shell,
                 "-c",
                 script(
-                    "trust/stale.sh",
+                    "trust/processes/stale.sh",
                     proc=f"{self.root}/proc",
                     stamps=f"{self.root}/state",
                     hashed=[f"{self.root}/none", f"{self.root}/hashes"],

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from anchorline.authority.rotation import rotate
+from anchorline.authority.generations import rotate
 
 from .site import INVENTORY, SPEC, Ran, Site
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import Anchor, Staged, stage
-from anchorline.fleet.shell import script, stdin
+from anchorline.fleet.script import script, stdin
 from anchorline.spec import load
-from anchorline.trust.families import FAMILIES
-from anchorline.trust.removal import SOURCES
-from anchorline.trust.state import Wanted, difference
-from anchorline.trust.withdrawal import Holding, removal
+from anchorline.trust.desired import Wanted
+from anchorline.trust.plan import difference
+from anchorline.trust.removal.operations import SOURCES
+from anchorline.trust.removal.plan import Holding, removal
+from anchorline.trust.stores.families import FAMILIES
 
 from .site import LOOK, SPEC, Ran, Site
 from .test_families import RELEASES, Root

@@ -15,18 +15,19 @@ import click
 import pytest
 
 from anchorline.authority.anchors import Anchor
-from anchorline.cli import cli
-from anchorline.fleet.shell import File, state_folder
-from anchorline.registry.container import SITE_LABEL, SPEC_LABEL, Container
+from anchorline.cli.main import cli
+from anchorline.fleet.script import File, state_folder
+from anchorline.registry.desired import SITE_LABEL, SPEC_LABEL, Container
 from anchorline.report.forms import SUFFIXES
 from anchorline.report.prometheus import METRICS
 from anchorline.spec import check
 from anchorline.spec.model import Registry
-from anchorline.trust.configurations import CONFIGURATIONS, WHOLES, bundle
-from anchorline.trust.families import FAMILIES
-from anchorline.trust.runtimes import RUNTIMES, Runtime
-from anchorline.trust.stale import STAMPS
-from anchorline.trust.state import OURS, Wanted
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import OURS
+from anchorline.trust.processes.stale import STAMPS
+from anchorline.trust.stores.families import FAMILIES
+from anchorline.trust.stores.runtimes import RUNTIMES, Runtime
+from anchorline.trust.stores.third_party import CONFIGURATIONS, WHOLES, bundle
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from anchorline.registry.container import Container
-from anchorline.registry.state import ENOUGH, Found, Standing, action, objections, read
+from anchorline.registry.desired import Container
+from anchorline.registry.observed import Found, Standing, read
+from anchorline.registry.plan import ENOUGH, action, objections
 from anchorline.spec.model import Registry
 
 WANTED = Container("blue", Registry.model_validate({"address": "registry.example.com", "certificate": "server"}))

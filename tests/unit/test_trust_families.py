@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from anchorline.trust.families import FAMILIES, family_of
+from anchorline.trust.stores.families import FAMILIES, family_of
 
 ALL = [family.name for family in FAMILIES]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tomllib
 
-from anchorline.trust.runtimes import RUNTIMES
+from anchorline.trust.stores.runtimes import RUNTIMES
 
 ANCHORS = [("anchorline-blue-111111111111.crt", "PEM 1\n"), ("anchorline-blue-222222222222.crt", "PEM 2\n")]
 NAMES = ["registry.example.com:5000", "[2001:db8::1]:5000"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from anchorline.trust.stale import FIRST, Process, read, spared, told
+from anchorline.trust.processes.stale import FIRST, Process, read, spared, told
 
 SYSTEM = "/system.slice/"
 

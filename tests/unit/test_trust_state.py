@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import Staged, stage
-from anchorline.fleet.shell import File
+from anchorline.fleet.script import File
 from anchorline.spec import Spec, load
-from anchorline.trust.families import FAMILIES
-from anchorline.trust.runtimes import RUNTIMES
-from anchorline.trust.state import Change, Trust, Wanted, difference, read
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import Trust, read
+from anchorline.trust.plan import Change, difference
+from anchorline.trust.stores.families import FAMILIES
+from anchorline.trust.stores.runtimes import RUNTIMES
 
 SPEC = """
 version: 1

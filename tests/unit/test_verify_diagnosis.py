@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchorline.authority import Staged, stage
 from anchorline.authority.anchors import read_certificates
-from anchorline.registry.container import Container
+from anchorline.registry.desired import Container
 from anchorline.spec import load
 from anchorline.spec.model import Registry
 from anchorline.spec.values import Endpoint
-from anchorline.trust.families import FAMILIES
-from anchorline.trust.stale import Process
-from anchorline.trust.state import Change, Trust
+from anchorline.trust.observed import Trust
+from anchorline.trust.plan import Change
+from anchorline.trust.processes.stale import Process
+from anchorline.trust.stores.families import FAMILIES
 from anchorline.verify.access import Kept
 from anchorline.verify.diagnosis import Case, Diagnosis, Seen, covers, diagnose, is_spared, read
 

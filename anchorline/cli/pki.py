@@ -1,0 +1,225 @@
+"""``anchorline pki``: look at a site's CA and certificates, issue what is missing, hand out what is public."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+from cryptography.hazmat.primitives import serialization
+
+from anchorline.authority import generations
+from anchorline.authority.adopt import adopt as take_over
+from anchorline.authority.certificates import fingerprint, name_of, to_pem
+from anchorline.authority.custody import reencrypt
+from anchorline.authority.disk import refusals
+from anchorline.authority.passphrase import NEW, Passphrase, prompt
+from anchorline.authority.plan import TO_ISSUE, State
+from anchorline.authority.stage import Staged, stage
+from anchorline.authority.store import CA
+from anchorline.authority.survey import also, survey
+from anchorline.cli.base import Group, names_to_issue, spec_option
+from anchorline.cli.show import as_data, draw
+from anchorline.commands import anchorline, pyinfra
+from anchorline.errors import AuthorityError, PassphraseError, StoreError
+from anchorline.spec import Spec, load
+from anchorline.spec.words import meant
+
+FORMS = ("pem", "der", "bundle")
+"""What ``exported`` makes."""
+
+
+@click.group(cls=Group, example="anchorline pki show --spec staging.yml")
+def pki() -> None:
+    """The CA and the certificates of a site."""
+
+
+@pki.command(example="anchorline pki show --format json")
+@spec_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+def show(spec_file: Path, form: str) -> None:
+    """Say how the CA and each certificate stand, and where a rotation does. Needs no key and changes nothing.
+
+    As JSON with all that was ever issued.
+
+    Exit code 0: a deploy can go on from here. 1: it would refuse.
+    """
+    found = survey(load(spec_file))
+    if form == "json":
+        click.echo(json.dumps(as_data(found), indent=2))
+    else:
+        draw(found)
+    sys.exit(1 if any(standing.problem for standing in found.standings) else 0)
+
+
+@pki.command(example="anchorline pki issue server")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=names_to_issue)
+@spec_option
+def issue(names: tuple[str, ...], spec_file: Path) -> None:
+    """Issue what is missing, differs from the spec, ends soon or has ended; of the certificates named, or of all.
+
+    Makes the CA as well where the site has none. Unlike a deploy it doesn't see the fleet, so it can't know whether
+    hosts trust a CA of this site already.
+    """
+    spec = load(spec_file)
+    for name in names:
+        _require_ours(spec, name)
+    _commit(stage(spec, only=names or None))
+
+
+@pki.command(example="anchorline pki renew server")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=names_to_issue)
+@spec_option
+def renew(names: tuple[str, ...], spec_file: Path) -> None:
+    """Issue certificates again, with the keys that they have, whatever their state. The old pair is kept in previous/.
+
+    The next deploy brings them to the registry.
+    """
+    _reissue(spec_file, names, rekey=False)
+
+
+@pki.command(example="anchorline pki rekey server")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=names_to_issue)
+@spec_option
+def rekey(names: tuple[str, ...], spec_file: Path) -> None:
+    """Issue certificates again, with new keys, whatever their state. The old pair is kept in previous/.
+
+    The next deploy brings them to the registry.
+    """
+    _reissue(spec_file, names, rekey=True)
+
+
+def _reissue(spec_file: Path, names: tuple[str, ...], *, rekey: bool) -> None:
+    spec = load(spec_file)
+    for name in names:
+        if name == CA:
+            instead = anchorline("pki rotate", spec_file)
+            raise AuthorityError(f"a CA isn't issued again: hosts know it by its content; {instead}")
+        _require_ours(spec, name)
+    _commit(stage(spec, only=names, asked=dict.fromkeys(names, rekey)))
+
+
+@pki.command(example="anchorline pki rotate")
+@spec_option
+def rotate(spec_file: Path) -> None:
+    """Make the next CA, beside the present one: a new key, a new name. No host is touched.
+
+    The next deploy makes hosts trust both, and the new one takes over once every host of the inventory has been seen to
+    trust it. `anchorline pki show` tells how far it is.
+    """
+    spec = load(spec_file)
+    _commit(generations.rotate(spec))
+    click.echo(f"The next deploy makes every host trust it: {pyinfra('deploy.py', spec_file)}")
+
+
+@pki.command("passphrase", example="anchorline pki passphrase")
+@spec_option
+@click.option("--remove", is_flag=True, help="Write the keys without one.")
+def change_passphrase(spec_file: Path, remove: bool) -> None:
+    """Write all keys of the site anew under another passphrase: those of all generations, all or none.
+
+    The present one comes from ANCHORLINE_PASSPHRASE, from the file in ANCHORLINE_PASSPHRASE_FILE, from the command in
+    ANCHORLINE_PASSPHRASE_COMMAND, or is asked for at a terminal; the new one in the same ways, as
+    ANCHORLINE_NEW_PASSPHRASE.
+    """
+    spec = load(spec_file)
+    new = None if remove else Passphrase(variable=NEW).get() or _ask_twice()
+    for file in reencrypt(spec, Passphrase(), new):
+        click.echo(f"{file}: {'encrypted' if new else 'not encrypted'}")
+
+
+def _ask_twice() -> str:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise PassphraseError(f"which passphrase? Set {NEW}, {NEW}_FILE or {NEW}_COMMAND, or give --remove")
+    first, second = prompt("New passphrase: "), prompt("Once more: ")
+    if not first or first != second:
+        raise PassphraseError("they differ, or there is none; nothing was changed")
+    return first
+
+
+@pki.command(example="anchorline pki adopt ../cfssl")
+@click.argument("folder", type=click.Path(path_type=Path))
+@spec_option
+def adopt(folder: Path, spec_file: Path) -> None:
+    """Take over the CA in FOLDER, made by cfssl, easy-rsa or openssl, with its key and what it issued by this spec.
+
+    Keys are found by their certificates, whatever the files are called. FOLDER stays as it is.
+    """
+    spec = load(spec_file)
+    adopted = take_over(spec, folder)
+    for taken in adopted.taken:
+        click.echo(f"{taken.name}: {name_of(taken.certificate)}, from {taken.file}, with its key from {taken.key_file}")
+        click.echo(f"  SHA-256 {fingerprint(taken.certificate)}")
+    for problem in adopted.unread:
+        click.echo(f"Passed over: {problem}")
+    click.echo(f"{folder} is unchanged and still holds the CA's key: keep it as a backup, or destroy it.")
+    click.echo("The next deploy does:")
+    for standing in survey(spec).standings:
+        issues = standing.name in spec.requests and standing.state in TO_ISSUE
+        why = f" ({standing.reason})" if standing.reason else ""
+        click.echo(f"  {standing.name}: {'issue it' if issues else 'use it as it is'}{why}")
+
+
+def _commit(staged: Staged) -> None:
+    staged.commit()
+    if staged.is_new_ca and staged.ca is not None:
+        click.echo(f"Made a new CA, which no host trusts yet: {name_of(staged.ca)}")
+        click.echo(f"  SHA-256 {staged.fingerprint}")
+        click.echo(
+            f"  Its key is {staged.folder / 'ca-key.pem'}. Keep a backup: a lost key means a new CA on every host."
+        )
+    for change in staged.changes:
+        if change.name != CA or change.state is State.UNFINISHED:
+            click.echo(f"{change.file}: {change.state}: {change.reason}")
+    if not staged.changes:
+        click.echo("Nothing to issue.")
+
+
+def exported(spec: Spec, name: str | None, form: str) -> bytes:
+    """The CA's certificate, or that of ``name`` with its chain, in one of ``FORMS``. Raises AuthorityError."""
+    if name is not None:
+        _require_known(spec, name)
+    found = survey(spec)
+    chain = found.above(name or CA)
+    standing = found.authority if name in (None, CA) else next(s for s in found.certificates if s.name == name)
+    if standing is None or standing.certificate is None or chain is None:
+        problem = standing.problem if standing else AuthorityError(f"{spec.site}: the spec declares no CA")
+        raise problem or AuthorityError(
+            f"{standing and standing.file}: not there yet; {anchorline('pki issue', spec.file)}"
+        )
+    if form == "der":
+        return standing.certificate.public_bytes(serialization.Encoding.DER)
+    root = (chain.root,) if chain.root else ()
+    if standing is found.authority:
+        documents = (*root, *(also(spec, found.now) if form == "bundle" else ()))
+    else:
+        documents = (standing.certificate, *chain.intermediates, *(root if form == "bundle" else ()))
+    return b"".join(dict.fromkeys(map(to_pem, documents)))
+
+
+def _require_known(spec: Spec, name: str) -> None:
+    if name not in {CA, *spec.certificates}:
+        near = meant(name, spec.certificates) or "declare it under `certificates`"
+        raise AuthorityError(f"{name!r}: the spec has no certificate of this name; {near}")
+
+
+def _require_ours(spec: Spec, name: str) -> None:
+    _require_known(spec, name)
+    if existing := spec.brought.get(name):
+        file = spec.path(existing.certificate)
+        raise AuthorityError(f"{name!r}: somebody else issued it, and nothing here can; put the next one into {file}")
+
+
+def write_new(file: Path, content: bytes) -> None:
+    """Write a file that isn't there. What lies there may be a key, so it isn't replaced."""
+    with refusals(file):
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            if file.is_file() and file.read_bytes() == content:
+                return
+            raise StoreError(f"{file}: something else is here already; take another name or remove it") from None
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)

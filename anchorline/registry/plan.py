@@ -1,0 +1,65 @@
+"""What is to be done on the registry's host, and what forbids it. Pure: no host, no disk."""
+
+from __future__ import annotations
+
+from anchorline.registry.desired import Container
+from anchorline.registry.observed import Standing
+
+ENOUGH = 64 * 1024
+"""KiB that must be free where the images go; with less, even the registry's own image doesn't fit."""
+
+
+def objections(has: Standing, wanted: Container) -> list[str]:
+    """Why the registry can't be put on this host without hurting something that isn't ours, each with the way out."""
+    if not has.runtime:
+        return [f"{has.runtime_cause}: install and start Docker, or move the group `registry` to another host"]
+    site, registry = wanted.site, wanted.registry
+    reasons = []
+    ours = has.container is not None and has.container.site == site
+    if has.container and not ours:
+        owner = f"belongs to the site {has.container.site}" if has.container.site else "isn't anchorline's"
+        reasons.append(
+            f"a container named {registry.name} {owner}: keep it under another name (docker stop {registry.name}; "
+            f"docker rename {registry.name} {registry.name}-by-hand), or give ours one (registry: {{name: ...}})"
+        )
+    # a container of ours that runs holds its port through Docker's proxy
+    held = ours and has.container is not None and has.container.state == "running" and has.port in ("docker-proxy", "?")
+    if has.port and not held and not has.before:
+        holder = "another process" if has.port == "?" else has.port
+        reasons.append(
+            f"port {registry.listen.port} is taken by {holder}: stop it, or change registry: {{listen: ...}}"
+        )
+    if has.data == "file":
+        reasons.append(f"{registry.data} is no folder: move it, or change registry: {{data: ...}}")
+    elif has.data not in ("", site):
+        owner = "isn't anchorline's" if has.data == "foreign" else f"belongs to the site {has.data}"
+        reasons.append(
+            f"the data folder {registry.data} {owner}: adopt it with `echo {site} > {registry.data}/.anchorline`, "
+            f"or change registry: {{data: ...}}"
+        )
+    if has.free is not None and has.free < ENOUGH:
+        reasons.append(f"the disk of {registry.data} has {has.free // 1024} MiB left: make room")
+    return reasons
+
+
+def action(has: Standing, wanted: Container, *, chain: str, leaf: str) -> tuple[str, str]:
+    """What is to be done, one of ``create``, ``replace``, ``restart``, ``start`` or nothing, and why.
+
+    ``leaf`` is the fingerprint of the certificate that should be served, ``chain`` the digest of it with its
+    intermediates; both are empty where none is.
+    """
+    if has.before:
+        return "replace", "a replacement was cut off"
+    if has.container is None:
+        return "create", "no container"
+    if has.container.digest != wanted.digest:
+        return "replace", "the specification changed"
+    if has.started != chain:
+        return "restart", "another certificate"
+    if has.container.state != "running":
+        return "start", f"the container is {has.container.state}"
+    if has.health:
+        return "restart", f"not healthy: {has.health}"
+    if has.served not in ("", leaf):
+        return "restart", "it serves another certificate than the one on disk"
+    return "", ""

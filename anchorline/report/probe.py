@@ -1,0 +1,59 @@
+"""The report's own part in a look: the room that is left on a host's disks, and what the registry holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyinfra.api import Host
+
+from anchorline.fleet import Question, Room, Run, script, state_folder
+from anchorline.fleet.probe import number
+from anchorline.registry.probe import container
+
+ENOUGH = 1024
+"""KiB without which an update of the system's store fails in its middle: a bundle is a quarter of that."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one host said. ``room`` is what is left for each place, in KiB; the rest is the registry's, where it is
+    here: its program's version, KiB that the images take, how many repositories and tags there are."""
+
+    room: Mapping[str, int] = field(default_factory=dict)
+    version: str = ""
+    used: int | None = None
+    repositories: int | None = None
+    tags: int | None = None
+
+
+def read(lines: Sequence[str]) -> Seen:
+    """Read what probe.sh printed; what isn't a number couldn't be told."""
+    said: dict[str, str] = {}
+    room: dict[str, int] = {}
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "room":
+            left, _, place = rest.partition(" ")
+            kib = number(left)
+            room |= {} if kib is None else {place: kib}
+        else:
+            said[word] = rest
+    used, repositories, tags = (number(said.get(word, "")) for word in ("used", "repositories", "tags"))
+    return Seen(room, said.get("version", ""), used, repositories, tags)
+
+
+def _ask(run: Run, here: Host) -> Question:
+    served = container(run)
+    ours = served if served and here.name == run.registry_host.name else None
+    return Question(
+        script(
+            "report/probe.sh",
+            places=["/etc", state_folder(run.spec.site)],
+            container=ours.registry.name if ours else "",
+            data=ours.registry.data if ours else "",
+        )
+    )
+
+
+ROOM = Room("report", _ask, lambda _, lines: read(lines), lambda _: ())

@@ -1,0 +1,103 @@
+"""What a host has of trust, as its probe printed it. Pure: no host, no disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from anchorline.fleet.script import state_folder
+from anchorline.trust.processes import stale
+from anchorline.trust.processes.stale import Process
+from anchorline.trust.stores import merged
+from anchorline.trust.stores.families import Family, family_of
+from anchorline.trust.stores.merged import Others
+from anchorline.trust.stores.runtimes import RUNTIMES
+
+OURS = "# anchorline "
+"""How a line or a file of ours in a place that others use too begins or ends; the site's name follows."""
+HOSTS = "/etc/hosts"
+OS_RELEASE = "/etc/os-release"
+
+ANCHOR = re.compile(r"/anchorline-(?P<site>[a-z0-9-]+)-(?P<digest>[0-9a-f]{12})\.(?:crt|pem)$")
+"""The path of an anchor's file. A site's name may begin like another's, so that a shell's pattern can't tell them."""
+_MARK = re.compile(r"(ca|also) [0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """One host's trust, as its probe printed it.
+
+    ``bundled`` are the anchors (file names) that the system trusts; ``unhashed`` those of them that its folder of hash
+    links lacks; ``elsewhere`` those that it has under a file of someone else's. ``files`` are ours, path to SHA-256.
+    ``foreign`` are files of others where ours would go, ``strays`` those among the anchors that bear our prefix.
+    ``marker`` is the host's own memory of the site, a line for each anchor: ``ca SHA256`` or ``also SHA256``.
+    ``folders`` are the runtimes in use with the folder of each; ``others`` the stores that aren't folders of ours.
+    ``stale`` are the processes that hold the roots of before the last change.
+    """
+
+    os_ids: tuple[str, ...]
+    family: Family | None
+    bundled: frozenset[str] = frozenset()
+    unhashed: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    tools: frozenset[str] = frozenset()
+    folders: tuple[tuple[str, str], ...] = ()
+    others: Others = field(default_factory=Others)
+    files: Mapping[str, str] = field(default_factory=dict)
+    foreign: frozenset[str] = frozenset()
+    strays: frozenset[str] = frozenset()
+    marker: tuple[str, ...] = ()
+    hosts_line: str = ""
+    stale: tuple[Process, ...] = ()
+
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """The container runtimes that are in use here, in the order of their table."""
+        return tuple(name for name in RUNTIMES if name in self.tools)
+
+
+def read(lines: Sequence[str], site: str) -> Trust:
+    """Read what probe.sh printed. Raises ValueError for what it can't have printed, and for a damaged marker."""
+    said: dict[str, list[str]] = {}
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        said.setdefault(word, []).append(rest)
+    if "os" not in said:
+        raise ValueError("the host's answer says nothing of its system")
+    os_ids = tuple(said["os"][0].split())
+    family = family_of(os_ids, said.get("family", ()))
+    prefix = f"{family.name} " if family else "\n"
+    files = {path: digest for digest, path in (line.split(maxsplit=1) for line in said.get("file", ()))}
+    marker = tuple(said.get("marker", ()))
+    if damaged := [line for line in marker if line.startswith(("ca", "also")) and not _MARK.fullmatch(line)]:
+        raise ValueError(f"{state_folder(site)}/anchors, which the host keeps, is damaged at {damaged[0]!r}")
+    return Trust(
+        os_ids=os_ids,
+        family=family,
+        bundled=frozenset(line.removeprefix(prefix) for line in said.get("bundled", ()) if line.startswith(prefix)),
+        unhashed=frozenset(line.removeprefix(prefix) for line in said.get("unhashed", ()) if line.startswith(prefix)),
+        elsewhere={
+            name: path
+            for line in said.get("elsewhere", ())
+            if line.startswith(prefix)
+            for name, path in [line.removeprefix(prefix).split(maxsplit=1)]
+        },
+        tools=frozenset(line.partition(" ")[0] for line in said.get("runtime", ())),
+        folders=tuple(
+            (name, path) for name, _, path in (line.partition(" ") for line in said.get("runtime", ())) if path
+        ),
+        others=merged.read(said),
+        files={path: digest for path, digest in files.items() if _is_of(path, site)},
+        foreign=frozenset(said.get("foreign", ())),
+        strays=frozenset(path for path in files if "/anchorline-" in path and not ANCHOR.search(path)),
+        marker=marker,
+        hosts_line="\n".join(said.get("hosts", ())),
+        stale=stale.read(said.get("stale", ())),
+    )
+
+
+def _is_of(path: str, site: str) -> bool:
+    anchor = ANCHOR.search(path)
+    # the probe prints no file of another site that bears its site in its first line
+    return anchor["site"] == site if anchor else "/anchorline-" not in path

@@ -1,0 +1,241 @@
+"""What hosts hold of a CA, whether it may go, and what has to go with it. Pure: no host, no disk."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from cryptography import x509
+
+from anchorline.authority.certificates import to_pem
+from anchorline.errors import AnchorlineError
+from anchorline.fleet.script import File, state_folder
+from anchorline.render import render
+from anchorline.trust.observed import ANCHOR, Trust
+from anchorline.trust.observed import read as read_trust
+from anchorline.trust.stores import merged
+from anchorline.trust.stores.families import FAMILIES
+from anchorline.trust.stores.runtimes import RUNTIMES
+from anchorline.trust.stores.third_party import WHOLES, MergeError, bundle
+
+_WORD = re.compile(r"[0-9a-f]{12,64}")
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One host's trust with the certificates in our files: by path, in DER form, empty for a file that holds none.
+    ``bundles`` are our files that hold several; ``served`` are the certificates that the registry serves, where it is
+    here."""
+
+    trust: Trust
+    certificates: Mapping[str, bytes] = field(default_factory=dict)
+    bundles: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    served: tuple[bytes, ...] = ()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The CAs that are here: SHA-256 where a certificate or the marker tells it, else the 12 digits of a name."""
+        full = {sha256(der).hexdigest() for path, der in self.certificates.items() if der and not _bans(path)}
+        full |= {line.split()[1] for line in self.trust.marker if line.startswith(("ca ", "also "))}
+        short = {_digest(path) for path in self.certificates if not _bans(path)}
+        return frozenset(full | {each for each in short if not any(sha.startswith(each) for sha in full)})
+
+
+def read(lines: Sequence[str], site: str) -> Holding:
+    """Read what probe.sh and holdings.sh printed. Raises ValueError for what they can't have printed."""
+    certificates: dict[str, bytes] = {}
+    bundles: dict[str, list[bytes]] = {}
+    served = []
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "certificate":
+            body, _, path = rest.partition(" ")
+            found = ANCHOR.search(path)
+            if found and found["site"] == site:
+                certificates[path] = b64decode(body)
+        elif word == "bundle":
+            path, _, body = rest.partition(" ")
+            bundles.setdefault(path, []).extend([b64decode(body)] if body else [])
+        elif word == "served":
+            served.append(b64decode(rest))
+    held = {path: tuple(ders) for path, ders in bundles.items()}
+    return Holding(read_trust(lines, site), certificates, held, tuple(served))
+
+
+def places() -> list[str]:
+    """The folders, with patterns, where anchors of ours may lie."""
+    system = (each for family in FAMILIES for each in (family.folder, family.blocklist) if each)
+    return list(dict.fromkeys((*system, *(f"{runtime.folder}/*" for runtime in RUNTIMES.values()))))
+
+
+def wholes(site: str) -> list[str]:
+    """The files, with patterns, that are ours as a whole and no single anchor's."""
+    return [bundle(site), *(row.path.format(site=site, host="*") for row in WHOLES)]
+
+
+def digits(given: object) -> str:
+    """The CA that was asked for, as the first digits of its SHA-256. Raises AnchorlineError."""
+    # pyinfra makes a number of what looks like one
+    text = str(given).zfill(12) if isinstance(given, int) else str(given or "")
+    word = text.replace(":", "").lower()
+    if not _WORD.fullmatch(word):
+        raise AnchorlineError(
+            f"which CA? `--data ca=SHA256`, at least the first 12 of its hexadecimal digits, is needed; "
+            f"not {text!r}. `anchorline pki show` and a host's /var/lib/anchorline/sites/SITE/anchors have them"
+        )
+    return word
+
+
+def choose(word: str, holdings: Mapping[str, Holding], declared: Iterable[str] = ()) -> str:
+    """The one CA whose SHA-256 begins so, of those that hosts hold and the spec declares.
+
+    A whole SHA-256 that nobody knows is what a second run finds: it is returned. Raises AnchorlineError for fewer
+    digits that nobody knows, or that several CAs begin with.
+    """
+    known: dict[str, list[str]] = {sha: [] for sha in declared}
+    for host, holding in holdings.items():
+        for sha in holding.held:
+            known.setdefault(sha, []).append(host)
+    found = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
+    if len(found) == 1:
+        return max(found[0], word, key=len)
+    if len(word) == 64 and not found:
+        return word
+    rows = "".join(f"\n  - {sha}: {some(hosts)}" for sha, hosts in sorted(known.items()))
+    what = "several CAs begin with" if found else "no host holds a CA that begins with"
+    raise AnchorlineError(f"{what} {word}; those of this site are: {rows or 'none'}")
+
+
+def some(hosts: Sequence[str]) -> str:
+    """A few names out of many."""
+    return (", ".join(sorted(hosts)[:5]) or "no host") + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What has to be done on one host to be rid of a CA. ``last``: the site has no other CA there.
+
+    ``restored`` are files of others that become what their backups are; ``unchanged`` is what files of others were when
+    they were looked at; ``tasks`` are for keystores. ``cause`` set: it can't be done.
+    """
+
+    gone: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    restored: tuple[str, ...] = ()
+    unchanged: tuple[File, ...] = ()
+    tasks: tuple[str, ...] = ()
+    update: str = ""
+    last: bool = False
+    what: tuple[str, ...] = ()
+    cause: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.gone or self.files or self.restored or self.tasks)
+
+
+def removal(has: Holding, site: str, sha: str, ban: str = "") -> Removal:
+    """What goes from one host: the CA's files, its entries in other files and keystores, its line in the host's memory.
+
+    ``ban`` is the certificate as PEM, where it shall be distrusted as well.
+    """
+    name, family = f"anchorline-{site}-{sha[:12]}.crt", has.trust.family
+    ours = {path for path in has.certificates if not _bans(path)}
+    gone = sorted(path for path in ours if _digest(path) == sha[:12])
+    last = bool(gone) and not any(_digest(path) != sha[:12] for path in ours)
+    what = ["system store"] if family and family.path(name) in gone else []
+    parts = [_folders(has, site, gone), _bundles(has, site, sha, last=last)]
+    entries = merged.Back()
+    if bundle(site) in parts[1].gone:
+        try:
+            entries = merged.back(has.trust.others, site)
+        except MergeError as error:
+            return Removal(cause=str(error))
+    tasks = [keystore.task("drop", kept) for kept, keystore in has.trust.others.kept if kept == name]
+    parts.append(_Part(entries.rewritten, entries.gone, entries.what))
+    parts.append(_Part(what=tuple(line.split()[1] for line in tasks)))
+    files = [file for part in parts for file in part.files]
+    gone += [path for part in parts for path in part.gone]
+    what += dict.fromkeys(each for part in parts for each in part.what)
+    memory = _memory(has, site, sha)
+    files += memory.files
+    gone += memory.gone
+    what = what or [*memory.what]
+    banned = family.banned(name) if family and ban else ""
+    if banned and banned not in has.certificates:
+        files.append(File(banned, ban))
+        what.append("banned")
+    system = family and not family.declared and bool({"system store", "banned"} & set(what))
+    return Removal(
+        gone=(*gone, *entries.spent),
+        files=tuple(files),
+        restored=entries.restored,
+        unchanged=entries.unchanged,
+        tasks=tuple(tasks),
+        update=family.without(name) if family and system else "",
+        last=last,
+        what=tuple(dict.fromkeys(what)),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    files: tuple[File, ...] = ()
+    gone: tuple[str, ...] = ()
+    what: tuple[str, ...] = ()
+
+
+def _folders(has: Holding, site: str, going: Sequence[str]) -> _Part:
+    """The hosts.toml beside the anchors that go: without them, or not at all."""
+    files, gone, what = [], [], []
+    for folder in dict.fromkeys(path.rpartition("/")[0] for path in going if "/certs.d/" in path):
+        what.append(_store_of(folder))
+        toml = f"{folder}/hosts.toml"
+        left = sorted(path for path in has.certificates if path.startswith(f"{folder}/") and path not in going)
+        if toml in has.trust.files and left:
+            host = folder.rpartition("/")[2]
+            files.append(File(toml, render("hosts.toml.j2", site=site, name=host, anchors=left)))
+        elif toml in has.trust.files:
+            gone.append(toml)
+    return _Part(tuple(files), tuple(gone), tuple(what))
+
+
+def _store_of(folder: str) -> str:
+    # a row for homes has ~ in front, and its folder's end tells its files
+    rows = (row for row in RUNTIMES.values() if row.folder.removeprefix("~") in folder)
+    return next((row.kept_as for row in rows), folder)
+
+
+def _bundles(has: Holding, site: str, sha: str, *, last: bool) -> _Part:
+    """Our files that hold several CAs: without this one. With the site's last CA all of them go."""
+    files, gone = [], []
+    for path, ders in has.bundles.items():
+        left = [der for der in ders if sha256(der).hexdigest() != sha]
+        if last or (ders and not left):
+            gone.append(path)
+        elif len(left) < len(ders):
+            pems = [to_pem(x509.load_der_x509_certificate(der)).decode() for der in left]
+            files.append(File(path, render("bundle.pem.j2", site=site, pems=pems)))
+    touched = (*gone, *(file.path for file in files))
+    return _Part(tuple(files), tuple(gone), tuple(row.store for row in WHOLES if any(map(row.is_at, touched))))
+
+
+def _memory(has: Holding, site: str, sha: str) -> _Part:
+    marker = f"{state_folder(site)}/anchors"
+    left = [line for line in has.trust.marker if line.split()[1:] != [sha]]
+    if len(left) == len(has.trust.marker):
+        return _Part()
+    if left:
+        return _Part((File(marker, "".join(f"{line}\n" for line in left)),), (), ("marker",))
+    return _Part((), (marker,), ("marker",))
+
+
+def _bans(path: str) -> bool:
+    return any(row.blocklist and path.startswith(f"{row.blocklist}/") for row in FAMILIES)
+
+
+def _digest(path: str) -> str:
+    found = ANCHOR.search(path)
+    return found["digest"] if found else ""

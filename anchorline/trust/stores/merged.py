@@ -1,0 +1,231 @@
+"""Stores that aren't folders of CAs: what a host has of them, what is due there, and how it is taken back. Pure."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from anchorline.authority import Anchor
+from anchorline.fleet.script import File
+from anchorline.trust.stores.third_party import (
+    CONFIGURATIONS,
+    SHARED,
+    WHOLES,
+    Configuration,
+    Fragment,
+    MergeError,
+    bundle,
+)
+
+BACKUP = ".anchorline-backup"
+"""What a file of others was before we first wrote to it, beside it."""
+JVMS = ("/usr/lib/jvm/*", "/usr/java/*", "/opt/*")
+DATABASES = (".pki/nssdb", ".mozilla/firefox/*", "snap/chromium/current/.pki/nssdb")
+"""NSS databases in a user's home: Chromium's and the tools', Firefox's profiles, Chromium's as a snap."""
+STORES = {"java": "java", "system": "java", "nss": "nss"}
+"""The kinds of keystores, and what the spec calls their stores. ``system`` is Java's that the system's update keeps."""
+NEEDS = {"system": "system"}
+"""The store that a kind of keystore is made from."""
+
+
+@dataclass(frozen=True)
+class Keystore:
+    """One keystore: its kind, who keeps it (keytool's path, or a user), where it lies."""
+
+    kind: str
+    who: str
+    path: str
+
+    def task(self, action: str, anchor: str) -> str:
+        """What keystores.sh is told, to ``add`` or to ``drop`` an anchor."""
+        return f"{action} {self.kind} {self.who} {anchor} {self.path}"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file of others: its content, and its mode in octal digits. ``-`` for one that isn't there."""
+
+    content: str
+    mode: str
+
+    def __repr__(self) -> str:
+        return f"Text(mode={self.mode!r})"  # it may hold a password
+
+
+@dataclass(frozen=True)
+class Others:
+    """What the look saw. ``holds`` are anchors (file names) with the keystores that have them, ``kept`` those that we
+    put there; ``siblings`` says whether other sites are on the host."""
+
+    texts: Mapping[str, Text] = field(default_factory=dict)
+    backups: Mapping[str, str] = field(default_factory=dict)
+    wholes: frozenset[str] = frozenset()
+    keystores: tuple[Keystore, ...] = ()
+    holds: frozenset[tuple[str, str]] = frozenset()
+    kept: tuple[tuple[str, Keystore], ...] = ()
+    siblings: bool = False
+
+    @property
+    def stores(self) -> frozenset[str]:
+        """The stores that are in use here."""
+        rows = (row.store for row in CONFIGURATIONS if row.path in self.texts)
+        return frozenset(rows) | self.wholes | {STORES[each.kind] for each in self.keystores}
+
+
+def read(said: Mapping[str, Sequence[str]]) -> Others:
+    """Read what others.sh printed, by the first word of each line. Raises ValueError for what it can't have printed."""
+    texts = {}
+    for line in said.get("config", ()):
+        _, mode, path, *body = line.split()
+        texts[path] = Text(_decoded(path, body), mode)
+    kept = []
+    for line in said.get("kept", ()):
+        name, _, kind, rest = line.split(" ", 3)
+        path, _, who = rest.rpartition(" ")
+        kept.append((name, Keystore(kind, who, path)))
+    return Others(
+        texts=texts,
+        backups={path: _decoded(path, body) for path, *body in map(str.split, said.get("backup", ()))},
+        wholes=frozenset(said.get("whole", ())),
+        keystores=tuple(Keystore(*line.split(maxsplit=2)) for line in said.get("keystore", ())),
+        holds=frozenset((name, path) for name, path in (line.split(maxsplit=1) for line in said.get("holds", ()))),
+        kept=tuple(kept),
+        siblings="sibling" in said,
+    )
+
+
+def _decoded(path: str, body: Sequence[str]) -> str:
+    try:
+        return b64decode("".join(body), validate=True).decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 at byte {error.start}; mend it, it was left as it is") from None
+
+
+@dataclass(frozen=True)
+class Due:
+    """What has to be done about these stores on one host. ``merged`` are files of others, ``unchanged`` what they were
+    when they were read; ``tasks`` ask every keystore, ``lacking`` tells that one lacks an anchor, ``system`` that it is
+    one that the system's update keeps; ``cause`` set: it can't be done."""
+
+    files: tuple[File, ...] = ()
+    merged: tuple[File, ...] = ()
+    unchanged: tuple[File, ...] = ()
+    tasks: tuple[str, ...] = ()
+    lacking: bool = False
+    system: bool = False
+    what: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Want:
+    """What these stores should have: all anchors in keystores, the site's ``own`` where they vouch for its registry's
+    names alone."""
+
+    site: str
+    stores: Sequence[str]
+    anchors: Sequence[Anchor]
+    own: Sequence[str]
+    names: Sequence[str]
+    hosts: Sequence[str]
+    configure: bool = False
+
+
+def due(has: Others, wanted: Want, files: Mapping[str, str], foreign: frozenset[str], system_bundle: str) -> Due:
+    """What one host lacks. ``files`` are ours, path to SHA-256; ``foreign`` those of others in their places."""
+    rows = [row for row in CONFIGURATIONS if row.path in has.texts and row.store in wanted.stores]
+    try:
+        merging = _merging(has, wanted, rows) if wanted.own and wanted.names else Due()
+    except MergeError as error:
+        return Due(cause=str(error))
+    ours = _ours(has, wanted, rows, system_bundle) if wanted.own else []
+    if strange := [file.path for file in ours if file.path in foreign]:
+        return Due(cause=f"{strange[0]} is someone else's: move it away, and the next run writes ours")
+    differing = [file for file in ours if files.get(file.path) != file.sha256]
+    stores = [row.store for file in differing for row in WHOLES if row.is_at(file.path)]
+    keystores = [each for each in has.keystores if {STORES[each.kind], NEEDS.get(each.kind)} <= {None, *wanted.stores}]
+    lacking = [each for each in keystores for anchor in wanted.anchors if (anchor.name, each.path) not in has.holds]
+    what = (*merging.what, *(stores or [SHARED] * bool(differing)), *(STORES[each.kind] for each in lacking))
+    return replace(
+        merging,
+        files=tuple(differing),
+        tasks=tuple(each.task("add", anchor.name) for each in keystores for anchor in wanted.anchors),
+        lacking=bool(lacking),
+        system=any(each.kind == "system" for each in lacking),
+        what=tuple(dict.fromkeys(what)),
+    )
+
+
+def _merging(has: Others, wanted: Want, rows: Sequence[Configuration]) -> Due:
+    """The files of others. Raises MergeError for one that can't be merged."""
+    merged, unchanged, what, notes = [], [], [], []
+    for row in rows:
+        old = has.texts[row.path]
+        shown = row.asked and not wanted.configure
+        try:
+            new = row.merged(old.content, Fragment(wanted.names, bundle(wanted.site)))
+        except MergeError as error:
+            if not shown:
+                raise
+            notes.append(str(error))
+            continue
+        if new == old.content:
+            continue
+        if shown:
+            notes.append(f"{row.path} should name {row.asked}: `trust: {{{row.store}: {{configure: true}}}}` writes it")
+            continue
+        merged.append(File(row.path, new, "644" if old.mode == "-" else old.mode))
+        unchanged.append(File(row.path, old.content, old.mode))
+        what.append(row.store)
+        notes.append(row.word)
+    return Due(merged=tuple(merged), unchanged=tuple(unchanged), what=tuple(what), notes=tuple(notes))
+
+
+def _ours(has: Others, wanted: Want, rows: Sequence[Configuration], system_bundle: str) -> list[File]:
+    """The files that are ours as a whole; the site's bundle where a file of others names it."""
+    named = wanted.names and any(not row.common for row in rows)
+    files = [File(bundle(wanted.site), WHOLES[0].text(wanted.site, wanted.own, ""))] if named else []
+    for row in WHOLES:
+        if row.store in has.wholes and row.store in wanted.stores:
+            text = row.text(wanted.site, wanted.own, system_bundle)
+            files += [File(path, text) for path in row.paths(wanted.site, wanted.hosts)]
+    return files
+
+
+@dataclass(frozen=True)
+class Back:
+    """How files of others get rid of our entries: ``rewritten`` with their new content, ``restored`` from the backup,
+    ``gone`` where nothing but ours was in them; ``spent`` are backups that nobody needs any more."""
+
+    rewritten: tuple[File, ...] = ()
+    restored: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    spent: tuple[str, ...] = ()
+    unchanged: tuple[File, ...] = ()
+    what: tuple[str, ...] = ()
+
+
+def back(has: Others, site: str) -> Back:
+    """Take the site's entries out of every file of others. Raises MergeError for one that doesn't parse any more."""
+    rewritten, restored, gone, spent, unchanged, what = [], [], [], [], [], []
+    fragment = Fragment((), bundle(site))
+    for row in CONFIGURATIONS:
+        old, backup = has.texts.get(row.path), has.backups.get(row.path)
+        if old is None or (row.common and has.siblings):
+            continue
+        left = row.without(old.content, fragment)
+        # what is the same for all sites may have stood there before us: then there is no backup
+        if left == old.content or (row.common and backup is None and left):
+            continue
+        what.append(row.store)
+        unchanged.append(File(row.path, old.content, old.mode))
+        if backup is not None and row.same(left, backup):
+            restored.append(row.path)
+        elif left:
+            rewritten.append(File(row.path, left, old.mode))
+            spent += [row.path + BACKUP] if backup is not None and SHARED not in left else []
+        else:
+            gone.append(row.path)
+    return Back(*map(tuple, (rewritten, restored, gone, spent, unchanged, what)))  # type: ignore[arg-type]

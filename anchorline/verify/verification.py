@@ -1,0 +1,73 @@
+"""The round trip: what a client has proved, who pushes, and what the trip printed. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from anchorline.registry.desired import Container
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import Trust
+
+REPOSITORY = "anchorline/verify"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One thing that a client tried: with which runtime, what, how long it took, and why it failed if it did."""
+
+    runtime: str
+    what: str
+    ok: bool
+    milliseconds: int
+    cause: str = ""
+
+
+def read(lines: Sequence[str]) -> tuple[list[Proof], str]:
+    """The proofs of a trip, and the digest of what was pushed or pulled."""
+    proofs, digest = [], ""
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "digest":
+            digest = rest.strip()
+        elif word == "proof":
+            runtime, what, ok, milliseconds, *cause = rest.split(" ", 4)
+            proofs.append(Proof(runtime, what, ok == "ok", int(milliseconds), "".join(cause)))
+    return proofs, digest
+
+
+def told(proofs: Sequence[Proof]) -> str:
+    """What a host has proved, for the summary: ``docker pushed, pulled; curl pulled (0.4 s)``."""
+    by_runtime: dict[str, list[str]] = {}
+    for proof in proofs:
+        by_runtime.setdefault(proof.runtime, []).append(proof.what)
+    words = "; ".join(f"{runtime} {', '.join(what)}" for runtime, what in by_runtime.items())
+    return f"{words} ({sum(proof.milliseconds for proof in proofs) / 1000:.1f} s)"
+
+
+def tag(words: str) -> str:
+    """The words as a tag (OCI distribution-spec: at most 128 characters of a few kinds)."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in words)[:128]
+
+
+def means(wanted: Wanted, container: Container, trust: Trust) -> tuple[str, ...]:
+    """What a host can prove with: those of its runtimes whose stores are kept, and curl where the system's is. A local
+    registry is plain HTTP, which Docker and curl take on the loopback interface."""
+    kept = {*wanted.stores, *(("curl",) if "system" in wanted.stores else ())} if container.tls else {"docker", "curl"}
+    return tuple(each for each in (*trust.runtimes, "curl") if each in kept & trust.tools)
+
+
+def stamp(wanted: Wanted, container: Container, leaf: str, trust: Trust) -> str:
+    """What a client that passed keeps. Another anchor, name, certificate, registry or runtime makes it differ, and
+    the trip is made again."""
+    parts = [
+        sorted(wanted.own),
+        str(container.registry.address),
+        wanted.names,
+        container.digest,
+        leaf,
+        means(wanted, container, trust),
+    ]
+    return sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from anchorline.registry.desired import DRAIN, SPEC_LABEL, Container
+from anchorline.spec import load
+
+REMOTE = {"address": "registry.example.com", "certificate": "server", "image": "registry:2.8.3"}
+LOCAL = {"mode": "local", "address": "localhost:5000"}
+Make = Callable[..., Container]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """The container of a spec whose section `registry` is this one."""
+
+    def of(registry: dict[str, object], site: str = "blue", also_for: str = "other.example.com") -> Container:
+        hosts = ["registry.example.com", "192.0.2.10", "2001:db8::1", also_for]
+        spec = {
+            "version": 1,
+            "site": site,
+            "authority": {"CN": "Blue CA"},
+            "signing": {"default": {"expiry": "8760h", "usages": ["signing", "server auth"]}},
+            "certificates": {
+                "server": {"CN": "registry.example.com", "hosts": hosts},
+                "second": {"CN": "registry.example.com", "hosts": hosts},
+            },
+            "registry": registry,
+        }
+        (tmp_path / "anchorline.yml").write_text(json.dumps(spec))
+        made = Container.of(load(tmp_path / "anchorline.yml"))
+        assert made is not None
+        return made
+
+    return of
+
+
+def test_no_registry_no_container(tmp_path: Path) -> None:
+    (tmp_path / "anchorline.yml").write_text("version: 1\nsite: blue\nauthority: {CN: Blue CA}\n")
+    assert Container.of(load(tmp_path / "anchorline.yml")) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"image": "registry:3"},
+        {"listen": "0.0.0.0:8443", "address": "registry.example.com:8443"},
+        {"listen": "192.0.2.10:443"},
+        {"data": "/srv/registry"},
+        {"site": "green"},
+    ],
+    ids=str,
+)
+def test_what_a_running_container_cannot_be_given_is_in_the_digest(make: Make, other: dict[str, object]) -> None:
+    site = str(other.pop("site", "blue"))
+    assert make(REMOTE | other, site).digest != make(REMOTE).digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"certificate": "second"},  # a restart is enough
+        {"aliases": ["192.0.2.10"]},  # names are the clients' business
+        {"hosts_entry": "192.0.2.10"},
+        {"name": "another"},  # which container it is, not what it is made of
+        {"archive": "image.tar"},
+    ],
+    ids=str,
+)
+def test_what_it_can_be_given_is_not(make: Make, other: dict[str, object]) -> None:
+    assert make(REMOTE | other, also_for="changed.example.com").digest == make(REMOTE).digest
+
+
+def test_the_digest_stays_from_run_to_run(make: Make) -> None:
+    assert make(REMOTE).digest == make(dict(reversed(REMOTE.items()))).digest
+
+
+def test_the_arguments(make: Make) -> None:
+    container = make(REMOTE)
+    assert container.create == [
+        "--restart=unless-stopped",
+        f"--label={SPEC_LABEL}={container.digest}",
+        "--label=anchorline.site=blue",
+        "--publish=0.0.0.0:443:5000",
+        "--volume=/var/lib/anchorline/registry:/var/lib/registry@Z",
+        "--volume=/var/lib/anchorline/sites/blue/registry:/etc/anchorline:ro@Z",
+        "--env=REGISTRY_HTTP_ADDR=:5000",
+        "--env=OTEL_TRACES_EXPORTER=none",
+        "--env=REGISTRY_HTTP_TLS_CERTIFICATE=/etc/anchorline/server.pem",
+        "--env=REGISTRY_HTTP_TLS_KEY=/etc/anchorline/server-key.pem",
+        "registry:2.8.3",
+        "/etc/anchorline/config.yml",
+    ]
+
+
+def test_an_ipv6_socket_is_in_brackets(make: Make) -> None:
+    assert make(REMOTE | {"listen": "[2001:db8::1]:443"}).publish == "[2001:db8::1]:443:5000"
+
+
+def test_local_mode_is_plain_and_on_the_loopback_alone(make: Make) -> None:
+    container = make(LOCAL)
+    assert not container.tls
+    assert container.publish == "127.0.0.1:5000:5000"
+    assert "--publish=127.0.0.1:5000:5000" in container.create
+    assert not any("TLS" in argument for argument in container.create)
+    assert any("TLS" in argument for argument in make(REMOTE).create)
+
+
+def test_the_configuration(make: Make) -> None:
+    file = make(REMOTE).configuration
+    assert file.path == "/var/lib/anchorline/sites/blue/registry/config.yml"
+    assert file.mode == "600", "the host writes http.secret into it"
+    configuration = yaml.safe_load(file.content)
+    assert configuration["http"]["secret"] == "@SECRET@"
+    assert configuration["http"]["draintimeout"] == f"{DRAIN}s"
+    assert configuration["storage"]["delete"]["enabled"] is True
+    assert "tls" not in configuration["http"], "variables say it, for registry 2 and 3 alike"

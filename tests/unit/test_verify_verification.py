@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from anchorline.authority import Anchor
+from anchorline.registry.desired import Container
+from anchorline.spec.model import Registry
+from anchorline.trust.desired import Wanted
+from anchorline.trust.observed import Trust
+from anchorline.verify.verification import Proof, means, read, stamp, tag, told
+
+CONTAINER = Container("blue", Registry.model_validate({"address": "registry.example.com", "certificate": "server"}))
+ANCHOR = Anchor("anchorline-blue-1.crt", "PEM\n", "1" * 64, "CN=Blue CA", datetime(2036, 1, 1, tzinfo=UTC))
+WANTED = Wanted(
+    "blue",
+    (ANCHOR,),
+    frozenset({"1" * 64}),
+    (),
+    ("system", "docker", "podman", "containerd"),
+    ("registry.example.com",),
+    "",
+)
+TRUST = Trust(("debian",), None, tools=frozenset({"docker", "curl"}))
+LEAF = "2" * 64
+
+
+def test_reading_what_a_trip_printed() -> None:
+    proofs, digest = read(
+        [
+            "noise",
+            "proof docker pushed ok 1530 ",
+            "proof podman pulled failed 20 x509: certificate signed by unknown authority",
+            "digest sha256:12",
+        ]
+    )
+    assert digest == "sha256:12"
+    assert proofs == [
+        Proof("docker", "pushed", True, 1530),
+        Proof("podman", "pulled", False, 20, "x509: certificate signed by unknown authority"),
+    ]
+
+
+def test_a_trip_that_printed_nothing_proves_nothing() -> None:
+    assert read([]) == ([], "")
+
+
+def test_what_the_summary_says_of_a_trip() -> None:
+    trip = [
+        Proof("docker", "pushed", True, 1500),
+        Proof("docker", "pulled", True, 300),
+        Proof("curl", "pulled", True, 20),
+    ]
+    assert told(trip) == "docker pushed, pulled; curl pulled (1.8 s)"
+
+
+@pytest.mark.parametrize("words", ["blue all", "blue @fake/host", "x" * 300, "blue ü:/%"])
+def test_every_word_makes_a_tag(words: str) -> None:
+    """OCI distribution-spec 1.1: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}."""
+    assert re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", tag(words))
+
+
+@pytest.mark.parametrize(
+    ("tools", "expected"),
+    [
+        ([], ()),
+        (["curl"], ("curl",)),
+        (["curl", "containerd", "podman", "docker"], ("docker", "podman", "containerd", "curl")),
+        (["docker"], ("docker",)),
+    ],
+)
+def test_what_a_host_can_prove_with(tools: list[str], expected: tuple[str, ...]) -> None:
+    assert means(WANTED, CONTAINER, replace(TRUST, tools=frozenset(tools))) == expected
+
+
+def test_it_proves_with_what_is_kept_alone() -> None:
+    """A store that the spec leaves out would make the trip fail; a local registry is nothing for Podman."""
+    trust = replace(TRUST, tools=frozenset({"docker", "podman", "curl"}))
+    assert means(replace(WANTED, stores=("docker",)), CONTAINER, trust) == ("docker",)
+    assert means(replace(WANTED, stores=("system",)), CONTAINER, trust) == ("curl",)
+    local = replace(CONTAINER, registry=CONTAINER.registry.model_copy(update={"mode": "local"}))
+    assert means(replace(WANTED, stores=()), local, trust) == ("docker", "curl")
+
+
+def test_a_stamp_stays_while_nothing_changes() -> None:
+    assert stamp(WANTED, CONTAINER, LEAF, TRUST) == stamp(WANTED, CONTAINER, LEAF, replace(TRUST, marker=("x",)))
+    assert stamp(replace(WANTED, anchors=()), CONTAINER, LEAF, TRUST) == stamp(WANTED, CONTAINER, LEAF, TRUST), "others"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "container", "leaf", "trust"),
+    [
+        (replace(WANTED, own=frozenset({"3" * 64})), CONTAINER, LEAF, TRUST),
+        (replace(WANTED, own=frozenset()), CONTAINER, LEAF, TRUST),
+        (replace(WANTED, names=("registry.example.com", "192.0.2.10")), CONTAINER, LEAF, TRUST),
+        (WANTED, replace(CONTAINER, site="green"), LEAF, TRUST),
+        (
+            WANTED,
+            replace(CONTAINER, registry=CONTAINER.registry.model_copy(update={"image": "registry:2"})),
+            LEAF,
+            TRUST,
+        ),
+        (WANTED, CONTAINER, "3" * 64, TRUST),
+        (WANTED, CONTAINER, LEAF, replace(TRUST, tools=frozenset({"podman", "curl"}))),
+        (WANTED, CONTAINER, LEAF, replace(TRUST, tools=frozenset({"docker"}))),
+    ],
+    ids=["anchor", "no anchor", "name", "site", "image", "certificate", "runtime", "no curl"],
+)
+def test_what_makes_the_trip_due_again(wanted: Wanted, container: Container, leaf: str, trust: Trust) -> None:
+    assert stamp(wanted, container, leaf, trust) != stamp(WANTED, CONTAINER, LEAF, TRUST)
