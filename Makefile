@@ -36,12 +36,12 @@ setup: .venv/ready
 	@$(BIN)/python -m compileall -q anchorline
 	@touch $@
 
-# programs that judge what we make, for the tests alone; a test that lacks one says so (Ubuntu has no chromium.deb)
-.venv/judges: tests/packages.txt | .venv/ready
+# programs that validate what we make, for the tests alone; a test that lacks one says so (Ubuntu has no chromium.deb)
+.venv/validators: tests/packages.txt | .venv/ready
 	@$(if $(and $(ROOT),$(APT)),{ $(call INSTALL,$(shell cat tests/packages.txt)); } && touch $@ || \
 		echo 'tests/packages.txt: not all of it could be installed')
 
-# the CA, the trust, the registry and the proof, twice: the second run has nothing to do
+# the CA, the trust, the registry and the verification, twice: the second run has nothing to do
 demo: setup
 	@$(LAB) up
 	$(LAB) run -- $(BIN)/pyinfra -y inventory deploy.py
@@ -50,7 +50,7 @@ demo: setup
 
 # The lab's tests wait for hosts most of the time, so the others run meanwhile. 3 is the lab's word for a machine that
 # can't run it.
-test: lint .venv/judges
+test: lint .venv/validators
 	@echo 'all tests, with the lab and without at the same time; each half is shown when it has ended'
 	@$(MAKE) --no-print-directory --output-sync --jobs 2 tests-without-lab tests-with-lab
 
@@ -64,7 +64,7 @@ tests-with-lab:
 		*) exit 1 ;; \
 	esac
 
-fast: setup .venv/judges tests-without-lab
+fast: setup .venv/validators tests-without-lab
 
 lint: setup
 	@$(BIN)/ruff check --quiet

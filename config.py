@@ -18,4 +18,4 @@ config.CONNECT_TIMEOUT = 10  # seconds
 inspect.modulesbyfile[str(Path("deploy.py").absolute())] = "__main__"
 
 PYTHON_CODES.update(guard.folder_inventory(Path("inventory/hosts.py")))
-report.stand()
+report.install_hooks()

@@ -1,10 +1,10 @@
 """The deployment: what anchorline.yml declares, on the hosts of the inventory."""
 
-from anchorline import authority, fleet, registry, trust, verify
+from anchorline import authority, fleet, registry, rotation, trust, verify
 
-fleet.look(trust, registry, verify)
+fleet.gather(trust, registry, verify)
 authority.issue()
 trust.rollout()
-trust.hand_over()
+rotation.promote()
 registry.serve()
-verify.prove()
+verify.clients()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 
 class AnchorlineError(Exception):
-    """What a user can mend. Its text is the whole message; no traceback goes with it."""
+    """What a user can fix. Its text is the whole message; no traceback goes with it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -48,14 +48,14 @@ class Problem:
 
     place: Place
     what: str
-    mend: str = ""
+    fix: str = ""
     code: str = ""
     warning: bool = False
 
     def __str__(self) -> str:
         code = f"{self.code} " if self.code else ""
-        mend = f"; {self.mend}" if self.mend else ""
-        return f"{self.place}: {code}{self.what}{mend}"
+        fix = f"; {self.fix}" if self.fix else ""
+        return f"{self.place}: {code}{self.what}{fix}"
 
 
 class SpecError(AnchorlineError):

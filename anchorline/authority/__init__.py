@@ -7,11 +7,11 @@ pyinfra.
 from typing import Any
 
 from anchorline.authority.anchors import Anchor
-from anchorline.authority.plan import Standing, State
+from anchorline.authority.plan import CertificateStatus, State
 from anchorline.authority.stage import Change, Pair, Staged, stage
 from anchorline.authority.survey import Survey, survey
 
-__all__ = ["Anchor", "Change", "Pair", "Staged", "Standing", "State", "Survey", "stage", "survey"]
+__all__ = ["Anchor", "CertificateStatus", "Change", "Pair", "Staged", "State", "Survey", "stage", "survey"]
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,7 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----(?:[^-]|-(?!----))*-----
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFiles:
     """What a folder holds: certificates with the files that they are in, keys by their public key, and why a part of
     it couldn't be read."""
 
@@ -107,7 +107,7 @@ def adopt(spec: Spec, folder: Path, *, passphrase: str | None = None, now: datet
     return Adopted(taken, found.unread)
 
 
-def scan(folder: Path, passphrase: Passphrase) -> Found:
+def scan(folder: Path, passphrase: Passphrase) -> FoundFiles:
     """Read every certificate and key in PEM below a folder. Raises AuthorityError where it is too large to be a CA's,
     StoreError where it can't be listed."""
     found: dict[x509.Certificate, tuple[Path, ...]] = {}
@@ -129,7 +129,7 @@ def scan(folder: Path, passphrase: Passphrase) -> Found:
                     private.setdefault(keys.public_bytes(key.public_key()), (key, file))
             except AuthorityError as problem:
                 unread.append(problem)
-    return Found(found, private, tuple(unread))
+    return FoundFiles(found, private, tuple(unread))
 
 
 def _regular(folder: Path) -> list[Path]:
@@ -151,7 +151,7 @@ def _regular(folder: Path) -> list[Path]:
     return files
 
 
-def _the_ca(found: Found, folder: Path) -> Taken:
+def _the_ca(found: FoundFiles, folder: Path) -> Taken:
     """The one CA whose key is there."""
     cas = [each for each in found.certificates if is_ca(each)]
     pairs = [(each, pair) for each in cas if (pair := found.key_of(each))]
@@ -181,14 +181,14 @@ def _require_fitting(declared: DeclaredAuthority, ca: Taken, now: datetime) -> N
     if problem := judge_life(CA, ca.certificate, ca.file, now).problem:
         raise problem
     generation = max(1, profile.generation(declared, ca.certificate))
-    if differences := authority_differences(profile.wanted_authority(declared, generation), ca.certificate):
+    if differences := authority_differences(profile.desired_authority(declared, generation), ca.certificate):
         raise AuthorityError(
             f"{ca.file}: the spec's authority section declares another CA: {'; '.join(differences)}. Write there what "
             "this CA has, without the line of what it has none of, and adopt again"
         )
 
 
-def _leaf(name: str, request: CertificateRequest, ca: Taken, found: Found, now: datetime) -> Taken | None:
+def _leaf(name: str, request: CertificateRequest, ca: Taken, found: FoundFiles, now: datetime) -> Taken | None:
     """The newest certificate of the CA that is called ``name`` there, or else that covers what is declared."""
     fitting = []
     for certificate, files in found.certificates.items():
@@ -219,7 +219,7 @@ def _files(
         certificate, subject = each.certificate, each.certificate.subject
         if each.name == CA:
             pathlen = basic_constraints(certificate).path_length
-            wanted = replace(profile.wanted_authority(declared), subject=subject, pathlen=pathlen)
+            wanted = replace(profile.desired_authority(declared), subject=subject, pathlen=pathlen)
             request = certificates.make_authority_request(wanted, each.key)
             yield der_file(CA), certificate.public_bytes(serialization.Encoding.DER)
         else:

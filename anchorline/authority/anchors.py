@@ -61,8 +61,8 @@ def read_certificates(pem: bytes, file: Path) -> tuple[x509.Certificate, ...]:
     if not pem.strip():
         raise AuthorityError(f"{file}: the file is empty; restore it from a backup")
     if b"-----BEGIN CERTIFICATE-----" not in pem:
-        mend = f"; it looks like DER: openssl x509 -inform der -in {file} -out {file.with_suffix('.pem')}"
-        raise AuthorityError(f"{file}: no certificate in PEM{mend if pem[0] == 0x30 else ''}")
+        fix = f"; it looks like DER: openssl x509 -inform der -in {file} -out {file.with_suffix('.pem')}"
+        raise AuthorityError(f"{file}: no certificate in PEM{fix if pem[0] == 0x30 else ''}")
     try:
         certificates = tuple(x509.load_pem_x509_certificates(pem))
         for certificate in certificates:
@@ -141,11 +141,11 @@ def require_ca(certificate: x509.Certificate, file: Path) -> None:
         raise AuthorityError(f"{file}: {name_of(certificate)} is not a CA certificate")
 
 
-def require_current(certificate: x509.Certificate, file: Path, now: datetime, mend: str) -> None:
+def require_current(certificate: x509.Certificate, file: Path, now: datetime, fix: str) -> None:
     """Raise AuthorityError where a CA has ended: it vouches for nothing any more."""
     if now > certificate.not_valid_after_utc:
         ended = certificate.not_valid_after_utc
-        raise AuthorityError(f"{file}: the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}; {mend}")
+        raise AuthorityError(f"{file}: the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}; {fix}")
 
 
 def anchors(site: str, certificates: Iterable[x509.Certificate]) -> tuple[Anchor, ...]:

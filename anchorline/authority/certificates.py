@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from anchorline.authority.constraints import Constraints
 from anchorline.authority.keys import PrivateKey
-from anchorline.authority.profile import Wanted, WantedAuthority, authority_key_usage
+from anchorline.authority.profile import DesiredAuthority, DesiredCertificate, authority_key_usage
 from anchorline.errors import AuthorityError
 
 BACKDATE = timedelta(hours=1)
@@ -33,7 +33,7 @@ def signing_hash(key: PrivateKey) -> SigningHash | None:
             return hashes.SHA512() if size > 384 else hashes.SHA384() if size > 256 else hashes.SHA256()
 
 
-def make_authority(wanted: WantedAuthority, key: PrivateKey, now: datetime) -> x509.Certificate:
+def make_authority(wanted: DesiredAuthority, key: PrivateKey, now: datetime) -> x509.Certificate:
     """Make a self-signed CA (RFC 5280 4.2.1.9: basic constraints critical, as Python 3.13 demands)."""
     start = _start(now, wanted.expiry)
     public_key = key.public_key()
@@ -56,7 +56,7 @@ def make_authority(wanted: WantedAuthority, key: PrivateKey, now: datetime) -> x
     return builder.sign(key, signing_hash(key))
 
 
-def make_authority_request(wanted: WantedAuthority, key: PrivateKey) -> x509.CertificateSigningRequest:
+def make_authority_request(wanted: DesiredAuthority, key: PrivateKey) -> x509.CertificateSigningRequest:
     """The CA's own signing request, for whoever wants to certify it from elsewhere."""
     builder = (
         x509.CertificateSigningRequestBuilder()
@@ -66,7 +66,7 @@ def make_authority_request(wanted: WantedAuthority, key: PrivateKey) -> x509.Cer
     return builder.sign(key, signing_hash(key))
 
 
-def make_request(wanted: Wanted, key: PrivateKey) -> x509.CertificateSigningRequest:
+def make_request(wanted: DesiredCertificate, key: PrivateKey) -> x509.CertificateSigningRequest:
     """A leaf's signing request: its subject and its names."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(wanted.subject)
     if wanted.names is not None:
@@ -97,7 +97,7 @@ class Issuer:
             .add_extension(authority_identifier(self.certificate), critical=False)
         )
 
-    def issue(self, wanted: Wanted, public_key: Any, now: datetime) -> x509.Certificate:
+    def issue(self, wanted: DesiredCertificate, public_key: Any, now: datetime) -> x509.Certificate:
         """Sign a leaf.
 
         Raises AuthorityError where the CA has ended or not begun, or may not vouch for one of the names.
@@ -120,7 +120,7 @@ class Issuer:
             builder = builder.add_extension(wanted.names, critical=not wanted.subject.rdns)
         return builder.sign(self.key, signing_hash(self.key))
 
-    def _check(self, wanted: Wanted, now: datetime) -> None:
+    def _check(self, wanted: DesiredCertificate, now: datetime) -> None:
         begin, finish = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
         problem = ""
         if now > finish:
@@ -143,7 +143,7 @@ def authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifie
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
-def end(wanted: Wanted, issuer: x509.Certificate, start: datetime) -> datetime:
+def end(wanted: DesiredCertificate, issuer: x509.Certificate, start: datetime) -> datetime:
     """When a leaf that starts then ends: its life, both ends counted (RFC 5280 4.1.2.5), but not after its CA."""
     return min(start + wanted.expiry - _SECOND, issuer.not_valid_after_utc)
 

@@ -27,7 +27,7 @@ def check(path: Path) -> Iterator[Problem]:
     spec = check_spec(path).spec
     if document is None or spec is None:
         return
-    at: dict[str, Loc] = {name: ("certificates", name) for name in spec.brought}
+    at: dict[str, Loc] = {name: ("certificates", name) for name in spec.external}
     if isinstance(spec.authority, ExistingAuthority):
         at[CA] = ("authority",)
     if not at:
@@ -38,12 +38,12 @@ def check(path: Path) -> Iterator[Problem]:
         yield Problem(Place(path), str(error))
         return
     said: set[str] = set()
-    for standing in found.standings:
-        if standing.name in at:
-            place = document.place((*at[standing.name], "certificate"))
-            for line in standing.reason.splitlines():
+    for status in found.statuses:
+        if status.name in at:
+            place = document.place((*at[status.name], "certificate"))
+            for line in status.reason.splitlines():
                 said.add(line)
-                yield Problem(place, line, warning=standing.problem is None)
+                yield Problem(place, line, warning=status.problem is None)
     for name, problem in _wrong_keys(found):
         if problem not in said:
             yield Problem(document.place((*at[name], "key")), problem)
@@ -51,7 +51,7 @@ def check(path: Path) -> Iterator[Problem]:
 
 def _wrong_keys(found: Survey) -> Iterator[tuple[str, str]]:
     passphrase = Passphrase()
-    pairs = [(name, each.key_file, each.certificate) for name, each in found.brought.items()]
+    pairs = [(name, each.key_file, each.certificate) for name, each in found.external.items()]
     authority = found.spec.authority
     if isinstance(authority, ExistingAuthority) and authority.key and found.chain:
         pairs.append((CA, found.spec.path(authority.key), found.chain.issuer))

@@ -59,9 +59,9 @@ def plain_in_git(spec: Spec) -> Iterator[Problem]:
         if file in tracked | untracked:
             what = "a private key that isn't encrypted, "
             what += "in git" if file in tracked else "and git doesn't ignore it"
-            mend = f"git rm --cached {spec.pki / file}; {_renewal(spec, file)}; " if file in tracked else ""
-            mend += f"encrypt the keys: {anchorline('pki passphrase', spec.file)}; or have git ignore them"
-            yield Problem(Place(spec.pki / file), what, mend, PLAIN_IN_GIT)
+            fix = f"git rm --cached {spec.pki / file}; {_renewal(spec, file)}; " if file in tracked else ""
+            fix += f"encrypt the keys: {anchorline('pki passphrase', spec.file)}; or have git ignore them"
+            yield Problem(Place(spec.pki / file), what, fix, PLAIN_IN_GIT)
 
 
 def _is_plain(file: Path) -> bool:

@@ -15,13 +15,13 @@ CERTIFICATE_MODE, KEY_MODE = 0o644, 0o600
 LARGEST = 1 << 20
 """A megabyte; no certificate file is as large."""
 
-_MEND = {
+_FIX = {
     errno.ENOSPC: "make room on the disk and run again",
     errno.EDQUOT: "make room in your quota and run again",
     errno.EROFS: "make the folder writable and run again",
     errno.EACCES: "let this user at it and run again",
     errno.EPERM: "let this user at it and run again",
-    errno.ENOENT: "restore it from a backup, or mend its path",
+    errno.ENOENT: "restore it from a backup, or fix its path",
 }
 
 
@@ -36,7 +36,7 @@ def refusals(path: Path, outcome: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = [f"{error.filename or path}: {error.strerror or error}", outcome, _MEND.get(error.errno or 0, "")]
+        said = [f"{error.filename or path}: {error.strerror or error}", outcome, _FIX.get(error.errno or 0, "")]
         raise StoreError("; ".join(filter(None, said))) from None
 
 

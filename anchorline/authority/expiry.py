@@ -15,7 +15,7 @@ from anchorline.authority import disk
 from anchorline.authority.anchors import read_certificates
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.generations import withdrawal
-from anchorline.authority.plan import Standing
+from anchorline.authority.plan import CertificateStatus
 from anchorline.authority.store import CA, NEXT_CA, PREVIOUS_CA, is_ca
 from anchorline.authority.survey import Survey, survey
 from anchorline.commands import anchorline, pyinfra
@@ -38,11 +38,11 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
     except AnchorlineError as error:
         yield Problem(Place(spec.pki), str(error), code=UNKNOWN)
         return
-    for standing in found.standings:
-        if standing.certificate is None:
-            yield Problem(Place(standing.file), standing.reason, anchorline("pki show", spec.file), UNKNOWN)
-        for certificate in _certificates(standing, found):
-            yield from _soon(certificate, str(standing.file), within, found, _mend(standing, found))
+    for status in found.statuses:
+        if status.certificate is None:
+            yield Problem(Place(status.file), status.reason, anchorline("pki show", spec.file), UNKNOWN)
+        for certificate in _certificates(status, found):
+            yield from _soon(certificate, str(status.file), within, found, _fix(status, found))
     for file in map(spec.path, spec.trust.also):
         try:
             # also() would refuse one that has ended, and say nothing of the others
@@ -54,20 +54,20 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
         yield from _served(spec.registry, within, found)
 
 
-def _certificates(standing: Standing, found: Survey) -> Iterator[x509.Certificate]:
+def _certificates(status: CertificateStatus, found: Survey) -> Iterator[x509.Certificate]:
     """The certificate; of a CA that exists, every one from that which issues to the root: each ends what it issued."""
-    if standing.name == CA and found.chain:
+    if status.name == CA and found.chain:
         yield from (found.chain.issuer, *found.chain.above)
-    elif standing.certificate:
-        yield standing.certificate
+    elif status.certificate:
+        yield status.certificate
 
 
-def _mend(standing: Standing, found: Survey) -> str:
-    name = standing.name
-    if name in found.spec.brought:
+def _fix(status: CertificateStatus, found: Survey) -> str:
+    name = status.name
+    if name in found.spec.external:
         return "put the next one there, and deploy"
-    if name == PREVIOUS_CA and standing.certificate:
-        return withdrawal(fingerprint(standing.certificate), found.spec.file)
+    if name == PREVIOUS_CA and status.certificate:
+        return withdrawal(fingerprint(status.certificate), found.spec.file)
     if not is_ca(name):
         return f"{anchorline(f'pki renew {name}', found.spec.file)}, and deploy"
     if isinstance(found.spec.authority, ExistingAuthority):
@@ -81,21 +81,21 @@ def _deploy(found: Survey) -> str:
     return pyinfra("deploy.py", found.spec.file)
 
 
-def _soon(certificate: x509.Certificate, where: str, within: timedelta, found: Survey, mend: str) -> Iterator[Problem]:
+def _soon(certificate: x509.Certificate, where: str, within: timedelta, found: Survey, fix: str) -> Iterator[Problem]:
     end = certificate.not_valid_after_utc
     left = end - found.now
     if left < within:
         days = f"{left.days} day{'s' * (left.days != 1)}"
         when = f"ends on {end:%Y-%m-%d}, in {days}" if left > timedelta() else f"ended on {end:%Y-%m-%d}"
-        yield Problem(Place(Path(where)), f"{name_of(certificate)} {when}", mend, SOON)
+        yield Problem(Place(Path(where)), f"{name_of(certificate)} {when}", fix, SOON)
 
 
 def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Problem]:
     place = str(Endpoint(registry.address.host, registry.port))
     roots = [chain.root for chain in ([found.chain] if found.chain else []) + list(found.generations.values())]
-    brought = found.brought.get(registry.certificate or "")
-    roots += [brought.root] if brought and brought.root else []
-    if not roots and not brought:
+    external = found.external.get(registry.certificate or "")
+    roots += [external.root] if external and external.root else []
+    if not roots and not external:
         yield Problem(
             Place(Path(place)), "there is no CA to ask it with", anchorline("pki issue", found.spec.file), UNKNOWN
         )
@@ -115,7 +115,7 @@ def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Pr
     except OSError as error:
         late = isinstance(error, TimeoutError)
         reason = f"no answer in {PATIENCE} s" if late else error.strerror or str(error) or type(error).__name__
-        mend = "see that it runs, and that this machine reaches it"
-        yield Problem(Place(Path(place)), f"it can't be asked what it serves: {reason}", mend, UNKNOWN)
+        fix = "see that it runs, and that this machine reaches it"
+        yield Problem(Place(Path(place)), f"it can't be asked what it serves: {reason}", fix, UNKNOWN)
     else:
         yield from _soon(x509.load_der_x509_certificate(der), place, within, found, _deploy(found))

@@ -25,7 +25,7 @@ from anchorline.authority.certificates import name_of
 from anchorline.authority.constraints import Constraints
 from anchorline.authority.keys import PrivateKey
 from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.plan import Standing, State, due_from, judge_life
+from anchorline.authority.plan import CertificateStatus, State, due_from, judge_life
 from anchorline.authority.store import CA
 from anchorline.errors import AuthorityError
 from anchorline.spec.model import ExistingAuthority, Registry, Spec
@@ -34,7 +34,7 @@ from anchorline.spec.values import Name
 
 
 @dataclass(frozen=True)
-class Brought:
+class ExternalCertificate:
     """A certificate that is served as it is, followed by ``intermediates``. ``root`` vouches for it; None: a public CA
     that isn't in the file."""
 
@@ -57,39 +57,39 @@ def fitting_key(file: Path, certificate: x509.Certificate, passphrase: Passphras
     return key
 
 
-def authority(existing: ExistingAuthority, spec: Spec, now: datetime) -> tuple[Chain | None, Standing]:
+def authority(existing: ExistingAuthority, spec: Spec, now: datetime) -> tuple[Chain | None, CertificateStatus]:
     """A CA that exists, and how it stands: chain, usages and pathlen, and every date up to the root."""
     file = spec.path(existing.certificate)
     try:
         chain = read_chain(disk.read(file), file)
     except AuthorityError as problem:
-        return None, Standing.broken(CA, problem, file)
+        return None, CertificateStatus.broken(CA, problem, file)
     for certificate in (*chain.above, chain.issuer):
         if early := _not_yet(certificate, now):
-            return chain, Standing.broken(CA, AuthorityError(f"{file}: {early}"), file, chain.root)
-    standings = [judge_life(CA, certificate, file, now) for certificate in (chain.root, *chain.above, chain.issuer)]
-    standings.sort(key=lambda each: (each.problem is None, not each.reason))
-    return chain, standings[0]
+            return chain, CertificateStatus.broken(CA, AuthorityError(f"{file}: {early}"), file, chain.root)
+    statuses = [judge_life(CA, certificate, file, now) for certificate in (chain.root, *chain.above, chain.issuer)]
+    statuses.sort(key=lambda each: (each.problem is None, not each.reason))
+    return chain, statuses[0]
 
 
 def look(
     spec: Spec, name: str, roots: Collection[x509.Certificate] | None, now: datetime
-) -> tuple[Brought | None, Standing]:
+) -> tuple[ExternalCertificate | None, CertificateStatus]:
     """A certificate that was brought, and how it stands. Its chain has to end at one of ``roots``; None: anywhere.
 
     All that is wrong with it is one problem, with a line for each.
     """
-    existing = spec.brought[name]
+    existing = spec.external[name]
     file, key = spec.path(existing.certificate), spec.path(existing.key)
     try:
         chain = read_certificates(disk.read(file), file)
     except AuthorityError as problem:
-        return None, Standing.broken(name, problem, file)
+        return None, CertificateStatus.broken(name, problem, file)
     leaf, *above = chain
     root = _root(chain, roots or ())
-    brought = Brought(leaf, tuple(above[:-1] if above[-1:] == [root] else above), root, key)
+    external = ExternalCertificate(leaf, tuple(above[:-1] if above[-1:] == [root] else above), root, key)
     registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None
-    problems = [f"{file}: {each}" for each in _problems(brought, roots, now)]
+    problems = [f"{file}: {each}" for each in _problems(external, roots, now)]
     if registry and registry.certificate == name:
         problems += [f"{file}: {each}" for each in _unfit_to_serve(leaf, registry)]
     here = True
@@ -102,13 +102,15 @@ def look(
         problems.append(str(unsafe))
     if problems:
         state = State.EXPIRED if now > leaf.not_valid_after_utc else State.BROKEN
-        return brought, Standing.broken(name, AuthorityError("\n".join(problems)), file, leaf, state)
+        return external, CertificateStatus.broken(name, AuthorityError("\n".join(problems)), file, leaf, state)
     if now > due_from(leaf, spec.renewal):
         due = (
             f"it ends on {leaf.not_valid_after_utc:%Y-%m-%d}, and nothing here renews it: put the next one into {file}"
         )
-        return brought, Standing(name, State.DUE, due, file, leaf)
-    return brought, Standing(name, State.OK, "" if here else f"{key} isn't here: it can't be served", file, leaf)
+        return external, CertificateStatus(name, State.DUE, due, file, leaf)
+    return external, CertificateStatus(
+        name, State.OK, "" if here else f"{key} isn't here: it can't be served", file, leaf
+    )
 
 
 def _root(chain: Sequence[x509.Certificate], roots: Collection[x509.Certificate]) -> x509.Certificate | None:
@@ -117,10 +119,12 @@ def _root(chain: Sequence[x509.Certificate], roots: Collection[x509.Certificate]
     return next(known, top if len(chain) > 1 and issued(top, top) else None)
 
 
-def _problems(brought: Brought, roots: Collection[x509.Certificate] | None, now: datetime) -> Iterator[str]:
+def _problems(
+    external: ExternalCertificate, roots: Collection[x509.Certificate] | None, now: datetime
+) -> Iterator[str]:
     """What is wrong with it wherever it is used: its chain, then dates and constraints along it."""
-    leaf, root = brought.certificate, brought.root
-    above = (*brought.intermediates, *([root] if root else []))
+    leaf, root = external.certificate, external.root
+    above = (*external.intermediates, *([root] if root else []))
     if basic_constraints(leaf).ca:
         yield f"{name_of(leaf)} stands first and is a CA; begin with the server's certificate"
         return

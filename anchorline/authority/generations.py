@@ -94,7 +94,7 @@ def retire(spec: Spec, digest: str) -> None:
     Its files are kept in ``retired/``.
     """
     found = survey(spec)
-    if problem := next((each.problem for each in found.others if each.problem), None):
+    if problem := next((each.problem for each in found.other_generations if each.problem), None):
         raise problem
     previous = found.generations.get(PREVIOUS_CA)
     if previous is None or fingerprint(previous.root) != digest:
@@ -110,7 +110,7 @@ def withdrawal(digest: str, spec: Path, inventory: str = INVENTORY) -> str:
 
 
 def _require_passphrase(found: Survey, passphrase: Passphrase) -> None:
-    """The next key is kept as the others are: encrypted under the same passphrase, or not."""
+    """The next key is kept as the other_generations are: encrypted under the same passphrase, or not."""
     for name in (CA, *found.spec.certificates):
         if found.contents.has(key_file(name)):
             pem = found.store.read(key_file(name))

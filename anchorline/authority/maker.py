@@ -11,7 +11,7 @@ from anchorline.authority import certificates, disk, keys, profile
 from anchorline.authority.certificates import Issuer
 from anchorline.authority.keys import PrivateKey
 from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.plan import TO_ISSUE, Standing, State
+from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
 from anchorline.authority.store import CA, certificate_file, key_file
 from anchorline.authority.survey import Survey
 from anchorline.errors import AuthorityError
@@ -34,48 +34,48 @@ class Maker:
     def __init__(self, found: Survey, passphrase: Passphrase, asked: Mapping[str, bool] | None = None) -> None:
         self.found, self.passphrase, self.asked = found, passphrase, asked or {}
 
-    def make(self, chosen: Collection[Standing]) -> dict[str, Made]:
+    def make(self, chosen: Collection[CertificateStatus]) -> dict[str, Made]:
         """The CA where there is none, and of the chosen certificates those that are due for any reason."""
         made: dict[str, Made] = {}
         authority = self.found.authority
         if authority is not None and authority.state is State.MISSING:
             made[CA] = self.make_authority()
-        ours = [standing for standing in chosen if standing.name in self.found.wanted]
-        todo = [standing for standing in ours if standing.state in TO_ISSUE or standing.name in self.asked]
+        ours = [status for status in chosen if status.name in self.found.wanted]
+        todo = [status for status in ours if status.state in TO_ISSUE or status.name in self.asked]
         if todo:
             issuer = Issuer(made[CA].certificate, made[CA].key) if CA in made else self._issuer(todo)
-            made |= {standing.name: self._make(standing, issuer) for standing in todo}
+            made |= {status.name: self._make(status, issuer) for status in todo}
         return made
 
     def make_authority(self, generation: int = 1) -> Made:
         """A CA as the spec declares it."""
         assert isinstance(self.found.spec.authority, DeclaredAuthority)  # noqa: S101 (only a declared one is ever made)
-        wanted = profile.wanted_authority(self.found.spec.authority, generation)
+        wanted = profile.desired_authority(self.found.spec.authority, generation)
         key = keys.generate(wanted.key)
         certificate = certificates.make_authority(wanted, key, self.found.now)
         return Made(certificate, key, certificates.make_authority_request(wanted, key), new_key=True)
 
-    def _make(self, standing: Standing, issuer: Issuer) -> Made:
-        wanted = self.found.wanted[standing.name]
-        old = standing.certificate
-        keep = old is not None and keys.kind(old.public_key()) == wanted.key and not self._rekeys(standing)
+    def _make(self, status: CertificateStatus, issuer: Issuer) -> Made:
+        wanted = self.found.wanted[status.name]
+        old = status.certificate
+        keep = old is not None and keys.kind(old.public_key()) == wanted.key and not self._rekeys(status)
         key = (
-            stored_key(self.found, standing.name, old, self.passphrase)
+            stored_key(self.found, status.name, old, self.passphrase)
             if old is not None and keep
             else keys.generate(wanted.key)
         )
         certificate = issuer.issue(wanted, key.public_key(), self.found.now)
         return Made(certificate, key, certificates.make_request(wanted, key), new_key=not keep)
 
-    def _rekeys(self, standing: Standing) -> bool:
+    def _rekeys(self, status: CertificateStatus) -> bool:
         """What only changed its names keeps its key; what is renewed does as the spec says, or as was asked."""
-        renewed = self.found.signer != CA or standing.state in (State.DUE, State.EXPIRED)
-        return self.asked.get(standing.name, renewed and self.found.spec.renewal.rekey)
+        renewed = self.found.signer != CA or status.state in (State.DUE, State.EXPIRED)
+        return self.asked.get(status.name, renewed and self.found.spec.renewal.rekey)
 
-    def _issuer(self, todo: Collection[Standing]) -> Issuer:
+    def _issuer(self, todo: Collection[CertificateStatus]) -> Issuer:
         found = self.found
         assert found.chain is not None  # noqa: S101 (judged before: what has no CA isn't issued)
-        waiting = ", ".join(f"{standing.name} ({standing.reason or 'asked for'})" for standing in todo)
+        waiting = ", ".join(f"{status.name} ({status.reason or 'asked for'})" for status in todo)
         existing = found.spec.authority if isinstance(found.spec.authority, ExistingAuthority) else None
         if existing is not None:
             if existing.key is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyinfra.api import operation
 
+from anchorline.authority.certificates import fingerprint
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.stage import Staged, stage
 from anchorline.authority.survey import survey
@@ -29,6 +30,12 @@ def _staged(run: Run) -> Staged:
             f"run `{anchorline('pki issue', run.file)}` where pki/ is kept, and deploy what it wrote"
         )
     return made
+
+
+def next_of(run: Run) -> str:
+    """The SHA-256 of the next CA while a rotation stands, or nothing."""
+    certificate = staged(run).next
+    return fingerprint(certificate) if certificate else ""
 
 
 def explicit(run: Run) -> bool:

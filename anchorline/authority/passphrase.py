@@ -78,7 +78,7 @@ class Passphrase:
                 return _said(file.read(), what)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no text"
-            raise PassphraseError(f"{what}: {reason}; mend the path") from None
+            raise PassphraseError(f"{what}: {reason}; fix the path") from None
 
     def _run(self, command: str) -> str:
         what = self._source
@@ -86,7 +86,7 @@ class Passphrase:
             ran = subprocess.run(shlex.split(command), capture_output=True, check=False, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise PassphraseError(f"{what}: {reason}; mend the command") from None
+            raise PassphraseError(f"{what}: {reason}; fix the command") from None
         except subprocess.TimeoutExpired:
             raise PassphraseError(f"{what}: no answer in {PATIENCE} s") from None
         if ran.returncode:

@@ -12,7 +12,7 @@ from cryptography import x509
 from anchorline.authority import keys
 from anchorline.authority.anchors import Chain, issued
 from anchorline.authority.certificates import authority_identifier, end, name_of
-from anchorline.authority.profile import Wanted, WantedAuthority
+from anchorline.authority.profile import DesiredAuthority, DesiredCertificate
 from anchorline.errors import AuthorityError
 from anchorline.spec.model import Renewal
 from anchorline.spec.values import format_share
@@ -38,7 +38,7 @@ TO_ISSUE = frozenset({State.MISSING, State.DRIFT, State.DUE, State.EXPIRED})
 
 
 @dataclass(frozen=True)
-class Standing:
+class CertificateStatus:
     """How it is with the CA (``name`` is "ca") or one certificate. ``problem`` is why a run has to refuse."""
 
     name: str
@@ -56,12 +56,12 @@ class Standing:
         file: Path,
         certificate: x509.Certificate | None = None,
         state: State = State.BROKEN,
-    ) -> Standing:
+    ) -> CertificateStatus:
         """A standing that no run may act on."""
         return cls(name, state, str(problem), file, certificate, problem)
 
 
-def judge_authority(wanted: WantedAuthority, chain: Chain, file: Path, now: datetime) -> Standing:
+def judge_authority(wanted: DesiredAuthority, chain: Chain, file: Path, now: datetime) -> CertificateStatus:
     """Compare the CA on disk with the spec. Its life isn't compared: another ``expiry`` counts for the next CA."""
     certificate = chain.root
     differences = authority_differences(wanted, certificate)
@@ -71,25 +71,25 @@ def judge_authority(wanted: WantedAuthority, chain: Chain, file: Path, now: date
             "A changed section is not a new CA. Put the spec back; or have the next CA made by it, and the fleet led "
             "over: anchorline pki rotate; or take this CA as it is: authority: {certificate: …, key: …}"
         )
-        return Standing.broken("ca", problem, file, certificate, State.CHANGED)
+        return CertificateStatus.broken("ca", problem, file, certificate, State.CHANGED)
     return judge_life("ca", certificate, file, now)
 
 
-def judge_life(name: str, certificate: x509.Certificate, file: Path, now: datetime) -> Standing:
+def judge_life(name: str, certificate: x509.Certificate, file: Path, now: datetime) -> CertificateStatus:
     """A CA that is as it should be, unless it has ended."""
     begun, ended = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now <= ended:
         ending = ended - now < (ended - begun) / 10
         reason = f"it ends on {ended:%Y-%m-%d}: lead the fleet over to the next one in good time" if ending else ""
-        return Standing(name, State.OK, reason, file, certificate)
+        return CertificateStatus(name, State.OK, reason, file, certificate)
     problem = AuthorityError(
         f"{file}: the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}, and what it issued ended with it; "
         "make the next one: anchorline pki rotate, or declare one that exists"
     )
-    return Standing.broken(name, problem, file, certificate, State.EXPIRED)
+    return CertificateStatus.broken(name, problem, file, certificate, State.EXPIRED)
 
 
-def authority_differences(wanted: WantedAuthority, certificate: x509.Certificate) -> list[str]:
+def authority_differences(wanted: DesiredAuthority, certificate: x509.Certificate) -> list[str]:
     """What differs between the declared CA and the one on disk, old and new."""
     extensions = {type(extension.value): extension.value for extension in certificate.extensions}
     basic = extensions.get(x509.BasicConstraints)
@@ -132,13 +132,13 @@ def due_from(certificate: x509.Certificate, renewal: Renewal) -> datetime:
 
 def judge(
     name: str,
-    wanted: Wanted,
+    wanted: DesiredCertificate,
     certificate: x509.Certificate,
     issuer: x509.Certificate,
     file: Path,
     now: datetime,
     renewal: Renewal,
-) -> Standing:
+) -> CertificateStatus:
     """Compare a certificate on disk with the spec and the clock. Another ``expiry`` alone is no drift."""
     differences = differences_of(wanted, certificate, issuer)
     finish = certificate.not_valid_after_utc
@@ -154,10 +154,10 @@ def judge(
         left = format_share(renewal.before)
         share = left if isinstance(renewal.before, timedelta) else f"{left} of its life"
         state, reason = State.DUE, f"less than {share} is left, it ends on {finish:%Y-%m-%d}"
-    return Standing(name, state, reason, file, certificate)
+    return CertificateStatus(name, state, reason, file, certificate)
 
 
-def differences_of(wanted: Wanted, certificate: x509.Certificate, issuer: x509.Certificate) -> list[str]:
+def differences_of(wanted: DesiredCertificate, certificate: x509.Certificate, issuer: x509.Certificate) -> list[str]:
     """What differs between a declared certificate and the one on disk."""
     extensions = {type(extension.value): extension.value for extension in certificate.extensions}
     differences = []

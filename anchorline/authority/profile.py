@@ -51,7 +51,7 @@ _EXTENDED = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredCertificate:
     """A leaf as the spec declares it, whatever its key and its dates will be. None: an extension that isn't there."""
 
     subject: x509.Name
@@ -63,7 +63,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class WantedAuthority:
+class DesiredAuthority:
     """A CA as the spec declares it. ``pathlen`` is no demand of the spec's unless ``pathlen_given``."""
 
     subject: x509.Name
@@ -74,7 +74,7 @@ class WantedAuthority:
     pathlen_given: bool = True
 
 
-def wanted(spec: Spec, name: str) -> Wanted:
+def wanted(spec: Spec, name: str) -> DesiredCertificate:
     """The certificate ``name`` of the spec. Raises AuthorityError for one that no client could use."""
     request = spec.certificates[name]
     assert isinstance(request, CertificateRequest)  # noqa: S101 (asked only for what we issue)
@@ -86,7 +86,7 @@ def wanted(spec: Spec, name: str) -> Wanted:
         )
     if not request.hosts and not request.CN:
         raise AuthorityError(f"certificates.{name}: neither hosts nor a CN; name who it is for")
-    return Wanted(
+    return DesiredCertificate(
         subject(request.names, request.CN),
         alternative_names(request.hosts),
         key_usage(usages, request.key),
@@ -103,13 +103,13 @@ def generation(declared: DeclaredAuthority, certificate: x509.Certificate) -> in
     return int(found[1] or 1) if found else 0
 
 
-def wanted_authority(declared: DeclaredAuthority, generation: int = 1) -> WantedAuthority:
+def desired_authority(declared: DeclaredAuthority, generation: int = 1) -> DesiredAuthority:
     """The CA of the spec. Each generation has a name of its own: two of one name would be mixed up by OpenSSL, which
     looks for an issuer by its name. Raises AuthorityError where that gets too long (RFC 5280 A.1: 64 characters)."""
     name = f"{declared.CN} G{generation}" if generation > 1 else declared.CN
     if len(name) > 64:
         raise AuthorityError(f"authority.CN: {name!r} has more than 64 characters; shorten the CN")
-    return WantedAuthority(
+    return DesiredAuthority(
         subject(declared.names, name),
         declared.key,
         declared.ca.pathlen,

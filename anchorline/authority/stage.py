@@ -18,7 +18,7 @@ from anchorline.authority.certificates import fingerprint, to_pem
 from anchorline.authority.issued import Issue
 from anchorline.authority.maker import Made, Maker, stored_key
 from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.plan import Standing, State
+from anchorline.authority.plan import CertificateStatus, State
 from anchorline.authority.store import (
     CA,
     JOURNAL,
@@ -151,9 +151,9 @@ class Staged:
         return journal | here | frozenset(self._survey.store.retired())
 
     @property
-    def standings(self) -> tuple[Standing, ...]:
+    def statuses(self) -> tuple[CertificateStatus, ...]:
         """How the CA and each certificate stood before."""
-        return self._survey.standings
+        return self._survey.statuses
 
     def certificate(self, name: str) -> ServerCertificate:
         """A certificate with its intermediates, without a look at its key.
@@ -178,9 +178,9 @@ class Staged:
     def vouching(self, name: str) -> str:
         """What vouches for a certificate, as PEM. For one that was brought it begins with a line that says so, and is
         only that where a public CA does."""
-        brought = self._survey.brought.get(name)
-        root = brought.root if brought else self.ca
-        return (BROUGHT if brought else "") + (to_pem(root).decode() if root else "")
+        external = self._survey.external.get(name)
+        root = external.root if external else self.ca
+        return (BROUGHT if external else "") + (to_pem(root).decode() if root else "")
 
     def commit(self) -> None:
         """Write what was made, all of it or nothing. A second call does nothing, or raises what the first one raised.
@@ -200,20 +200,20 @@ class Staged:
     def _leaf(self, name: str) -> x509.Certificate:
         if name in self._made:
             return self._made[name].certificate
-        standing = next((each for each in self._survey.certificates if each.name == name), None)
-        if standing is None:
+        status = next((each for each in self._survey.certificates if each.name == name), None)
+        if status is None:
             raise KeyError(name)
-        if standing.certificate is None:
-            raise standing.problem or AuthorityError(
-                f"{standing.file}: not issued yet; {anchorline(f'pki issue {name}', self._survey.spec.file)}"
+        if status.certificate is None:
+            raise status.problem or AuthorityError(
+                f"{status.file}: not issued yet; {anchorline(f'pki issue {name}', self._survey.spec.file)}"
             )
-        return standing.certificate
+        return status.certificate
 
     def _pair(self, name: str) -> Pair:
         served = self.certificate(name)
-        made, brought = self._made.get(name), self._survey.brought.get(name)
-        if brought:
-            key = brought.key(self._passphrase)
+        made, external = self._made.get(name), self._survey.external.get(name)
+        if external:
+            key = external.key(self._passphrase)
         else:
             key = made.key if made else stored_key(self._survey, name, self._leaf(name), self._passphrase)
         return Pair(served.pem, keys.write(key).decode(), served.fingerprint)
@@ -262,10 +262,10 @@ def _changes(found: Survey, made: dict[str, Made]) -> Iterator[Change]:
     if NEXT_CA in made:
         file = found.store.path(certificate_file(NEXT_CA))
         yield Change(NEXT_CA, State.MISSING, "the next CA, which no host trusts yet", file)
-    for standing in found.standings:
-        if standing.name in made:
-            state = State.ASKED if standing.state is State.OK else standing.state
-            yield Change(standing.name, state, standing.reason or "asked for", standing.file)
-        elif found.contents.unfinished.intersection(files_of(standing.name)):
+    for status in found.statuses:
+        if status.name in made:
+            state = State.ASKED if status.state is State.OK else status.state
+            yield Change(status.name, state, status.reason or "asked for", status.file)
+        elif found.contents.unfinished.intersection(files_of(status.name)):
             reason = "an interrupted run made it; it is put in its place"
-            yield Change(standing.name, State.UNFINISHED, reason, standing.file)
+            yield Change(status.name, State.UNFINISHED, reason, status.file)

@@ -12,9 +12,9 @@ from cryptography import x509
 
 from anchorline.authority import disk, external, profile
 from anchorline.authority.anchors import Chain, read_certificates, read_chain, require_ca, require_current
-from anchorline.authority.external import Brought
-from anchorline.authority.plan import TO_ISSUE, Standing, State, judge, judge_authority
-from anchorline.authority.profile import Wanted
+from anchorline.authority.external import ExternalCertificate
+from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State, judge, judge_authority
+from anchorline.authority.profile import DesiredCertificate
 from anchorline.authority.store import (
     CA,
     NEXT_CA,
@@ -40,10 +40,10 @@ _REPLACED = (f"{PREVIOUS}/", f"{RETIRED}/")
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found, and what is ``wanted`` by certificate that we issue. ``brought`` are those of somebody else.
+    """What was found, and what is ``wanted`` by certificate that we issue. ``external`` are those of somebody else.
 
     ``authority`` is None where the spec declares no CA, ``chain`` where there is none to read. ``generations`` are the
-    CAs beside the present one while a rotation stands, by their names in the store, with their ``others`` standings.
+    CAs beside the present one while a rotation stands, by their names in the store; ``other_generations`` how they are.
     ``signer`` is the name of the CA that issues: the present one's, or after a promotion the next one's.
     """
 
@@ -51,19 +51,19 @@ class Survey:
     now: datetime
     store: Store
     contents: Contents
-    wanted: Mapping[str, Wanted]
+    wanted: Mapping[str, DesiredCertificate]
     chain: Chain | None
-    authority: Standing | None
-    certificates: tuple[Standing, ...]
+    authority: CertificateStatus | None
+    certificates: tuple[CertificateStatus, ...]
     generations: Mapping[str, Chain] = field(default_factory=dict)
-    others: tuple[Standing, ...] = ()
+    other_generations: tuple[CertificateStatus, ...] = ()
     signer: str = CA
-    brought: Mapping[str, Brought] = field(default_factory=dict)
+    external: Mapping[str, ExternalCertificate] = field(default_factory=dict)
 
     @property
-    def standings(self) -> tuple[Standing, ...]:
+    def statuses(self) -> tuple[CertificateStatus, ...]:
         """The CA's standing, those of its other generations, then each certificate's."""
-        return (*([self.authority] if self.authority else []), *self.others, *self.certificates)
+        return (*([self.authority] if self.authority else []), *self.other_generations, *self.certificates)
 
     def promoted(self) -> Survey:
         """How it would stand with the next CA in the present one's place."""
@@ -71,13 +71,13 @@ class Survey:
         certificates = tuple(
             _certificate(name, self.wanted[name], self.store, self.contents, chain, self.now, self.spec)
             for name in self.wanted
-        ) + tuple(each for each in self.certificates if each.name in self.spec.brought)
+        ) + tuple(each for each in self.certificates if each.name in self.spec.external)
         generations = {PREVIOUS_CA: self.chain} if self.chain else {}
         return replace(self, chain=chain, certificates=certificates, generations=generations, signer=NEXT_CA)
 
-    def above(self, name: str) -> Chain | Brought | None:
+    def above(self, name: str) -> Chain | ExternalCertificate | None:
         """What knows the intermediates and the root of a certificate."""
-        return self.brought.get(name, self.chain)
+        return self.external.get(name, self.chain)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ class Survey:
         chosen = set(self.spec.certificates) if only is None else set(only)
         problems = [
             each.problem
-            for each in self.standings
+            for each in self.statuses
             if each.problem and (each.name in chosen or each.name not in self.spec.certificates)
         ]
         if len(problems) == 1:
@@ -122,22 +122,22 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
     store = Store(spec.pki)
     contents = store.look(names_of(spec))
     chain, authority = _authority(spec, store, contents, now)
-    generations, others = _generations(spec, store, contents, now)
+    generations, other_generations = _generations(spec, store, contents, now)
     if authority and chain and NEXT_CA in generations and authority.state in (State.CHANGED, State.EXPIRED):
         # the next one is made by the spec as it is now, and takes its place
-        authority = Standing(
+        authority = CertificateStatus(
             CA, State.OK, f"{authority.state}; the next CA takes its place", authority.file, chain.root
         )
     wanted = {name: profile.wanted(spec, name) for name in spec.requests}
     certificates = tuple(_certificate(name, wanted[name], store, contents, chain, now, spec) for name in wanted)
     roots = None
-    if spec.brought and authority and not authority.problem:
+    if spec.external and authority and not authority.problem:
         roots = [*(each.root for each in (chain, *generations.values()) if each), *also(spec, now)]
-    looks = {name: external.look(spec, name, roots, now) for name in spec.brought}
-    certificates += tuple(standing for _, standing in looks.values())
+    looks = {name: external.look(spec, name, roots, now) for name in spec.external}
+    certificates += tuple(status for _, status in looks.values())
     return Survey(
-        *(spec, now, store, contents, wanted, chain, authority, certificates, generations, others),
-        brought={name: found for name, (found, _) in looks.items() if found},
+        *(spec, now, store, contents, wanted, chain, authority, certificates, generations, other_generations),
+        external={name: found for name, (found, _) in looks.items() if found},
     )
 
 
@@ -151,7 +151,9 @@ def also(spec: Spec, now: datetime) -> Iterator[x509.Certificate]:
             yield certificate
 
 
-def _authority(spec: Spec, store: Store, contents: Contents, now: datetime) -> tuple[Chain | None, Standing | None]:
+def _authority(
+    spec: Spec, store: Store, contents: Contents, now: datetime
+) -> tuple[Chain | None, CertificateStatus | None]:
     match spec.authority:
         case None:
             return None, None
@@ -163,39 +165,39 @@ def _authority(spec: Spec, store: Store, contents: Contents, now: datetime) -> t
 
 def _declared(
     declared: DeclaredAuthority, spec: Spec, store: Store, contents: Contents, now: datetime
-) -> tuple[Chain | None, Standing]:
+) -> tuple[Chain | None, CertificateStatus]:
     file, key = store.path(certificate_file(CA)), store.path(key_file(CA))
     problem = contents.problems.get(file.name) or contents.problems.get(key.name)
     if problem:
-        return None, Standing.broken(CA, problem, file)
+        return None, CertificateStatus.broken(CA, problem, file)
     if not contents.has(file.name):
         left = [each for name in names_of(spec) for each in files_of(name) if contents.has(each)]
         if not left:
-            return None, Standing(CA, State.MISSING, "this site has no CA yet", file)
+            return None, CertificateStatus(CA, State.MISSING, "this site has no CA yet", file)
         problem = AuthorityError(
             f"{file}: the CA's certificate is missing, but {', '.join(left)} {'is' if len(left) == 1 else 'are'} here; "
             f"restore it from a backup, or move {store.folder} away to begin anew with another CA"
         )
-        return None, Standing.broken(CA, problem, file)
+        return None, CertificateStatus.broken(CA, problem, file)
     try:
         chain = read_chain(contents.certificates[file.name], file)
     except AuthorityError as unreadable:
-        return None, Standing.broken(CA, unreadable, file)
+        return None, CertificateStatus.broken(CA, unreadable, file)
     return chain, _judged(CA, declared, chain, file, now)
 
 
-def _judged(name: str, declared: DeclaredAuthority, chain: Chain, file: Path, now: datetime) -> Standing:
+def _judged(name: str, declared: DeclaredAuthority, chain: Chain, file: Path, now: datetime) -> CertificateStatus:
     generation = profile.generation(declared, chain.root)
-    standing = judge_authority(profile.wanted_authority(declared, max(1, generation)), chain, file, now)
-    return replace(standing, name=name)
+    status = judge_authority(profile.desired_authority(declared, max(1, generation)), chain, file, now)
+    return replace(status, name=name)
 
 
 def _generations(
     spec: Spec, store: Store, contents: Contents, now: datetime
-) -> tuple[dict[str, Chain], tuple[Standing, ...]]:
+) -> tuple[dict[str, Chain], tuple[CertificateStatus, ...]]:
     """The CAs beside the present one. The next one has to be as the spec says; the previous one is what it was."""
     chains: dict[str, Chain] = {}
-    standings = []
+    statuses = []
     for name in (NEXT_CA, PREVIOUS_CA):
         file = store.path(certificate_file(name))
         problem = contents.problems.get(certificate_file(name)) or contents.problems.get(key_file(name))
@@ -206,49 +208,55 @@ def _generations(
                 raise problem
             chains[name] = read_chain(contents.certificates[certificate_file(name)], file)
         except AuthorityError as unreadable:
-            standings.append(Standing.broken(name, unreadable, file))
+            statuses.append(CertificateStatus.broken(name, unreadable, file))
             continue
         if name == NEXT_CA and isinstance(spec.authority, DeclaredAuthority):
-            standings.append(_judged(name, spec.authority, chains[name], file, now))
+            statuses.append(_judged(name, spec.authority, chains[name], file, now))
         else:
-            standings.append(Standing(name, State.OK, "trusted until it is withdrawn", file, chains[name].root))
+            statuses.append(CertificateStatus(name, State.OK, "trusted until it is withdrawn", file, chains[name].root))
     unsafe = {file: problem for file, problem in contents.problems.items() if file.startswith(_REPLACED)}
-    standings += [
-        Standing.broken(file.removesuffix("-key.pem"), problem, store.path(file))
+    statuses += [
+        CertificateStatus.broken(file.removesuffix("-key.pem"), problem, store.path(file))
         for file, problem in unsafe.items()
         if file not in (key_file(PREVIOUS_CA), certificate_file(PREVIOUS_CA))
     ]
-    return chains, tuple(standings)
+    return chains, tuple(statuses)
 
 
 def _certificate(
-    name: str, wanted: Wanted, store: Store, contents: Contents, chain: Chain | None, now: datetime, spec: Spec
-) -> Standing:
+    name: str,
+    wanted: DesiredCertificate,
+    store: Store,
+    contents: Contents,
+    chain: Chain | None,
+    now: datetime,
+    spec: Spec,
+) -> CertificateStatus:
     file, key = store.path(certificate_file(name)), store.path(key_file(name))
     unreadable = contents.problems.get(file.name)
     if unreadable:
-        return Standing.broken(name, unreadable, file)
+        return CertificateStatus.broken(name, unreadable, file)
     if not contents.has(file.name):
         if not contents.has(key.name):
-            return Standing(name, State.MISSING, "not issued yet", file)
+            return CertificateStatus(name, State.MISSING, "not issued yet", file)
         half = AuthorityError(f"{file}: missing, but {key.name} is here; restore it, or move the key away")
-        return Standing.broken(name, half, file)
+        return CertificateStatus.broken(name, half, file)
     try:
         certificate = read_certificates(contents.certificates[file.name], file)[0]
     except AuthorityError as damaged:
-        return Standing.broken(name, damaged, file)
+        return CertificateStatus.broken(name, damaged, file)
     unsafe = contents.problems.get(key.name)
     if unsafe:
-        return Standing.broken(name, unsafe, file, certificate)
+        return CertificateStatus.broken(name, unsafe, file, certificate)
     if chain is None:
-        return Standing(name, State.BROKEN, "the CA that issued it isn't here", file, certificate)
-    standing = judge(name, wanted, certificate, chain.issuer, file, now, spec.renewal)
+        return CertificateStatus(name, State.BROKEN, "the CA that issued it isn't here", file, certificate)
+    status = judge(name, wanted, certificate, chain.issuer, file, now, spec.renewal)
     if contents.has(key.name):
-        return standing
-    if standing.state in TO_ISSUE:
+        return status
+    if status.state in TO_ISSUE:
         half = AuthorityError(
-            f"{key}: missing, and {file.name} has to be issued again ({standing.reason}); "
+            f"{key}: missing, and {file.name} has to be issued again ({status.reason}); "
             f"restore the key from a backup, or move {file.name} away, and a new pair is made"
         )
-        return Standing.broken(name, half, file, certificate)
-    return Standing(name, State.OK, f"{key.name} isn't here: it can be trusted, not served", file, certificate)
+        return CertificateStatus.broken(name, half, file, certificate)
+    return CertificateStatus(name, State.OK, f"{key.name} isn't here: it can be trusted, not served", file, certificate)

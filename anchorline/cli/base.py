@@ -95,19 +95,19 @@ spec_option = click.option("--spec", "spec_file", type=SpecPath(), default=Path(
 
 def names_to_issue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The certificates of the spec that a site issues itself, without those that are typed already."""
-    return _beginning(incomplete, _declared(ctx, brought=False), ctx.params.get(param.name or "") or ())
+    return _beginning(incomplete, _declared(ctx, external=False), ctx.params.get(param.name or "") or ())
 
 
 def names_to_export(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 (click's)
     """All certificates of the spec, and the CA."""
-    return _beginning(incomplete, ["ca", *_declared(ctx, brought=True)], ())
+    return _beginning(incomplete, ["ca", *_declared(ctx, external=True)], ())
 
 
 def _beginning(incomplete: str, names: Iterable[str], typed: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete) and name not in set(typed)]
 
 
-def _declared(ctx: click.Context, *, brought: bool) -> list[str]:
+def _declared(ctx: click.Context, *, external: bool) -> list[str]:
     """As the file says, whatever else is wrong with it: completion isn't the place to complain."""
     from anchorline.spec.source import read  # loads pydantic, which most of a command line can do without
 
@@ -116,5 +116,7 @@ def _declared(ctx: click.Context, *, brought: bool) -> list[str]:
     if not isinstance(certificates, dict):
         return []
     return [
-        name for name, each in certificates.items() if brought or not (isinstance(each, dict) and "certificate" in each)
+        name
+        for name, each in certificates.items()
+        if external or not (isinstance(each, dict) and "certificate" in each)
     ]

@@ -84,7 +84,7 @@ def _as_data(problem: Problem) -> dict[str, Any]:
         "level": "warning" if problem.warning else "error",
         "code": problem.code,
         "what": problem.what,
-        "mend": problem.mend,
+        "fix": problem.fix,
     }
 
 

@@ -19,7 +19,7 @@ from anchorline.authority.disk import refusals
 from anchorline.cli.base import Command
 from anchorline.commands import SPEC
 from anchorline.errors import Place, Problem, SpecError
-from anchorline.init.answers import QUESTIONS, Answers, Question
+from anchorline.init.answers import QUESTIONS, Answers, Prompt
 from anchorline.init.cfssl import Cfssl, find
 from anchorline.init.site import files
 from anchorline.init.write import require_free, write
@@ -69,7 +69,7 @@ def _same(here: Path, there: Path) -> bool:
     return False
 
 
-def _questions(folder: Path) -> tuple[Question, ...]:
+def _questions(folder: Path) -> tuple[Prompt, ...]:
     """A site in staging/ is probably called so."""
     site, *others = QUESTIONS
     with suppress(ValueError):
@@ -77,7 +77,7 @@ def _questions(folder: Path) -> tuple[Question, ...]:
     return QUESTIONS
 
 
-def _answers(questions: Sequence[Question], flags: Mapping[str, str | None], cfssl: Cfssl | None) -> Answers:
+def _answers(questions: Sequence[Prompt], flags: Mapping[str, str | None], cfssl: Cfssl | None) -> Answers:
     """From options, cfssl's files and a terminal, in this order. Raises click.UsageError."""
     if flags["ca"] is not None and flags["registry"] is None:
         flags = {**flags, "registry": "none"}
@@ -125,14 +125,14 @@ def _with_names_of(cfssl: Cfssl, answers: Answers) -> Answers:
     return replace(answers, aliases=tuple(each for each in cfssl.names if each != answers.registry.host))
 
 
-def _read(question: Question, text: str) -> Any:
+def _read(question: Prompt, text: str) -> Any:
     try:
         return question.read(text.strip())
     except ValueError as error:
         raise click.UsageError(f"{question.flag}: {error}") from None
 
 
-def _ask(question: Question) -> Any:
+def _ask(question: Prompt) -> Any:
     def read(text: str) -> Any:
         try:
             return question.read(text.strip())

@@ -51,7 +51,7 @@ def show(spec_file: Path, form: str) -> None:
         click.echo(json.dumps(as_data(found), indent=2))
     else:
         draw(found)
-    sys.exit(1 if any(standing.problem for standing in found.standings) else 0)
+    sys.exit(1 if any(status.problem for status in found.statuses) else 0)
 
 
 @pki.command(example="anchorline pki issue server")
@@ -156,10 +156,10 @@ def adopt(folder: Path, spec_file: Path) -> None:
         click.echo(f"Passed over: {problem}")
     click.echo(f"{folder} is unchanged and still holds the CA's key: keep it as a backup, or destroy it.")
     click.echo("The next deploy does:")
-    for standing in survey(spec).standings:
-        issues = standing.name in spec.requests and standing.state in TO_ISSUE
-        why = f" ({standing.reason})" if standing.reason else ""
-        click.echo(f"  {standing.name}: {'issue it' if issues else 'use it as it is'}{why}")
+    for status in survey(spec).statuses:
+        issues = status.name in spec.requests and status.state in TO_ISSUE
+        why = f" ({status.reason})" if status.reason else ""
+        click.echo(f"  {status.name}: {'issue it' if issues else 'use it as it is'}{why}")
 
 
 def _commit(staged: Staged) -> None:
@@ -183,19 +183,19 @@ def exported(spec: Spec, name: str | None, form: str) -> bytes:
         _require_known(spec, name)
     found = survey(spec)
     chain = found.above(name or CA)
-    standing = found.authority if name in (None, CA) else next(s for s in found.certificates if s.name == name)
-    if standing is None or standing.certificate is None or chain is None:
-        problem = standing.problem if standing else AuthorityError(f"{spec.site}: the spec declares no CA")
+    status = found.authority if name in (None, CA) else next(s for s in found.certificates if s.name == name)
+    if status is None or status.certificate is None or chain is None:
+        problem = status.problem if status else AuthorityError(f"{spec.site}: the spec declares no CA")
         raise problem or AuthorityError(
-            f"{standing and standing.file}: not there yet; {anchorline('pki issue', spec.file)}"
+            f"{status and status.file}: not there yet; {anchorline('pki issue', spec.file)}"
         )
     if form == "der":
-        return standing.certificate.public_bytes(serialization.Encoding.DER)
+        return status.certificate.public_bytes(serialization.Encoding.DER)
     root = (chain.root,) if chain.root else ()
-    if standing is found.authority:
+    if status is found.authority:
         documents = (*root, *(also(spec, found.now) if form == "bundle" else ()))
     else:
-        documents = (standing.certificate, *chain.intermediates, *(root if form == "bundle" else ()))
+        documents = (status.certificate, *chain.intermediates, *(root if form == "bundle" else ()))
     return b"".join(dict.fromkeys(map(to_pem, documents)))
 
 
@@ -207,7 +207,7 @@ def _require_known(spec: Spec, name: str) -> None:
 
 def _require_ours(spec: Spec, name: str) -> None:
     _require_known(spec, name)
-    if existing := spec.brought.get(name):
+    if existing := spec.external.get(name):
         file = spec.path(existing.certificate)
         raise AuthorityError(f"{name!r}: somebody else issued it, and nothing here can; put the next one into {file}")
 

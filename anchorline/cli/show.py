@@ -10,13 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from anchorline.authority import issued
+from anchorline.authority import issued, sightings
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.generations import withdrawal
-from anchorline.authority.plan import TO_ISSUE, Standing, State
+from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
 from anchorline.authority.store import JOURNAL, NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import Survey
-from anchorline.rotation import sightings
 
 _COLOURS = {State.OK: "green", State.BROKEN: "red", State.CHANGED: "red", State.EXPIRED: "red"}
 _PIPE_WIDTH = 200  # where no terminal gives one: programs and logs take long lines
@@ -28,7 +27,7 @@ def as_data(found: Survey) -> dict[str, Any]:
     return {
         "site": found.spec.site,
         "folder": str(found.store.folder),
-        "certificates": [_row(standing, found.now) for standing in found.standings],
+        "certificates": [_row(status, found.now) for status in found.statuses],
         "rotation": _rotation(found),
         "issued": list(issued.read(found.store.read_text(JOURNAL))),
     }
@@ -47,26 +46,26 @@ def draw(found: Survey) -> None:
     table.add_column("ENDS", no_wrap=True)
     table.add_column("DAYS", no_wrap=True, justify="right")
     table.add_column("SHA-256", no_wrap=True)
-    for standing in found.standings:
-        row = _row(standing, found.now)
-        state = f"[{_COLOURS.get(standing.state, 'yellow')}]{standing.state}[/]"
+    for status in found.statuses:
+        row = _row(status, found.now)
+        state = f"[{_COLOURS.get(status.state, 'yellow')}]{status.state}[/]"
         names = ", ".join(row["names"]) or row["subject"] or ""
         days = "" if row["days"] is None else str(row["days"])
         table.add_row(
-            standing.name, state, escape(names), (row["not_after"] or "")[:10], days, (row["sha256"] or "")[:12]
+            status.name, state, escape(names), (row["not_after"] or "")[:10], days, (row["sha256"] or "")[:12]
         )
     console.print(table)
-    for standing in found.standings:
-        if standing.reason:
-            console.print(f"{standing.name}: {standing.reason}", markup=False, soft_wrap=True)
+    for status in found.statuses:
+        if status.reason:
+            console.print(f"{status.name}: {status.reason}", markup=False, soft_wrap=True)
     for line in _told(found):
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _row(standing: Standing, now: datetime) -> dict[str, Any]:
-    certificate = standing.certificate
-    row: dict[str, Any] = {"name": standing.name, "state": standing.state, "reason": standing.reason}
-    row |= {"file": str(standing.file), "subject": None, "names": [], "not_after": None, "days": None, "sha256": None}
+def _row(status: CertificateStatus, now: datetime) -> dict[str, Any]:
+    certificate = status.certificate
+    row: dict[str, Any] = {"name": status.name, "state": status.state, "reason": status.reason}
+    row |= {"file": str(status.file), "subject": None, "names": [], "not_after": None, "days": None, "sha256": None}
     if certificate is not None:
         sans = [e.value for e in certificate.extensions if isinstance(e.value, x509.SubjectAlternativeName)]
         row |= {
@@ -105,14 +104,14 @@ def _told(found: Survey) -> list[str]:
         away = withdrawal(fingerprint(previous.root), found.spec.file)
         return [
             "",
-            f"rotation: made ── trusted ── handed over ─●─ withdrawn: hosts trust {name_of(previous.root)} still",
+            f"rotation: made ── trusted ── promoted ─●─ withdrawn: hosts trust {name_of(previous.root)} still",
             *issues,
             f"No deploy takes it away. When nothing needs it: {away}",
         ]
-    standing = _rotation(found)
-    if standing is None:
+    status = _rotation(found)
+    if status is None:
         return issues
-    seen, missing = standing["seen"], standing["missing"]
+    seen, missing = status["seen"], status["missing"]
     where = (
         f"{len(seen)} of {len(seen) + len(missing)} hosts have been seen to trust"
         if seen or missing
@@ -121,7 +120,7 @@ def _told(found: Survey) -> list[str]:
     name = name_of(found.generations[NEXT_CA].root)
     return [
         "",
-        f"rotation: made ─●─ trusted ── handed over ── withdrawn: {where} {name}",
+        f"rotation: made ─●─ trusted ── promoted ── withdrawn: {where} {name}",
         *(f"  missing {host}: {why}" for host, why in sorted(missing.items())),
         *issues,
         "The next deploy puts it beside the present one on every host, and once every host of the inventory has been",

@@ -1,10 +1,10 @@
 """The whole fleet at once: the look before the touch, the gates between the steps, the summary at the end."""
 
-from anchorline.fleet.deploy import begin, look
+from anchorline.fleet.deploy import begin, gather
 from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
-from anchorline.fleet.probe import Question, Room
+from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import CLIENTS, REGISTRY, Run, RunError
-from anchorline.fleet.script import File, script, state_folder, stdin
+from anchorline.fleet.scripts import File, script, state_folder, stdin
 from anchorline.fleet.ssh import Answer
 
 __all__ = [
@@ -13,15 +13,15 @@ __all__ = [
     "Answer",
     "Commands",
     "File",
+    "Probe",
     "Question",
-    "Room",
     "Run",
     "RunError",
     "begin",
     "changing",
     "failing",
     "for_the_fleet",
-    "look",
+    "gather",
     "script",
     "state_folder",
     "stdin",

@@ -16,14 +16,14 @@ def read(lines: Sequence[str], now: float) -> float | None:
     return None if said is None else said - now
 
 
-def told(offset: float) -> str:
+def message(offset: float) -> str:
     """What is said of a host whose clock is off; nothing where it isn't."""
     if abs(offset) <= TOLERANCE:
         return ""
-    mend = "timedatectl set-ntp true"
+    fix = "timedatectl set-ntp true"
     if offset > 0:
-        return f"its clock is {_length(offset)} ahead: certificates end early there; {mend}"
-    return f"its clock is {_length(offset)} behind: a new certificate may not be valid there yet; {mend}"
+        return f"its clock is {_length(offset)} ahead: certificates end early there; {fix}"
+    return f"its clock is {_length(offset)} behind: a new certificate may not be valid there yet; {fix}"
 
 
 def wrong_here(offsets: Mapping[str, float]) -> str:

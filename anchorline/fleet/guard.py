@@ -1,7 +1,7 @@
 """What stands around a run of pyinfra's command line: refusals before it, the exit code after it.
 
 pyinfra lets some things pass in silence that mean that nothing was done. config.py is the one place from which all
-of them can be seen, and it has ``stand`` called, through ``report.stand``.
+of them can be seen, and it has ``install_hooks`` called, through ``report.install_hooks``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ Ending = Callable[[Over], int]
 """Says what a run came to, and returns its exit code."""
 
 
-def stand(ending: Ending) -> Mapping[str, object] | None:
+def install_hooks(ending: Ending) -> Mapping[str, object] | None:
     """Refuse what pyinfra would let pass, and be there at the end. Returns the command line's options, where there are
     steps of ours to be run.
 
@@ -74,7 +74,7 @@ def stand(ending: Ending) -> Mapping[str, object] | None:
     options = context.params
     if not any(str(word).endswith(".py") or str(word).startswith("anchorline.") for word in options["operations"]):
         return None  # `pyinfra inventory exec -- uptime` and the like deploy nothing
-    refuse(options, terminal=sys.stdin.isatty())
+    check_options(options, terminal=sys.stdin.isatty())
     inventory = str(options["inventory"])
     _take_up(inventory)
     is_about(inventory)
@@ -102,7 +102,7 @@ def _no_password(prompt: str = "", stream: object = None) -> str:  # noqa: ARG00
     return ""
 
 
-def refuse(options: Mapping[str, object], *, terminal: bool) -> None:
+def check_options(options: Mapping[str, object], *, terminal: bool) -> None:
     """Raise PyinfraError for options whose run would end with 0 and have done nothing, or hang at a prompt."""
     if options.get("no_wait"):
         raise PyinfraError("--no-wait is refused: pyinfra would end with 0 whatever fails")

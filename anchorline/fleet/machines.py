@@ -13,7 +13,7 @@ def read(lines: list[str]) -> str:
     return " ".join(lines) if len(lines) == 3 else ""
 
 
-def twins(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+def duplicates(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     """The names that stand for one machine, for each machine that has several. ``machines``: a host's name and what
     tells its machine."""
     alike: dict[str, list[str]] = {}
@@ -23,6 +23,6 @@ def twins(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     yield from (tuple(names) for names in alike.values() if len(names) > 1)
 
 
-def told(names: tuple[str, ...]) -> tuple[str, str]:
+def message(names: tuple[str, ...]) -> tuple[str, str]:
     """What is said of them: the cause, and what to do."""
     return f"{' and '.join(names)} are one machine", "leave one of the names in the inventory"

@@ -12,7 +12,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import clock, machines
-from anchorline.fleet.probe import Question, Room
+from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run
 from anchorline.fleet.ssh import Answer, ask
 from anchorline.fleet.wire import CLOCK, MACHINE, join, split
@@ -21,7 +21,7 @@ Commands = Generator[FunctionCommand, None, None]
 
 
 @operation()
-def look(*, rooms: Sequence[Room]) -> Commands:
+def gather(*, probes: Sequence[Probe]) -> Commands:
     """Observe one host with the probes of all rooms, in one exec.
 
     A host that can't be observed is unknown, not empty: it fails here, and no later step touches it.
@@ -31,18 +31,18 @@ def look(*, rooms: Sequence[Room]) -> Commands:
     here = host.state.inventory.get_host(host.name)
     run = Run.of(here)
     run.begin_with(here)
-    run.looking = host.state.is_executing
-    questions = {room.name: question for room in rooms if (question := room.ask(run, here))}
-    cause = observe(run, here, questions)
-    if not host.state.is_executing and run.seen_by_all:
-        run.judge()  # the last of them to answer, before pyinfra asks whether to go on
+    run.gathering = host.state.is_executing
+    questions = {room.name: question for room in probes if (question := room.ask(run, here))}
+    cause = probe_host(run, here, questions)
+    if not host.state.is_executing and run.gathered_all:
+        run.preflight()  # the last of them to answer, before pyinfra asks whether to go on
     if cause:
         yield failing(cause)
     else:
-        host.noop("looked at")
+        host.noop("probed")
 
 
-def observe(run: Run, here: Host, questions: dict[str, Question]) -> str:
+def probe_host(run: Run, here: Host, questions: dict[str, Question]) -> str:
     """Ask a host and keep what it said in the run. Returns why it couldn't be understood, or nothing.
 
     What it said is never shown, not at -vvv either: there may be passwords in others' files that a probe prints.
@@ -54,10 +54,10 @@ def observe(run: Run, here: Host, questions: dict[str, Question]) -> str:
         offset = clock.read(said.get(CLOCK, ()), time.time())
         if offset is not None:
             run.clocks[here.name] = offset
-            if note := clock.told(offset):
+            if note := clock.message(offset):
                 run.note(here, note)
         run.machines[here.name] = machines.read(said.get(MACHINE, []))
-        run.observations[here.name] = {name: run.rooms[name].read(run, said[name]) for name in questions}
+        run.observations[here.name] = {name: run.probes[name].read(run, said[name]) for name in questions}
     except (KeyError, ValueError) as error:
         run.observations.pop(here.name, None)
         before = tuple(takewhile(lambda line: not line.startswith("=== "), answer.stdout))

@@ -30,21 +30,21 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Room:
+class Probe:
     """One room's part in the look.
 
     ``ask``
         the probe for a host, or None where the room has nothing to do there.
     ``read``
         what the probe printed, as the room's own type. Raises ValueError where it can't be that.
-    ``refuse``
+    ``preflight``
         after the whole fleet was looked at: a sentence for each reason why nothing may be changed.
     """
 
     name: str
     ask: Callable[[Run, Host], Question | None]
     read: Callable[[Run, Sequence[str]], Any]
-    refuse: Callable[[Run], Iterable[str]]
+    preflight: Callable[[Run], Iterable[str]]
 
 
 def number(word: str) -> int | None:

@@ -16,7 +16,7 @@ from anchorline.commands import INVENTORY, SPEC, pyinfra
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import machines
 from anchorline.fleet.limits import too_many
-from anchorline.fleet.probe import Observation, Room
+from anchorline.fleet.probe import Observation, Probe
 from anchorline.spec import Spec, load
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Failure:
 class Run:
     """What is known of the fleet in this run. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
 
-    ``held`` is why the gate of a rotation didn't open, a line each. ``promoted`` is the authority after it did.
+    ``blocked_by`` is why the gate of a rotation didn't open, a line each. ``promoted`` is the authority after it did.
     ``inventory`` is how it was typed. ``clocks`` is how far each host's is ahead of this machine's, in seconds.
     ``machines`` is what tells the machine of each from every other.
     """
@@ -47,9 +47,9 @@ class Run:
     state: State
     file: Path
     inventory: str = INVENTORY
-    rooms: dict[str, Room] = field(default_factory=dict)
-    looked: set[str] = field(default_factory=set)
-    looking: bool = False
+    probes: dict[str, Probe] = field(default_factory=dict)
+    gathered: set[str] = field(default_factory=set)
+    gathering: bool = False
     issuing: set[str] = field(default_factory=set)
     observations: dict[str, Observation] = field(default_factory=dict)
     clocks: dict[str, float] = field(default_factory=dict)
@@ -57,11 +57,11 @@ class Run:
     failures: dict[str, Failure] = field(default_factory=dict)
     changes: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
-    proofs: dict[str, str] = field(default_factory=dict)
+    verified: dict[str, str] = field(default_factory=dict)
     broken: AnchorlineError | None = None
-    held: list[str] = field(default_factory=list)
+    blocked_by: list[str] = field(default_factory=list)
     promoted: Any = None
-    judged: bool = False
+    preflighted: bool = False
     _once: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
@@ -100,7 +100,7 @@ class Run:
         return self.once("spec", lambda: load(self.file))
 
     def command(self, what: str, host: str = "") -> str:
-        """pyinfra's command for this run's fleet and spec, as ``nextstep.pyinfra`` has it."""
+        """pyinfra's command for this run's fleet and spec, as ``commands.pyinfra`` has it."""
         return pyinfra(what, self.file, host=host, inventory=self.inventory)
 
     def group(self, name: str) -> list[Host]:
@@ -126,7 +126,7 @@ class Run:
 
     def begin_with(self, host: Host) -> None:
         """Forget what was learned of a host: it is about to be looked at, perhaps for the second time in a run."""
-        for memory in (self.observations, self.failures, self.changes, self.notes, self.proofs):
+        for memory in (self.observations, self.failures, self.changes, self.notes, self.verified):
             memory.pop(host.name, None)
 
     def fail(self, host: Host, step: str, cause: str) -> None:
@@ -144,7 +144,7 @@ class Run:
         self.changes.setdefault(host.name, []).append(what)
 
     @property
-    def seen_by_all(self) -> bool:
+    def gathered_all(self) -> bool:
         """Whether every host that can answer has been looked at."""
         inventory = self.state.inventory
         if len(self.observations) + len(self.failures) < inventory.len_active_hosts():
@@ -152,10 +152,10 @@ class Run:
         active = inventory.get_active_hosts()
         return all(host.name in self.observations or host.name in self.failures for host in active)
 
-    def judge(self) -> None:
+    def preflight(self) -> None:
         """Judge the plan, which all observations together make. Raises RunError with every reason against it."""
-        reasons = ["; ".join(machines.told(names)) for names in machines.twins(self.machines)]
-        reasons += [reason for room in self.rooms.values() for reason in room.refuse(self)]
+        reasons = ["; ".join(machines.message(names)) for names in machines.duplicates(self.machines)]
+        reasons += [reason for room in self.probes.values() for reason in room.preflight(self)]
         if reasons:
             lines = "".join(f"\n  - {reason}" for reason in reasons)
             raise RunError(f"refused, and nothing was changed:{lines}")
@@ -182,11 +182,11 @@ class Gate(BaseStateCallback):
         run = _RUNS[state]
         if run.broken:
             raise RunError(str(run.broken)) from run.broken
-        if not run.looking or not run.seen_by_all:
+        if not run.gathering or not run.gathered_all:
             return
-        if not run.judged:
-            run.judge()
-            run.judged = True
+        if not run.preflighted:
+            run.preflight()
+            run.preflighted = True
         run.count(", ".join(state.get_op_meta(op_hash).names))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from anchorline.fleet import machines
 from anchorline.fleet.probe import Question
-from anchorline.fleet.script import PRELUDE
+from anchorline.fleet.scripts import PRELUDE
 
 END, CLOCK, MACHINE = "=== end", "clock", "machine"
 

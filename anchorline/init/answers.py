@@ -33,7 +33,7 @@ Given = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Question:
+class Prompt:
     """``key`` is its option as well. ``default`` is None where somebody has to answer."""
 
     key: str
@@ -117,20 +117,20 @@ def read_clients(text: str) -> tuple[Name, ...]:
 
 
 QUESTIONS = (
-    Question("site", "Name of the site, such as production or staging", _written(SiteValue), "production"),
-    Question(
+    Prompt("site", "Name of the site, such as production or staging", _written(SiteValue), "production"),
+    Prompt(
         "registry", f"What people type for the registry, such as hub.example.com ({NONE}: trust alone)", read_registry
     ),
-    Question(
+    Prompt(
         "ip",
         f"IP address of its host ({NONE}: DNS knows it)",
         read_ip,
         NONE,
         lambda given: (endpoint := given["registry"]) is not None and isinstance(endpoint.host, str),
     ),
-    Question("ca", "PEM file of the CA to trust", read_ca, asked=lambda given: given["registry"] is None),
-    Question("clients", "Clients, as ssh knows them, with spaces between", read_clients),
-    Question("user", "User at the hosts (root, or one who may use sudo)", _written(UserValue), "root"),
+    Prompt("ca", "PEM file of the CA to trust", read_ca, asked=lambda given: given["registry"] is None),
+    Prompt("clients", "Clients, as ssh knows them, with spaces between", read_clients),
+    Prompt("user", "User at the hosts (root, or one who may use sudo)", _written(UserValue), "root"),
 )
 """In the order in which they are asked. Nobody is asked more than five of them."""
 

@@ -9,13 +9,13 @@ from anchorline import trust
 from anchorline.authority.deploy import issue
 from anchorline.fleet import begin
 from anchorline.registry.operations import serve as keep_serving
-from anchorline.registry.probe import ROOM
+from anchorline.registry.probe import PROBE
 
 
 @deploy("Registry")
 def serve() -> None:
     """Run the registry's container on the one host of the group ``registry``."""
-    run = begin(trust.ROOM, ROOM)
+    run = begin(trust.PROBE, PROBE)
     issue()
     if run.spec.registry and host.name == run.registry_host.name:
         keep_serving(name="Run the registry")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv6Address
 
-from anchorline.fleet.script import File, state_folder
+from anchorline.fleet.scripts import File, state_folder
 from anchorline.render import render
 from anchorline.spec import Spec
 from anchorline.spec.model import Registry

@@ -9,7 +9,7 @@ from anchorline.fleet.probe import number
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundContainer:
     """A container that is there: its state (``running``, ``exited``), its id, and whose labels it carries."""
 
     state: str
@@ -19,20 +19,20 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ObservedRegistry:
     """One host's registry, as its probe printed it.
 
     ``runtime`` is the daemon's version, or empty with ``runtime_cause``. ``before`` is the container that a
     replacement has set aside; there is one after a replacement was cut off. ``port`` is who listens there (``?``
     where that can't be told). ``data`` is ``""`` for a folder that is free, a site's name, ``foreign`` or ``file``.
     ``started`` is the digest of the chain that the container last started with. ``health`` is empty when it is well.
-    ``served`` is what it serves then, and ``brought`` whether somebody else issued what it was last given.
+    ``served`` is what it serves then, and ``external`` whether somebody else issued what it was last given.
     """
 
     runtime: str = ""
     runtime_cause: str = ""
-    container: Found | None = None
-    before: Found | None = None
+    container: FoundContainer | None = None
+    before: FoundContainer | None = None
     image: str = ""
     port: str = ""
     data: str = ""
@@ -40,19 +40,19 @@ class Standing:
     started: str = ""
     health: str = "no answer"
     served: str = ""
-    brought: bool = False
+    external: bool = False
 
 
-def read(lines: Sequence[str], name: str) -> Standing:
+def read(lines: Sequence[str], name: str) -> ObservedRegistry:
     """Read what probe.sh printed. Raises ValueError for an answer without its first line."""
     said: dict[str, str] = {}
-    found: dict[str, Found] = {}
+    found: dict[str, FoundContainer] = {}
     for line in lines:
         word, _, rest = line.partition(" ")
         if word == "container":
             called, state, identity, *labels = rest.split(" ")
             site, digest = [*labels, "", ""][:2]
-            found[called.lstrip("/")] = Found(state, identity, site, digest)
+            found[called.lstrip("/")] = FoundContainer(state, identity, site, digest)
         else:
             said.setdefault(word, rest)
     runtime, _, rest = said.get("runtime", "").partition(" ")
@@ -60,9 +60,9 @@ def read(lines: Sequence[str], name: str) -> Standing:
         raise ValueError("the host's answer says nothing of its container runtime")
     if runtime != "up":
         missing = "docker isn't installed"
-        return Standing(runtime_cause=missing if runtime == "missing" else f"docker doesn't answer: {rest}")
+        return ObservedRegistry(runtime_cause=missing if runtime == "missing" else f"docker doesn't answer: {rest}")
     healthy, _, served = said.get("health", "").partition(" ")
-    return Standing(
+    return ObservedRegistry(
         runtime=rest,
         container=found.get(name),
         before=found.get(f"{name}-before"),
@@ -73,5 +73,5 @@ def read(lines: Sequence[str], name: str) -> Standing:
         started=said.get("started", ""),
         health="" if healthy == "ok" else said.get("health", ""),
         served=served if healthy == "ok" else "",
-        brought="brought" in said,
+        external="brought" in said,
     )

@@ -10,7 +10,7 @@ from pyinfra.api import FileUploadCommand, FunctionCommand, operation
 from anchorline.authority.operations import serving
 from anchorline.fleet import Answer, File, Run, changing, failing, script, stdin
 from anchorline.registry.desired import DRAIN, PORT, Container
-from anchorline.registry.probe import container, digests, standing_of, variables, what_is_due
+from anchorline.registry.probe import container, digests, observed_registry, variables, what_is_due
 
 STEP = "registry"
 PATIENCE = 30
@@ -35,7 +35,7 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
     wanted = container(run)
     if wanted is None or not run.reached(here):
         return
-    has = standing_of(run, here)
+    has = observed_registry(run, here)
     due, why = what_is_due(run, wanted, has)
     if not due:
         host.noop("serves")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from anchorline.registry.desired import Container
-from anchorline.registry.observed import Standing
+from anchorline.registry.observed import ObservedRegistry
 
 ENOUGH = 64 * 1024
 """KiB that must be free where the images go; with less, even the registry's own image doesn't fit."""
 
 
-def objections(has: Standing, wanted: Container) -> list[str]:
+def conflicts(has: ObservedRegistry, wanted: Container) -> list[str]:
     """Why the registry can't be put on this host without hurting something that isn't ours, each with the way out."""
     if not has.runtime:
         return [f"{has.runtime_cause}: install and start Docker, or move the group `registry` to another host"]
@@ -42,7 +42,7 @@ def objections(has: Standing, wanted: Container) -> list[str]:
     return reasons
 
 
-def action(has: Standing, wanted: Container, *, chain: str, leaf: str) -> tuple[str, str]:
+def action(has: ObservedRegistry, wanted: Container, *, chain: str, leaf: str) -> tuple[str, str]:
     """What is to be done, one of ``create``, ``replace``, ``restart``, ``start`` or nothing, and why.
 
     ``leaf`` is the fingerprint of the certificate that should be served, ``chain`` the digest of it with its

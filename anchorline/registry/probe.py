@@ -9,12 +9,12 @@ from pyinfra.api import Host
 
 from anchorline.authority.operations import serving, staged
 from anchorline.errors import AnchorlineError
-from anchorline.fleet.probe import Question, Room
+from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run
-from anchorline.fleet.script import script, state_folder
+from anchorline.fleet.scripts import script, state_folder
 from anchorline.registry.desired import Container
-from anchorline.registry.observed import Standing, read
-from anchorline.registry.plan import action, objections
+from anchorline.registry.observed import ObservedRegistry, read
+from anchorline.registry.plan import action, conflicts
 from anchorline.spec.values import Endpoint
 
 
@@ -23,9 +23,9 @@ def container(run: Run) -> Container | None:
     return run.once("the container", lambda: Container.of(run.spec))
 
 
-def standing_of(run: Run, host: Host) -> Standing:
+def observed_registry(run: Run, host: Host) -> ObservedRegistry:
     """What the look saw of the registry on its host. Raises KeyError where it wasn't looked at."""
-    seen: Standing = run.observations[host.name]["registry"]
+    seen: ObservedRegistry = run.observations[host.name]["registry"]
     return seen
 
 
@@ -55,7 +55,7 @@ def digests(run: Run, wanted: Container) -> dict[str, str]:
     return {"chain": sha256(certificate.pem.encode()).hexdigest(), "leaf": certificate.fingerprint}
 
 
-def what_is_due(run: Run, wanted: Container, has: Standing) -> tuple[str, str]:
+def what_is_due(run: Run, wanted: Container, has: ObservedRegistry) -> tuple[str, str]:
     """What has to be done on the registry's host, and why."""
     return action(has, wanted, **digests(run, wanted))
 
@@ -63,16 +63,16 @@ def what_is_due(run: Run, wanted: Container, has: Standing) -> tuple[str, str]:
 def _key_refused(run: Run, wanted: Container, host: Host) -> Iterable[str]:
     """A key that the registry will need and that can't be read is found before anything is changed."""
     name = wanted.registry.certificate
-    if name and wanted.tls and any(what_is_due(run, wanted, standing_of(run, host))):
+    if name and wanted.tls and any(what_is_due(run, wanted, observed_registry(run, host))):
         try:
             staged(run).pair(name)
         except AnchorlineError as error:
             yield str(error)
 
 
-def _unknown_refused(run: Run, has: Standing, host: Host) -> Iterable[str]:
+def _unknown_refused(run: Run, has: ObservedRegistry, host: Host) -> Iterable[str]:
     """A certificate of our CA that this ``pki/`` has never heard of was issued from another one, after it."""
-    if has.served and not has.brought and has.served not in staged(run).known:
+    if has.served and not has.external and has.served not in staged(run).known:
         yield (
             f"{host.name} serves a certificate ({has.served[:12]}) that {run.spec.pki} doesn't know, though our CA "
             f"issued it: another checkout has renewed it; bring its pki/ here, and run again"
@@ -86,25 +86,25 @@ def _ask(run: Run, host: Host) -> Question | None:
     return Question(script("registry/shell/health.sh", "registry/shell/probe.sh", **variables(wanted)))
 
 
-def _read(run: Run, lines: Sequence[str]) -> Standing:
+def _read(run: Run, lines: Sequence[str]) -> ObservedRegistry:
     wanted = container(run)
     return read(lines, wanted.registry.name if wanted else "")
 
 
-def _refuse(run: Run) -> Iterable[str]:
+def _preflight(run: Run) -> Iterable[str]:
     wanted = container(run)
     if wanted is None:
         return
     host = run.registry_host
     if run.reached(host):
-        for reason in objections(standing_of(run, host), wanted):
+        for reason in conflicts(observed_registry(run, host), wanted):
             yield f"{host.name}: {reason}"
         yield from _key_refused(run, wanted, host)
-        yield from _unknown_refused(run, standing_of(run, host), host)
+        yield from _unknown_refused(run, observed_registry(run, host), host)
     elif run.state.is_host_in_limit(host):
         failure = run.failures.get(host.name)
         cause = failure.cause if failure else "it can't be reached"
-        yield f"the registry's host {host.name} doesn't answer ({cause}): without it nothing can be proved"
+        yield f"the registry's host {host.name} doesn't answer ({cause}): without it nothing can be verified"
 
 
-ROOM = Room("registry", _ask, _read, _refuse)
+PROBE = Probe("registry", _ask, _read, _preflight)

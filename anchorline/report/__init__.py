@@ -1,12 +1,12 @@
 """What was seen and done, for people and for programs: one report, and a form of it for each reader.
 
-``status``, the step, and ``stand``, which config.py calls, load pyinfra: they come when they are asked for.
+``status``, the step, and ``install_hooks``, which config.py calls, load pyinfra: they come when they are asked for.
 """
 
 from importlib import import_module
 from typing import Any
 
-_LATER = {"status": "anchorline.report.deploy", "stand": "anchorline.report.end"}
+_LATER = {"status": "anchorline.report.deploy", "install_hooks": "anchorline.report.end"}
 
 
 def __getattr__(name: str) -> Any:

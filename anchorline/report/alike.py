@@ -14,7 +14,7 @@ FEW = 60
 
 @dataclass(frozen=True)
 class Alike:
-    """Hosts that differ in name, findings, clock and proof alone. ``clock`` is from the slowest to the fastest."""
+    """Hosts that differ in name, findings, clock and verification alone. ``clock``: slowest to fastest."""
 
     hosts: tuple[Host, ...]
 

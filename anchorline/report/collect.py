@@ -15,8 +15,8 @@ from anchorline.fleet import Run, RunError
 from anchorline.fleet.guard import Over
 from anchorline.report import site
 from anchorline.report.hosts import BY_HAND, View, facts, groups_of, seen, unreachable
-from anchorline.report.model import HERE, Certificate, Condition, Finding, Health, Kind, Report
-from anchorline.report.model import Host as Seen
+from anchorline.report.model import HERE, CertificateReport, Condition, Finding, Health, Kind, Report
+from anchorline.report.model import Host as HostReport
 
 DOCTOR = "anchorline.verify.doctor"
 NEXT = {"look": BY_HAND, "pyinfra": BY_HAND, "trust": DOCTOR, "registry": DOCTOR, "verify": DOCTOR}
@@ -40,7 +40,7 @@ def collect(over: Over, run: Run, kind: Kind) -> Report:
     certificates = site.certificates(found, view)
     certificates = _planned(run, certificates) if kind is Kind.PLAN else certificates
     rotation, registry = site.rotation(found, run, view), site.registry(run, hosts, kind)
-    findings = site.findings(run, certificates, rotation) if kind is Kind.STATUS else _held(run)
+    findings = site.findings(run, certificates, rotation) if kind is Kind.STATUS else _blocked_by(run)
     steps = site.steps(run, certificates, hosts, registry, kind)
     return replace(
         _report(over, run, kind, now, hosts),
@@ -52,51 +52,51 @@ def collect(over: Over, run: Run, kind: Kind) -> Report:
     )
 
 
-def _report(over: Over, run: Run, kind: Kind, now: datetime, hosts: tuple[Seen, ...]) -> Report:
+def _report(over: Over, run: Run, kind: Kind, now: datetime, hosts: tuple[HostReport, ...]) -> Report:
     return Report(kind, run.spec.site, run.file.name, now, hosts, finished=over.finished, version=__version__)
 
 
-def _host(over: Over, run: Run, view: View | None, kind: Kind, host: Host) -> Seen:
+def _host(over: Over, run: Run, view: View | None, kind: Kind, host: Host) -> HostReport:
     if host not in over.state.activated_hosts:
         return unreachable(host, over.unreachable.get(host.name, "not connected"))
     return seen(view, host) if view and kind is Kind.STATUS else _came_to(over, run, view, host)
 
 
-def _came_to(over: Over, run: Run, view: View | None, host: Host) -> Seen:
+def _came_to(over: Over, run: Run, view: View | None, host: Host) -> HostReport:
     """What a host came to in a run that changes hosts, or would by a plan."""
     name = host.name
-    failure, proof = run.failures.get(name), run.proofs.get(name, "")
+    failure, verification = run.failures.get(name), run.verified.get(name, "")
     changes, notes = tuple(run.changes.get(name, ())), tuple(run.notes.get(name, ()))
     known = facts(view, host) if view and "trust" in run.observations.get(name, ()) else {"groups": groups_of(host)}
     findings: tuple[Finding, ...] = ()
     if failure or host in over.state.failed_hosts:
         step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "its own output says why")
-        mend = run.command(NEXT[step], name) if step in NEXT else ""
-        findings = (Finding(f"{step}: {cause}", mend, HERE if mend else ""),)
+        fix = run.command(NEXT[step], name) if step in NEXT else ""
+        findings = (Finding(f"{step}: {cause}", fix, HERE if fix else ""),)
         condition = Condition.FAILED
-    elif changes or proof:
-        done = Condition.CHANGED if changes else Condition.PROVED
+    elif changes or verification:
+        done = Condition.CHANGED if changes else Condition.VERIFIED
         condition = Condition.WOULD_CHANGE if over.planned else done
     else:
         condition = Condition.AS_DECLARED if over.finished else Condition.UNTOUCHED
     known |= {"drift": changes} if over.planned else {"changes": changes, "drift": ()}
-    return Seen(name, condition, findings=findings, notes=notes, proof=proof, **known)
+    return HostReport(name, condition, findings=findings, notes=notes, verification=verification, **known)
 
 
-def _held(run: Run) -> list[Finding]:
+def _blocked_by(run: Run) -> list[Finding]:
     """Why the gate of a rotation didn't open in this run."""
-    if not run.held:
+    if not run.blocked_by:
         return []
-    cause, *more = (line.strip() for line in run.held)
+    cause, *more = (line.strip() for line in run.blocked_by)
     return [Finding("; ".join([cause, *more[:-1]]), more[-1] if more else "", health=Health.BAD)]
 
 
-def _planned(run: Run, certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
+def _planned(run: Run, certificates: tuple[CertificateReport, ...]) -> tuple[CertificateReport, ...]:
     """What a deploy would issue, and why, beside what is there."""
     changes = {change.name: change for change in staged(run).changes}
     there = {each.name for each in certificates}
     planned = [
-        Certificate(
+        CertificateReport(
             each.name,
             str(changes[each.name].state) if each.name in changes else each.state,
             changes[each.name].reason if each.name in changes else each.reason,
@@ -107,7 +107,7 @@ def _planned(run: Run, certificates: tuple[Certificate, ...]) -> tuple[Certifica
         for each in certificates
     ]
     planned += [
-        Certificate(name, str(change.state), change.reason, Health.WARNING, True)
+        CertificateReport(name, str(change.state), change.reason, Health.WARNING, True)
         for name, change in changes.items()
         if name not in there
     ]

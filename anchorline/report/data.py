@@ -39,7 +39,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "anchorline": report.version,
         "exit_code": report.exit_code,
         "counts": {str(each): counts.get(each, 0) for each in Condition},
-        "causes": [_plain(each) | {"mend": each.mend} for each in report.causes],
+        "causes": [_plain(each) | {"fix": each.fix} for each in report.causes],
         "hosts": [*map(_host, report.hosts)],
     }
 

@@ -32,7 +32,7 @@ UNKNOWN = 2
 """The exit code of a look that could tell nothing."""
 
 
-def stand() -> None:
+def install_hooks() -> None:
     """Refuse what pyinfra would let pass, and at the end say what the run came to: config.py calls it.
 
     ``--data report=FILE`` writes the report of a run, ``--data plan=FILE`` that of ``--dry``, in the form that the
@@ -45,7 +45,7 @@ def stand() -> None:
             each()
         return _end(over)
 
-    options = guard.stand(end)
+    options = guard.install_hooks(end)
     if options is None:
         return
     form = _data(options).get("form", "")

@@ -53,7 +53,7 @@ SUFFIXES = {
 }
 """What a file's name ends in, and the form that it means."""
 
-_MEND = {
+_FIX = {
     errno.ENOENT: "make the folder {folder} first",
     errno.ENOTDIR: "name a file in a folder: {folder} is none",
     errno.EACCES: "let this user write in {folder}, or name another file",
@@ -116,8 +116,8 @@ def _beside(path: Path) -> Iterator[tuple[int, Path, Path]]:
             os.close(descriptor)
             new.unlink(missing_ok=True)
     except OSError as error:
-        mend = _MEND.get(error.errno or 0, "name another file").format(folder=path.parent)
-        raise _refused(path, f"{error.strerror or error}; {mend}") from None
+        fix = _FIX.get(error.errno or 0, "name another file").format(folder=path.parent)
+        raise _refused(path, f"{error.strerror or error}; {fix}") from None
     except ValueError as error:  # a zero byte in the path
         raise _refused(path, f"{error}; name another file") from None
 

@@ -17,16 +17,16 @@ from anchorline.authority.operations import staged
 from anchorline.authority.plan import TO_ISSUE
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Run, clock, machines
-from anchorline.registry.plan import objections
-from anchorline.registry.probe import container, standing_of, what_is_due
+from anchorline.registry.plan import conflicts
+from anchorline.registry.probe import container, observed_registry, what_is_due
 from anchorline.report.model import HERE, ON_THE_HOST, Condition, Finding, Health, Life
-from anchorline.report.model import Host as Seen
+from anchorline.report.model import Host as HostReport
 from anchorline.report.probe import ENOUGH
-from anchorline.trust.generations import held
+from anchorline.trust.generations import generations as generations_of
 from anchorline.trust.operations import trusting
 from anchorline.trust.plan import difference
-from anchorline.trust.probe import strangers, trust_of, wanted
-from anchorline.trust.processes.stale import FIRST, Process, spared
+from anchorline.trust.probe import trust_of, unknown_cas, wanted
+from anchorline.trust.processes.stale import FIRST, Process, exempt
 from anchorline.verify.examine import diagnosis_of
 from anchorline.verify.operations import is_due
 
@@ -49,17 +49,17 @@ class View:
         return cls(run, now, generations(run))
 
     @cached_property
-    def strangers(self) -> Mapping[str, tuple[str, ...]]:
+    def unknown_cas(self) -> Mapping[str, tuple[str, ...]]:
         """By host, the CAs of the site that it knows and ``pki/`` doesn't."""
         known_by: dict[str, tuple[str, ...]] = {}
-        for digest, hosts in strangers(self.run).items():
+        for digest, hosts in unknown_cas(self.run).items():
             known_by |= {host: (*known_by.get(host, ()), digest) for host in hosts}
         return known_by
 
     @cached_property
-    def twins(self) -> Mapping[str, tuple[str, ...]]:
+    def duplicates(self) -> Mapping[str, tuple[str, ...]]:
         """By host, all names of its machine, where it has several."""
-        return {name: names for names in machines.twins(self.run.machines) for name in names}
+        return {name: names for names in machines.duplicates(self.run.machines) for name in names}
 
 
 _CONDITIONS = {
@@ -69,25 +69,25 @@ _CONDITIONS = {
 }
 
 
-def unreachable(host: Host, cause: str) -> Seen:
+def unreachable(host: Host, cause: str) -> HostReport:
     """A host that couldn't be connected to."""
     finding = Finding(cause, AGAIN, health=Health.UNKNOWN)
-    return Seen(host.name, Condition.UNREACHABLE, groups_of(host), (finding,))
+    return HostReport(host.name, Condition.UNREACHABLE, groups_of(host), (finding,))
 
 
-def seen(view: View, here: Host) -> Seen:
+def seen(view: View, here: Host) -> HostReport:
     """A host as a look found it."""
     run = view.run
     if here.name not in run.observations:
         failure = run.failures.get(here.name)
         cause = failure.cause if failure else "it wasn't looked at"
         finding = Finding(cause, run.command(BY_HAND, here.name), HERE, Health.UNKNOWN)
-        return Seen(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
+        return HostReport(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
     findings = tuple(_findings(view, here))
     healths = {finding.health for finding in findings}
     condition = next((word for health, word in _CONDITIONS.items() if health in healths), Condition.AS_DECLARED)
     served = run.observations[here.name].get("doctor")
-    return Seen(
+    return HostReport(
         here.name,
         condition,
         findings=findings,
@@ -99,7 +99,7 @@ def seen(view: View, here: Host) -> Seen:
 def facts(view: View, here: Host) -> dict[str, Any]:
     """What any look saw of a host, by the fields of a report's host."""
     run, has = view.run, trust_of(view.run, here)
-    stores = held(has, wanted(run), {sha: word for sha, (word, _) in view.names.items()})
+    stores = generations_of(has, wanted(run), {sha: word for sha, (word, _) in view.names.items()})
     if here.name in trusting(run):  # by this run, which asked the stores afterwards
         own = {view.names[sha][0] for sha in wanted(run).own}
         stores = {store: tuple(sorted({*before, *own})) for store, before in stores.items()}
@@ -150,25 +150,27 @@ def _findings(view: View, here: Host) -> Iterator[Finding]:
     run = view.run
     said = [*_registry(run, here), *_trust(run, here)]
     yield from said
-    if not said and container(run) and not has_proved(run, here.name):
-        step = run.command("anchorline.verify.prove", here.name)
-        yield Finding("it hasn't proved what is served now: its last proof failed, or is of before", step, HERE)
-    for digest in view.strangers.get(here.name, ()):
-        mend = "bring back the pki/ that made it, or run from the checkout that has it"
-        yield Finding(f"it knows the CA {digest} as the site's, and pki/{run.spec.site} doesn't", mend)
-    if names := view.twins.get(here.name):
-        yield Finding(*machines.told(names))
+    if not said and container(run) and not has_verified(run, here.name):
+        step = run.command("anchorline.verify.clients", here.name)
+        yield Finding(
+            "it hasn't verified what is served now: its last verification failed, or is of before", step, HERE
+        )
+    for digest in view.unknown_cas.get(here.name, ()):
+        fix = "bring back the pki/ that made it, or run from the checkout that has it"
+        yield Finding(f"it knows the CA {digest} as the site's, and pki/{run.spec.site} doesn't", fix)
+    if names := view.duplicates.get(here.name):
+        yield Finding(*machines.message(names))
     seen_room = run.observations[here.name].get("report")
     for place, left in seen_room.room.items() if seen_room else ():
         if left < ENOUGH:
             yield Finding(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", ON_THE_HOST)
-    cause, _, mend = clock.told(run.clocks.get(here.name, 0)).rpartition("; ")
+    cause, _, fix = clock.message(run.clocks.get(here.name, 0)).rpartition("; ")
     if cause:
-        yield Finding(cause, mend, ON_THE_HOST, Health.WARNING)
+        yield Finding(cause, fix, ON_THE_HOST, Health.WARNING)
     yield from _stale(run, here)
 
 
-def has_proved(run: Run, name: str) -> bool:
+def has_verified(run: Run, name: str) -> bool:
     """Whether a host keeps the stamp of the round trip that is wanted now, where it has to make one at all."""
     registry, here = container(run), run.state.inventory.get_host(name)
     try:
@@ -193,11 +195,11 @@ def _registry(run: Run, here: Host) -> Iterator[Finding]:
     registry = container(run)
     if registry is None or here.name != run.registry_host.name:
         return
-    has = standing_of(run, here)
-    if reasons := objections(has, registry):
+    has = observed_registry(run, here)
+    if reasons := conflicts(has, registry):
         for reason in reasons:
-            cause, _, mend = reason.partition(": ")
-            yield Finding(cause, mend)
+            cause, _, fix = reason.partition(": ")
+            yield Finding(cause, fix)
         return
     try:
         due, why = what_is_due(run, registry, has)
@@ -206,9 +208,9 @@ def _registry(run: Run, here: Host) -> Iterator[Finding]:
     if due:
         serve = run.command("anchorline.registry.serve", here.name)
         yield Finding(f"the registry is to be {_DONE[due]}: {why}", serve, HERE)
-    for standing in staged(run).standings:
-        if standing.name == registry.registry.certificate and standing.state in TO_ISSUE and standing.certificate:
-            cause = f"the certificate that it serves is {standing.state}: {standing.reason}"
+    for status in staged(run).statuses:
+        if status.name == registry.registry.certificate and status.state in TO_ISSUE and status.certificate:
+            cause = f"the certificate that it serves is {status.state}: {status.reason}"
             yield Finding(cause, run.command(DEPLOY), HERE)
 
 
@@ -218,7 +220,7 @@ _DONE = {"create": "created", "replace": "replaced", "restart": "restarted", "st
 def _stale(run: Run, here: Host) -> Iterator[Finding]:
     """Processes that hold the roots of before, unless they read a store that is kept at every pull."""
     has, wants = trust_of(run, here), wanted(run)
-    kept = spared(wants.stores, has.tools) if wants.names else set()
+    kept = exempt(wants.stores, has.tools) if wants.names else set()
     told: dict[str, Process] = {}
     for each in has.stale:
         if each.place != "host" or FIRST.get(each.name) not in kept:
@@ -229,5 +231,5 @@ def _stale(run: Run, here: Host) -> Iterator[Finding]:
             place = ON_THE_HOST if each.command else ""
             yield Finding(f"{name} holds {roots}", each.command or "restart it", place, Health.WARNING)
         else:
-            mend = "give it the CA in its image or by a volume"
-            yield Finding(f"the container {name} has other roots than the host", mend, health=Health.WARNING)
+            fix = "give it the CA in its image or by a volume"
+            yield Finding(f"the container {name} has other roots than the host", fix, health=Health.WARNING)

@@ -15,7 +15,7 @@ from itertools import chain
 from xml.etree import ElementTree as ET
 
 from anchorline.report.characters import visible_lines
-from anchorline.report.model import Certificate, Finding, Health, Host, Registry, Report, Rotation
+from anchorline.report.model import CertificateReport, Finding, Health, Host, RegistryReport, Report, RotationReport
 from anchorline.report.words import holdings, remaining, seconds
 
 _FAILS = {Health.BAD: "failure", Health.UNKNOWN: "error"}
@@ -72,7 +72,7 @@ def _host(host: Host) -> _Case:
         "changed": host.changes,
         "holds the roots of before": host.stale,
         "note": host.notes,
-        "proof": (host.proof,),
+        "verification": (host.verification,),
     }
     return _Case(
         host.name,
@@ -105,7 +105,7 @@ def _site(report: Report) -> Iterator[_Case]:
         yield _Case(f"step {step.name}", step.health, "step", (f"{step.name}: {step.words}",))
 
 
-def _certificate(certificate: Certificate) -> _Case:
+def _certificate(certificate: CertificateReport) -> _Case:
     words = ": ".join(filter(None, (certificate.name, certificate.state, certificate.reason)))
     out = []
     if life := certificate.life:
@@ -119,14 +119,14 @@ def _certificate(certificate: Certificate) -> _Case:
     return _Case(f"certificate {certificate.name}", certificate.health, certificate.state, (words + step,), tuple(out))
 
 
-def _rotation(rotation: Rotation) -> _Case:
+def _rotation(rotation: RotationReport) -> _Case:
     words = rotation.words or f"{len(rotation.seen)} hosts have been seen to trust {rotation.ca.subject}"
     missing = tuple(f"missing {host}: {why}" for host, why in rotation.missing.items())
-    health = Health.WARNING if rotation.held else Health.GOOD
+    health = Health.WARNING if rotation.blocked else Health.GOOD
     return _Case("rotation", health, rotation.stage, (f"{rotation.stage}: {words}",), missing)
 
 
-def _registry(registry: Registry) -> _Case:
+def _registry(registry: RegistryReport) -> _Case:
     words = f"{registry.host}: {registry.address}: {registry.words or registry.health}"
     sizes = {"KiB used": registry.used, "KiB free": registry.free}
     sizes |= {"repositories": registry.repositories, "tags": registry.tags}

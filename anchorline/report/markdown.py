@@ -9,12 +9,22 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC
 
 from anchorline.report.cells import ROWS, code, names, prose, table
-from anchorline.report.model import WORST_FIRST, Cause, Certificate, Condition, Health, Host, Kind, Report, Step
+from anchorline.report.model import (
+    WORST_FIRST,
+    Cause,
+    CertificateReport,
+    Condition,
+    Health,
+    Host,
+    Kind,
+    Report,
+    StepReport,
+)
 from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 LARGEST = 65_536
 """Characters that GitHub takes in a comment; GitLab takes more, and so does a job's summary."""
-ROOM = {
+PROBE = {
     "steps": 4_000,
     "causes": 18_000,
     "changes": 12_000,
@@ -82,7 +92,7 @@ def _planned(report: Report) -> str:
 def _standing(report: Report) -> Iterator[str]:
     """The parts of a look or a run."""
     yield _counts(report)
-    yield table(("step", "", "how it stands"), report.steps, _step, ROOM["steps"])
+    yield table(("step", "", "how it stands"), report.steps, _step, PROBE["steps"])
     yield _rotation(report)
     yield _registry(report)
     yield from _titled("What to do next", _causes(report.causes))
@@ -90,10 +100,10 @@ def _standing(report: Report) -> Iterator[str]:
         yield from _titled("What changed", _changes(report.hosts, "changed"))
     unwell = [host for host in report.hosts if host.condition.health is not Health.GOOD]
     columns = ("host", "", "what", "trusts", "served", "clock", "runs")
-    yield from _titled("Hosts that aren't well", table(columns, unwell, _host, ROOM["hosts"]))
+    yield from _titled("Hosts that aren't well", table(columns, unwell, _host, PROBE["hosts"]))
     yield _well(report.hosts)
     head = ("certificate", "", "state", "ends", "")
-    yield from _titled("Certificates", table(head, _pressing(report.certificates), _certificate, ROOM["certificates"]))
+    yield from _titled("Certificates", table(head, _pressing(report.certificates), _certificate, PROBE["certificates"]))
 
 
 def _plan(report: Report) -> Iterator[str]:
@@ -102,12 +112,12 @@ def _plan(report: Report) -> Iterator[str]:
     changes = _changes(report.hosts, "would change")
     issued = [each for each in report.certificates if each.issues]
     if not (changes or issued):
-        looked = sum(host.condition.health in _WELL for host in report.hosts)
-        rest = "" if looked == len(report.hosts) else ", as far as it could be looked at"
-        yield f"Nothing would change: {plural(looked, 'host')} as declared, and no certificate to issue{rest}."
+        gathered = sum(host.condition.health in _WELL for host in report.hosts)
+        rest = "" if gathered == len(report.hosts) else ", as far as it could be looked at"
+        yield f"Nothing would change: {plural(gathered, 'host')} as declared, and no certificate to issue{rest}."
     yield from _titled("What would change", changes)
     yield from _titled(
-        "Certificates that would be issued", table(("certificate", "why"), issued, _issued, ROOM["issued"])
+        "Certificates that would be issued", table(("certificate", "why"), issued, _issued, PROBE["issued"])
     )
     yield from _titled("What needs attention", _causes(report.causes))
 
@@ -123,7 +133,7 @@ def _counts(report: Report) -> str:
     return f"{plural(len(report.hosts), 'host')}: {counts}" if counts else ""
 
 
-def _step(step: Step) -> Sequence[str]:
+def _step(step: StepReport) -> Sequence[str]:
     return prose(step.name), MARKS[step.health], prose(step.words)
 
 
@@ -131,7 +141,7 @@ def _rotation(report: Report) -> str:
     if not (found := report.rotation):
         return ""
     missing = f"; missing: {names([*found.missing])}" if found.missing else ""
-    return f"**Rotation** {prose(found.stage)}{', held' if found.held else ''}: {prose(found.words)}{missing}"
+    return f"**Rotation** {prose(found.stage)}{', blocked' if found.blocked else ''}: {prose(found.words)}{missing}"
 
 
 def _registry(report: Report) -> str:
@@ -142,12 +152,12 @@ def _registry(report: Report) -> str:
 
 
 def _causes(causes: Sequence[Cause]) -> str:
-    return table(("", "what", "hosts", "next step"), causes, _cause, ROOM["causes"])
+    return table(("", "what", "hosts", "next step"), causes, _cause, PROBE["causes"])
 
 
 def _cause(cause: Cause) -> Sequence[str]:
-    finding, mend = cause.finding, cause.mend
-    step = f"{finding.where}: {code(mend)}" if finding.where and mend else prose(mend)
+    finding, fix = cause.finding, cause.fix
+    step = f"{finding.where}: {code(fix)}" if finding.where and fix else prose(fix)
     return MARKS[finding.health], prose(finding.cause), names(cause.hosts) or "the site", step
 
 
@@ -156,9 +166,9 @@ def _changes(hosts: Sequence[Host], head: str) -> str:
     alike: dict[tuple[str, ...], list[str]] = {}
     for host in hosts:
         if host.condition in (Condition.WOULD_CHANGE, Condition.CHANGED) or host.changes:
-            alike.setdefault(host.changes or host.drift or (host.proof,), []).append(host.name)
+            alike.setdefault(host.changes or host.drift or (host.verification,), []).append(host.name)
     rows = sorted(alike.items(), key=lambda each: -len(each[1]))
-    return table(("hosts", "", head), rows, _change, ROOM["changes"])
+    return table(("hosts", "", head), rows, _change, PROBE["changes"])
 
 
 def _change(row: tuple[tuple[str, ...], list[str]]) -> Sequence[str]:
@@ -186,22 +196,22 @@ def _well(hosts: Sequence[Host]) -> str:
     if not well or len(well) > ROWS:
         return count if well else ""
     shown = ", ".join(map(code, well))
-    if len(shown) > ROOM["well"]:
+    if len(shown) > PROBE["well"]:
         return count
     return f"<details><summary>{count}</summary>\n\n{shown}\n\n</details>"
 
 
-def _pressing(certificates: Sequence[Certificate]) -> list[Certificate]:
+def _pressing(certificates: Sequence[CertificateReport]) -> list[CertificateReport]:
     """Those that need something first, then those that end first."""
     return sorted(certificates, key=lambda each: (WORST_FIRST.index(each.health), each.life.days if each.life else 0))
 
 
-def _certificate(certificate: Certificate) -> Sequence[str]:
+def _certificate(certificate: CertificateReport) -> Sequence[str]:
     life = certificate.life
     state = ": ".join(filter(None, (certificate.state, certificate.reason)))
     ends, left = (f"{life.ends:%Y-%m-%d}", remaining(life.days)) if life else ("", "")
     return code(certificate.name), MARKS[certificate.health], prose(state), ends, left
 
 
-def _issued(certificate: Certificate) -> Sequence[str]:
+def _issued(certificate: CertificateReport) -> Sequence[str]:
     return code(certificate.name), prose(": ".join(filter(None, (certificate.state, certificate.reason))))

@@ -36,7 +36,7 @@ class Condition(StrEnum):
     """What a host came to, in a word."""
 
     AS_DECLARED = "as declared"
-    PROVED = "proved"
+    VERIFIED = "verified"
     CHANGED = "changed"
     WOULD_CHANGE = "would change"
     ATTENTION = "attention"
@@ -74,18 +74,18 @@ HERE, ON_THE_HOST = "here", "on the host"
 class Finding:
     """One thing that isn't as declared: the cause, and the next step.
 
-    ``mend`` is a command or a sentence; ``where`` says where a command is typed (``HERE``, ``ON_THE_HOST``), and is
+    ``fix`` is a command or a sentence; ``where`` says where a command is typed (``HERE``, ``ON_THE_HOST``), and is
     empty for a sentence. ``health`` is BAD, WARNING, or UNKNOWN for what couldn't be told.
     """
 
     cause: str
-    mend: str = ""
+    fix: str = ""
     where: str = ""
     health: Health = Health.BAD
 
     def __str__(self) -> str:
         place = f" {self.where}" if self.where else ""
-        return f"{self.cause}; mend it{place}: {self.mend}" if self.mend else self.cause
+        return f"{self.cause}; fix it{place}: {self.fix}" if self.fix else self.cause
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Life:
 
 
 @dataclass(frozen=True)
-class Certificate:
+class CertificateReport:
     """The CA or a certificate as ``pki/`` has it. ``life`` is None for one that isn't there; ``state`` and ``reason``
     are those of ``anchorline pki show``; ``issues``: a deploy issues it, or has."""
 
@@ -123,7 +123,7 @@ class Host:
     ``stores`` has for each trust store in use the generations of the site's CA that it holds (the words of ``Life``).
     ``served`` is the certificate that the registry shows to this host. ``clock`` is how many seconds the host's is
     ahead. ``stale`` are processes that hold the roots of before. ``drift`` is what a deploy would change, ``changes``
-    what this one did. ``proof`` is what was pushed and pulled.
+    what this one did. ``verification`` is what was pushed and pulled.
     """
 
     name: str
@@ -139,25 +139,25 @@ class Host:
     drift: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    proof: str = ""
+    verification: str = ""
 
 
 @dataclass(frozen=True)
-class Rotation:
+class RotationReport:
     """Where a rotation of the CA stands. ``stage``: ``made`` (hosts are to trust ``ca``, the next one) or ``handed
     over`` (``ca``, the previous one, is trusted still). ``seen`` and ``missing`` are hosts by the ledger, ``missing``
-    with why. ``held``: a gate has waited for them."""
+    with why. ``blocked``: a gate has waited for them."""
 
     stage: str
     ca: Life
     seen: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
-    held: bool = False
+    blocked: bool = False
     words: str = ""
 
 
 @dataclass(frozen=True)
-class Registry:
+class RegistryReport:
     """The registry on its host. Sizes are in KiB; what couldn't be told is None or empty."""
 
     host: str
@@ -174,7 +174,7 @@ class Registry:
 
 
 @dataclass(frozen=True)
-class Step:
+class StepReport:
     """One step of the way of the data, with how it stands: ``authority``, ``trust``, ``registry`` or ``verify``."""
 
     name: str
@@ -196,11 +196,11 @@ class Cause:
     hosts: tuple[str, ...] = ()
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         """The next step as it is typed: a command names a few hosts; for many it has ``HOST`` still."""
         limits = "".join(f"--limit {shlex.quote(each)} " for each in self.hosts)
         several = len(self.hosts) > 1 and len(limits) > _TYPED
-        return self.finding.mend if several else self.finding.mend.replace(_HOST, limits)
+        return self.finding.fix if several else self.finding.fix.replace(_HOST, limits)
 
 
 @dataclass(frozen=True)
@@ -213,10 +213,10 @@ class Report:
     spec: str
     time: datetime
     hosts: tuple[Host, ...]
-    certificates: tuple[Certificate, ...] = ()
-    registry: Registry | None = None
-    rotation: Rotation | None = None
-    steps: tuple[Step, ...] = ()
+    certificates: tuple[CertificateReport, ...] = ()
+    registry: RegistryReport | None = None
+    rotation: RotationReport | None = None
+    steps: tuple[StepReport, ...] = ()
     findings: tuple[Finding, ...] = ()
     finished: bool = True
     version: str = ""
@@ -259,4 +259,4 @@ def without_name(finding: Finding, host: str) -> Finding:
     """The finding with ``HOST`` for the host's own name, so that it is the same as another host's."""
     typed = f"--limit {shlex.quote(host)} "
     cause = finding.cause.removeprefix(f"{host}: ").replace(typed, _HOST)
-    return replace(finding, cause=cause, mend=finding.mend.replace(typed, _HOST))
+    return replace(finding, cause=cause, fix=finding.fix.replace(typed, _HOST))

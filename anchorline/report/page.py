@@ -34,7 +34,7 @@ _NOTHING = {
     Kind.RUN: "Nothing: all of it is done.",
     Kind.PLAN: "Nothing stands in its way. The same command without --dry carries it out.",
 }
-_STAGES = ("made", "trusted", "handed over", "withdrawn")
+_STAGES = ("made", "trusted", "promoted", "withdrawn")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Task:
 
     anchor: str
     finding: Finding
-    mend: str
+    fix: str
     names: Names
 
 
@@ -175,7 +175,7 @@ def _tasks(report: Report, numbers: Mapping[Finding, int], down: set[str], *, re
     for cause in report.causes:
         names = [name for name in cause.hosts if (name not in down) is reach]
         if names or (reach and not cause.hosts):
-            yield Task(_anchor(numbers[cause.finding], reach=reach), cause.finding, cause.mend, Names.of(names))
+            yield Task(_anchor(numbers[cause.finding], reach=reach), cause.finding, cause.fix, Names.of(names))
 
 
 def _split(tasks: Iterable[Task]) -> tuple[list[Task], list[Task]]:

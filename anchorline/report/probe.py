@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pyinfra.api import Host
 
-from anchorline.fleet import Question, Room, Run, script, state_folder
+from anchorline.fleet import Probe, Question, Run, script, state_folder
 from anchorline.fleet.probe import number
 from anchorline.registry.probe import container
 
@@ -16,7 +16,7 @@ ENOUGH = 1024
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedSpace:
     """What one host said. ``room`` is what is left for each place, in KiB; the rest is the registry's, where it is
     here: its program's version, KiB that the images take, how many repositories and tags there are."""
 
@@ -27,7 +27,7 @@ class Seen:
     tags: int | None = None
 
 
-def read(lines: Sequence[str]) -> Seen:
+def read(lines: Sequence[str]) -> ObservedSpace:
     """Read what probe.sh printed; what isn't a number couldn't be told."""
     said: dict[str, str] = {}
     room: dict[str, int] = {}
@@ -40,7 +40,7 @@ def read(lines: Sequence[str]) -> Seen:
         else:
             said[word] = rest
     used, repositories, tags = (number(said.get(word, "")) for word in ("used", "repositories", "tags"))
-    return Seen(room, said.get("version", ""), used, repositories, tags)
+    return ObservedSpace(room, said.get("version", ""), used, repositories, tags)
 
 
 def _ask(run: Run, here: Host) -> Question:
@@ -56,4 +56,4 @@ def _ask(run: Run, here: Host) -> Question:
     )
 
 
-ROOM = Room("report", _ask, lambda _, lines: read(lines), lambda _: ())
+PROBE = Probe("report", _ask, lambda _, lines: read(lines), lambda _: ())

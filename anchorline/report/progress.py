@@ -20,7 +20,7 @@ _HOST = re.compile(r"\s*\[(?P<host>[^]]+)\]")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Answers(logging.Handler):
+class AnswerCounter(logging.Handler):
     """Counts the hosts that have answered or couldn't be reached, and keeps pyinfra's own lines from the terminal."""
 
     def __init__(self, console: Console) -> None:
@@ -52,7 +52,7 @@ class Answers(logging.Handler):
 def watch() -> Callable[[], None]:
     """Show how far the look is in place of what pyinfra prints. Returns what ends that, for the errors that follow."""
     logger = logging.getLogger("pyinfra")
-    answers = Answers(Console(stderr=True))
+    answers = AnswerCounter(Console(stderr=True))
     before = [each for each in logger.handlers if not isinstance(each, ConnectErrors)]
     for each in before:
         each.addFilter(_nothing)

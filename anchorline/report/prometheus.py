@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from anchorline.report.characters import visible_lines
-from anchorline.report.model import Condition, Health, Host, Kind, Life, Registry, Report, without_name
+from anchorline.report.model import Condition, Health, Host, Kind, Life, RegistryReport, Report, without_name
 
 KIB = 1024
 LONGEST = 500
 """Characters of a label's value: a cause may hold a program's whole output, and each sample repeats its labels."""
 
 _HERE = "present"
-_WELL = {Condition.AS_DECLARED, Condition.PROVED, Condition.CHANGED, Condition.ATTENTION}
+_WELL = {Condition.AS_DECLARED, Condition.VERIFIED, Condition.CHANGED, Condition.ATTENTION}
 _UP = {Health.GOOD, Health.WARNING}
 
 Samples = Iterator[tuple[dict[str, str], float | None]]
@@ -105,7 +105,7 @@ def _findings(report: Report) -> Samples:
     found = [("", finding) for finding in report.findings]
     found += [(host.name, without_name(finding, host.name)) for host in report.hosts for finding in host.findings]
     for host, finding in found:
-        yield {"host": host, "level": finding.health, "cause": finding.cause, "mend": finding.mend}, 1
+        yield {"host": host, "level": finding.health, "cause": finding.cause, "fix": finding.fix}, 1
 
 
 def _clock(report: Report) -> Samples:
@@ -133,9 +133,9 @@ def _stores(report: Report) -> Samples:
     """For each store the CA's generations of this site, held or not, and besides what it holds of others."""
     ours = [_HERE, *([report.rotation.ca.generation] if report.rotation else [])]
     for host in report.hosts:
-        for store, held in host.stores.items():
-            for generation in dict.fromkeys((*ours, *held)):
-                yield {"host": host.name, "store": store, "generation": generation}, generation in held
+        for store, blocked in host.stores.items():
+            for generation in dict.fromkeys((*ours, *blocked)):
+                yield {"host": host.name, "store": store, "generation": generation}, generation in blocked
 
 
 def _served(report: Report) -> Samples:
@@ -158,8 +158,8 @@ def _certificates(report: Report) -> Samples:
     yield from (({"name": each.name}, each.health in _UP and not each.issues) for each in report.certificates)
 
 
-def _rotation_held(report: Report) -> Samples:
-    yield {}, bool(report.rotation and report.rotation.held)
+def _rotation_blocked(report: Report) -> Samples:
+    yield {}, bool(report.rotation and report.rotation.blocked)
 
 
 def _rotation_seen(report: Report) -> Samples:
@@ -175,7 +175,7 @@ def _rotation_host(report: Report) -> Samples:
     yield from (({"host": host}, 1) for host in (report.rotation.missing if report.rotation else ()))
 
 
-def _of_registry(value: Callable[[Registry], float | None]) -> Callable[[Report], Samples]:
+def _of_registry(value: Callable[[RegistryReport], float | None]) -> Callable[[Report], Samples]:
     def samples(report: Report) -> Samples:
         if report.registry:
             yield {}, value(report.registry)
@@ -222,7 +222,7 @@ METRICS = (
     _Metric("finding", "What is wrong or could not be told, and the next step. Always 1.", _findings),
     _Metric("certificate_not_after_timestamp_seconds", "When the certificate in pki/ ends.", _ends),
     _Metric("certificate_as_declared", "Whether the certificate is well, and no deploy issues it anew.", _certificates),
-    _Metric("rotation_held", "Whether a rotation of the CA waits for hosts.", _rotation_held),
+    _Metric("rotation_blocked", "Whether a rotation of the CA waits for hosts.", _rotation_blocked),
     _Metric("rotation_seen_hosts", "How many hosts have been seen to trust the CA of the rotation.", _rotation_seen),
     _Metric("rotation_missing_hosts", "How many hosts a rotation of the CA waits for.", _rotation_missing),
     _Metric("rotation_missing", "A host that a rotation of the CA waits for. Always 1.", _rotation_host),

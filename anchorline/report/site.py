@@ -4,65 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from anchorline.authority import sightings
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.generations import withdrawal
 from anchorline.authority.operations import explicit
-from anchorline.authority.plan import TO_ISSUE, Standing, State
+from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
 from anchorline.authority.store import NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline
 from anchorline.fleet import Run
 from anchorline.fleet.clock import wrong_here
-from anchorline.registry.probe import container, standing_of
-from anchorline.report.hosts import DEPLOY, View, has_proved, life_of
+from anchorline.registry.probe import container, observed_registry
+from anchorline.report.hosts import DEPLOY, View, has_verified, life_of
 from anchorline.report.model import (
     HERE,
     WORST_FIRST,
-    Certificate,
+    CertificateReport,
     Condition,
     Finding,
     Health,
     Host,
     Kind,
-    Registry,
-    Rotation,
-    Step,
+    RegistryReport,
+    RotationReport,
+    StepReport,
 )
 from anchorline.report.words import remaining
-from anchorline.rotation import sightings
 from anchorline.trust.operations import trusting
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, wanted
 
-_STAGES = {NEXT_CA: "made", PREVIOUS_CA: "handed over"}
+_STAGES = {NEXT_CA: "made", PREVIOUS_CA: "promoted"}
 
 
-def certificates(found: Survey, view: View) -> tuple[Certificate, ...]:
+def certificates(found: Survey, view: View) -> tuple[CertificateReport, ...]:
     """The CA, its other generations, and each certificate, as ``pki/`` has them."""
     return tuple(
-        Certificate(
-            standing.name,
-            str(standing.state),
-            standing.reason,
-            _health(standing),
-            _issues(standing),
-            life_of(standing.name, standing.certificate, view) if standing.certificate else None,
+        CertificateReport(
+            status.name,
+            str(status.state),
+            status.reason,
+            _health(status),
+            _issues(status),
+            life_of(status.name, status.certificate, view) if status.certificate else None,
         )
-        for standing in found.standings
+        for status in found.statuses
     )
 
 
-def _issues(standing: Standing) -> bool:
-    return standing.state in TO_ISSUE and standing.problem is None
+def _issues(status: CertificateStatus) -> bool:
+    return status.state in TO_ISSUE and status.problem is None
 
 
-def _health(standing: Standing) -> Health:
-    if standing.problem or standing.state in TO_ISSUE:
+def _health(status: CertificateStatus) -> Health:
+    if status.problem or status.state in TO_ISSUE:
         return Health.BAD
-    return Health.WARNING if standing.reason else Health.GOOD
+    return Health.WARNING if status.reason else Health.GOOD
 
 
-def rotation(found: Survey, run: Run, view: View) -> Rotation | None:
+def rotation(found: Survey, run: Run, view: View) -> RotationReport | None:
     """Where a rotation stands, by the ledger and the inventory. None where there is none."""
     name = next((each for each in (NEXT_CA, PREVIOUS_CA) if each in found.generations), None)
     if name is None:
@@ -72,17 +72,17 @@ def rotation(found: Survey, run: Run, view: View) -> Rotation | None:
     if name == PREVIOUS_CA:
         away = withdrawal(ca.sha256, run.file, run.inventory)
         words = f"hosts trust {ca.subject} still; when nothing needs it: {away}"
-        return Rotation(_STAGES[name], ca, words=words)
+        return RotationReport(_STAGES[name], ca, words=words)
     rule, noted = found.spec.rotation, sightings.read(found.store, fingerprint(root))
     hosts = [each.name for each in run.state.inventory if each.name not in rule.without]
     seen = tuple(each for each in hosts if each in noted and noted[each].counts(rule, view.now))
     why = {each: noted[each].why or "seen too long ago" if each in noted else "never seen" for each in hosts}
     missing = {each: why[each] for each in hosts if each not in seen}
     words = f"{len(seen)} of {len(hosts)} hosts have been seen to trust {ca.subject}"
-    return Rotation(_STAGES[name], ca, seen, missing, held=bool(noted and missing), words=words)
+    return RotationReport(_STAGES[name], ca, seen, missing, blocked=bool(noted and missing), words=words)
 
 
-def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> Registry | None:
+def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> RegistryReport | None:
     """The registry that the spec declares. None where its host isn't among those that were to be looked at, or the run
     is about something else."""
     wanted = container(run)
@@ -95,12 +95,12 @@ def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> Registry | None:
     declared = wanted.registry
     address = str(declared.address)
     if "registry" not in run.observations.get(here.name, ()):
-        return Registry(here.name, address, declared.mode, Health.UNKNOWN, "its host couldn't be looked at")
-    has, holds = standing_of(run, here), run.observations[here.name].get("report")
+        return RegistryReport(here.name, address, declared.mode, Health.UNKNOWN, "its host couldn't be looked at")
+    has, holds = observed_registry(run, here), run.observations[here.name].get("report")
     changed = any(each.startswith("registry: ") for each in host.changes)
     well = not (has.health or has.runtime_cause) or (changed and host.condition is Condition.CHANGED)
     words = "serves" if well else has.runtime_cause or has.health
-    return Registry(
+    return RegistryReport(
         here.name,
         address,
         declared.mode,
@@ -115,7 +115,7 @@ def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> Registry | None:
     )
 
 
-def findings(run: Run, of: Sequence[Certificate], turning: Rotation | None) -> Iterator[Finding]:
+def findings(run: Run, of: Sequence[CertificateReport], turning: RotationReport | None) -> Iterator[Finding]:
     """What isn't as declared and concerns no single host."""
     by = anchorline("pki issue", run.file) if explicit(run) else run.command(DEPLOY)
     for each in of:
@@ -128,68 +128,68 @@ def findings(run: Run, of: Sequence[Certificate], turning: Rotation | None) -> I
     if turning and turning.missing:
         waits = "; ".join(f"{host}: {why}" for host, why in [*turning.missing.items()][:5])
         more = f"; and {len(turning.missing) - 5} more" if len(turning.missing) > 5 else ""
-        cause = f"rotation: {'held, ' if turning.held else ''}{turning.words}; missing {waits}{more}"
-        yield Finding(cause, run.command(DEPLOY), HERE, Health.BAD if turning.held else Health.WARNING)
+        cause = f"rotation: {'blocked, ' if turning.blocked else ''}{turning.words}; missing {waits}{more}"
+        yield Finding(cause, run.command(DEPLOY), HERE, Health.BAD if turning.blocked else Health.WARNING)
     elif turning:
         health = Health.WARNING
         away = withdrawal(turning.ca.sha256, run.file, run.inventory)
-        mend = run.command(DEPLOY) if turning.stage == "made" else away
-        yield Finding(f"rotation: {turning.words.partition(';')[0]}", mend, HERE, health)
+        fix = run.command(DEPLOY) if turning.stage == "made" else away
+        yield Finding(f"rotation: {turning.words.partition(';')[0]}", fix, HERE, health)
     if why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations}):
         yield Finding(why, "timedatectl set-ntp true", HERE)
 
 
 def steps(
-    run: Run, of: Sequence[Certificate], hosts: Sequence[Host], serves: Registry | None, kind: Kind
-) -> Iterator[Step]:
+    run: Run, of: Sequence[CertificateReport], hosts: Sequence[Host], serves: RegistryReport | None, kind: Kind
+) -> Iterator[StepReport]:
     """The way of the data: authority, trust, registry, verify; those that the site has and the run was about."""
     if of:
-        yield Step("authority", _worst([each.health for each in of]), _few([*map(_life, of)]))
+        yield StepReport("authority", _worst([each.health for each in of]), _few([*map(_life, of)]))
     if (run.spec.authority or wanted(run).anchors) and _asked(run, kind, "trust"):
         yield _trust(run, hosts)
     if serves:
-        yield Step("registry", serves.health, f"{serves.address}: {serves.words}")
+        yield StepReport("registry", serves.health, f"{serves.address}: {serves.words}")
     if container(run) and _asked(run, kind, "verify"):
-        yield _proof(run, hosts)
+        yield _verification(run, hosts)
 
 
 def _asked(run: Run, kind: Kind, room: str) -> bool:
     """Whether the run was about a room at all. A status is about every one, also where no host could be asked."""
-    return kind is Kind.STATUS or room in run.rooms
+    return kind is Kind.STATUS or room in run.probes
 
 
-def _life(certificate: Certificate) -> str:
+def _life(certificate: CertificateReport) -> str:
     life = certificate.life
     return f"{certificate.name}: {remaining(life.days)}" if life else f"{certificate.name}: {certificate.state}"
 
 
-def _trust(run: Run, hosts: Sequence[Host]) -> Step:
+def _trust(run: Run, hosts: Sequence[Host]) -> StepReport:
     known = [each for each in hosts if "trust" in run.observations.get(each.name, ())]
     whole = [each for each in known if _is_whole(run, each)]
     words = f"{len(whole)} of {len(hosts)} hosts hold the CA in every store"
     if len(whole) == len(hosts):
-        return Step("trust", Health.GOOD, words)
-    return Step("trust", Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
+        return StepReport("trust", Health.GOOD, words)
+    return StepReport("trust", Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
 
 
 def _is_whole(run: Run, host: Host) -> bool:
     """Whether a host trusts what it should. Without a CA of the site's own, or a store in use, there are no generations
     to tell it by."""
     if run.spec.authority and host.stores:
-        return all("present" in held for held in host.stores.values())
+        return all("present" in blocked for blocked in host.stores.values())
     lacks = difference(trust_of(run, run.state.inventory.get_host(host.name)), wanted(run))
     return host.name in trusting(run) or not (lacks or lacks.cause)
 
 
-def _proof(run: Run, hosts: Sequence[Host]) -> Step:
+def _verification(run: Run, hosts: Sequence[Host]) -> StepReport:
     wanted = container(run)
     concerned = [each for each in hosts if wanted and (wanted.tls or each.name == run.registry_host.name)]
-    looked = [each for each in concerned if each.name in run.observations]
-    proved = [each for each in looked if each.proof or (not each.changes and has_proved(run, each.name))]
-    words = f"{len(proved)} of {len(concerned)} hosts have pulled what is served now"
-    if len(proved) == len(concerned):
-        return Step("verify", Health.GOOD, words)
-    return Step("verify", Health.BAD if len(proved) < len(looked) else Health.UNKNOWN, words)
+    gathered = [each for each in concerned if each.name in run.observations]
+    verified = [each for each in gathered if each.verification or (not each.changes and has_verified(run, each.name))]
+    words = f"{len(verified)} of {len(concerned)} hosts have pulled what is served now"
+    if len(verified) == len(concerned):
+        return StepReport("verify", Health.GOOD, words)
+    return StepReport("verify", Health.BAD if len(verified) < len(gathered) else Health.UNKNOWN, words)
 
 
 def _worst(healths: Sequence[Health]) -> Health:

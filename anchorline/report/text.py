@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from anchorline.report.characters import visible
-from anchorline.report.model import Cause, Certificate, Condition, Health, Host, Kind, Report
+from anchorline.report.model import Cause, CertificateReport, Condition, Health, Host, Kind, Report
 from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 WIDE = 1000
@@ -79,7 +79,7 @@ def _steps(report: Report) -> Table:
     return table
 
 
-def _issued(certificates: Sequence[Certificate]) -> Iterator[RenderableType]:
+def _issued(certificates: Sequence[CertificateReport]) -> Iterator[RenderableType]:
     """What a plan would issue, and why."""
     issued = [each for each in certificates if each.issues]
     if issued:
@@ -96,8 +96,8 @@ COLUMNS: dict[Kind, tuple[tuple[str, Cell], ...]] = {
         ("clock", lambda host: "" if host.clock is None else seconds(host.clock)),
         ("runs", lambda host: ", ".join(host.runtimes)),
     ),
-    Kind.RUN: (("what", lambda host: what(host)), ("proof", lambda host: host.proof)),
-    Kind.PLAN: (("what", lambda host: what(host)), ("proof", lambda host: host.proof)),
+    Kind.RUN: (("what", lambda host: what(host)), ("verification", lambda host: host.verification)),
+    Kind.PLAN: (("what", lambda host: what(host)), ("verification", lambda host: host.verification)),
 }
 """What the table tells of a host, by the kind of report, beside its name and state."""
 
@@ -136,7 +136,7 @@ def folded(hosts: Sequence[Host], kind: Kind) -> list[Host]:
     return [_folded(first, others) if others else first for first, *others in alike.values()]
 
 
-_FACTS: dict[str, Any] = {"stores": {}, "served": None, "clock": None, "runtimes": (), "proof": ""}
+_FACTS: dict[str, Any] = {"stores": {}, "served": None, "clock": None, "runtimes": (), "verification": ""}
 """What a line tells of a host beside its state, and what it is where it isn't told."""
 
 
@@ -158,11 +158,11 @@ def _cause(cause: Cause) -> RenderableType:
     finding, mark = cause.finding, Text(MARKS[cause.finding.health], STYLES[cause.finding.health])
     hosts = ", ".join(cause.hosts[:FEW]) + (f" and {len(cause.hosts) - FEW} more" if len(cause.hosts) > FEW else "")
     head = Text.assemble(mark, " ", (visible(hosts), "bold"), ": " if hosts else "", visible(finding.cause))
-    if not finding.mend:
+    if not finding.fix:
         return head
     style = "cyan" if finding.where else ""
-    mend = Text.assemble((f"{finding.where or 'next'}: ", "dim"), (visible(cause.mend), style))
-    return Group(head, Padding(mend, (0, 0, 0, 2)))
+    fix = Text.assemble((f"{finding.where or 'next'}: ", "dim"), (visible(cause.fix), style))
+    return Group(head, Padding(fix, (0, 0, 0, 2)))
 
 
 def tally(report: Report) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from anchorline.report.model import Registry
+from anchorline.report.model import RegistryReport
 
 UNSHARP = 2
 """Seconds within which two clocks can't be told apart by such a look."""
@@ -55,7 +55,7 @@ def holdings(stores: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{', '.join(names)}: {' and '.join(held) or 'no CA of ours'}" for held, names in alike.items()]
 
 
-def facts(registry: Registry, literal: Callable[[str], str]) -> list[str]:
+def facts(registry: RegistryReport, literal: Callable[[str], str]) -> list[str]:
     """What is known of a registry beside whether it serves. ``literal``: how the form writes others' words."""
     told = [f"version {literal(registry.version)}"] if registry.version else []
     told += [f"image {literal(registry.image)}"] if registry.image else []

@@ -3,7 +3,7 @@
 Pure: it reads files and touches nothing else.
 """
 
-from anchorline.spec.load import Report, check, load
+from anchorline.spec.load import CheckResult, check, load
 from anchorline.spec.model import Spec
 
-__all__ = ["Report", "Spec", "check", "load"]
+__all__ = ["CheckResult", "Spec", "check", "load"]

@@ -17,7 +17,7 @@ def lint(spec: Spec, document: Document) -> list[Problem]:
         if rule.warning and rule.code in spec.ignore:
             continue
         problems += [
-            Problem(document.place(found.loc), found.what, found.mend, rule.code, rule.warning)
+            Problem(document.place(found.loc), found.what, found.fix, rule.code, rule.warning)
             for found in rule.find(spec)
         ]
     return list(dict.fromkeys(problems))
@@ -31,7 +31,7 @@ def _ignored(spec: Spec, document: Document) -> list[Problem]:
             warnings = [each.code for each in RULES.values() if each.warning]
             problems.append(Problem(place, f"no rule is called {quote(code)}", meant(code, warnings)))
         elif not RULES[code].warning:
-            problems.append(Problem(place, f"{code} is an error, and errors can't be ignored", "mend it instead"))
+            problems.append(Problem(place, f"{code} is an error, and errors can't be ignored", "fix it instead"))
     return problems
 
 

@@ -20,7 +20,7 @@ _MEMBERS = {"authority": 1, "certificates": 2}
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckResult:
     """What ``check`` found: every problem in the file's order, and the spec where it has no error."""
 
     spec: Spec | None
@@ -45,18 +45,18 @@ def load(path: Path) -> Spec:
     return report.spec
 
 
-def check(path: Path) -> Report:
+def check(path: Path) -> CheckResult:
     """Read a spec and say everything that is wrong with it. Raises nothing."""
     document, problems = read(path)
     if document is None:
-        return Report(None, tuple(sorted(problems)))
+        return CheckResult(None, tuple(sorted(problems)))
     problems += cfssl.resolve(document, path.parent)
     spec = _validate(document, path.absolute(), problems)
     if spec is None or problems:
-        return Report(None, tuple(sorted(problems)))
+        return CheckResult(None, tuple(sorted(problems)))
     problems = lint(spec, document)
     fit = all(each.warning for each in problems)
-    return Report(spec if fit else None, tuple(sorted(problems)))
+    return CheckResult(spec if fit else None, tuple(sorted(problems)))
 
 
 def _validate(document: Document, file: Path, problems: list[Problem]) -> Spec | None:

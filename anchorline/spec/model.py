@@ -166,7 +166,7 @@ class Trust(Model):
 
 
 class Verify(Model):
-    """From where the proof pushes: one client, all of them, or none."""
+    """From where the verification pushes: one client, all of them, or none."""
 
     push: Literal["one", "all", "none"] = "one"
     """Who pushes; every client pulls."""
@@ -226,7 +226,7 @@ class Spec(Model):
         return {name: each for name, each in self.certificates.items() if isinstance(each, CertificateRequest)}
 
     @property
-    def brought(self) -> dict[str, ExistingCertificate]:
+    def external(self) -> dict[str, ExistingCertificate]:
         """Of ``certificates``, what somebody else issued."""
         return {name: each for name, each in self.certificates.items() if isinstance(each, ExistingCertificate)}
 

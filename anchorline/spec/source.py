@@ -140,8 +140,8 @@ def _syntax_problem(file: Path, text: str, error: yaml.MarkedYAMLError) -> Probl
     if "single document" in (error.context or ""):
         return Problem(Place(file, line), "holds several documents", "one file is one site; remove what follows `---`")
     written = lines[line - 1] if 0 < line <= len(lines) else ""
-    mend = "indent with spaces, not tabs" if "\t" in written[: len(written) - len(written.lstrip())] else ""
-    return Problem(Place(file, line), f"isn't {'JSON' if file.suffix == '.json' else 'YAML'}: {what}", mend)
+    fix = "indent with spaces, not tabs" if "\t" in written[: len(written) - len(written.lstrip())] else ""
+    return Problem(Place(file, line), f"isn't {'JSON' if file.suffix == '.json' else 'YAML'}: {what}", fix)
 
 
 class _Reader:
@@ -215,5 +215,5 @@ class _Reader:
                 data.append(value)
         return data
 
-    def _problem(self, place: Place, what: str, mend: str) -> None:
-        self.problems.append(Problem(place, what, mend))
+    def _problem(self, place: Place, what: str, fix: str) -> None:
+        self.problems.append(Problem(place, what, fix))

@@ -78,8 +78,8 @@ def explain(error: ErrorDetails) -> tuple[str, str]:
         value = "a list" if isinstance(error["input"], list) else "a mapping"
     match error["type"]:
         case "value_error":
-            what, _, mend = str(context["error"]).partition("; ")
-            return what, mend
+            what, _, fix = str(context["error"]).partition("; ")
+            return what, fix
         case "missing":
             return f"`{error['loc'][-1]}` is missing", "add it"
         case "literal_error":

@@ -1,4 +1,4 @@
-"""``trust.rollout``: every host trusts the site's CA. ``trust.hand_over``: the next one takes its place.
+"""``trust.rollout``: every host trusts the site's CA.
 
 ``trust.withdraw`` and ``trust.distrust``: no host trusts a CA any more.
 """
@@ -8,31 +8,21 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 from anchorline.authority.deploy import issue
+from anchorline.authority.operations import next_of
 from anchorline.fleet import Run, begin
-from anchorline.rotation import operations
-from anchorline.trust.operations import keep
-from anchorline.trust.probe import ROOM
+from anchorline.trust.operations import keep, note
+from anchorline.trust.probe import PROBE
 from anchorline.trust.removal.operations import DISTRUST, WITHDRAW, has_previous, put_away, remove
 
 
 @deploy("Trust")
 def rollout() -> None:
     """Put the site's CAs into the stores of every host: the system's, and those of the runtimes in use."""
-    run = begin(ROOM)
+    run = begin(PROBE)
     issue()
     keep(name="Keep the trust stores")
-    if operations.next_of(run):
-        operations.note(name="Note who trusts the next CA")
-
-
-@deploy("Rotation")
-def hand_over() -> None:
-    """Let the next CA take over once every host of the inventory has been seen to trust it. Declared only while a
-    rotation stands (``anchorline pki rotate``)."""
-    run = begin(ROOM)
-    if operations.next_of(run):
-        run.rooms.setdefault(operations.ROOM.name, operations.ROOM)
-        operations.hand_over(name="Hand over to the next CA")
+    if next_of(run):
+        note(name="Note who trusts the next CA")
 
 
 @deploy("Withdraw")

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from anchorline.authority import Anchor, Staged
 from anchorline.authority.certificates import fingerprint
-from anchorline.fleet.script import state_folder
+from anchorline.fleet.scripts import state_folder
 from anchorline.spec import Spec
 from anchorline.spec.model import DeclaredAuthority
-from anchorline.trust.stores.merged import Want
+from anchorline.trust.stores.merged import DesiredStores
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredTrust:
     """What every host of the site should have: the anchors, and the names of the registry that they vouch for."""
 
     site: str
@@ -27,7 +27,7 @@ class Wanted:
     configure: bool = False
 
     @classmethod
-    def of(cls, spec: Spec, staged: Staged) -> Wanted:
+    def of(cls, spec: Spec, staged: Staged) -> DesiredTrust:
         """What the spec and the authority, staged, ask of each host."""
         registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None
         own = frozenset(map(fingerprint, staged.own))
@@ -47,10 +47,10 @@ class Wanted:
         )
 
     @property
-    def others(self) -> Want:
+    def merged_stores(self) -> DesiredStores:
         """What the stores that aren't folders of ours should have."""
         own = [anchor.pem for anchor in self.anchors if anchor.sha256 in self.own]
-        return Want(self.site, self.stores, self.anchors, own, self.names, self.hosts, self.configure)
+        return DesiredStores(self.site, self.stores, self.anchors, own, self.names, self.hosts, self.configure)
 
     @property
     def marker_file(self) -> str:

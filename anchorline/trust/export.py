@@ -17,11 +17,11 @@ from anchorline import __version__
 from anchorline.authority import Anchor, stage
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
-from anchorline.fleet.script import PRELUDE, File, script, state_folder
+from anchorline.fleet.scripts import PRELUDE, File, script, state_folder
 from anchorline.render import render
 from anchorline.spec import Spec
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import HOSTS, Trust
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import HOSTS, ObservedTrust
 from anchorline.trust.operations import SOURCES
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import FOLDERS, layers, variables
@@ -35,17 +35,17 @@ IMAGE = "docker.io/library/busybox:1.37"
 _END = "anchorline-end"
 
 
-def wanted_of(spec: Spec) -> Wanted:
+def wanted_of(spec: Spec) -> DesiredTrust:
     """What hosts of a site should have, from certificates that exist. Raises AuthorityError where there are none."""
     staged = stage(spec, only=())
     if staged.is_new_ca:
         raise AuthorityError(f"{spec.pki}: this site has no CA yet; {anchorline('pki issue', spec.file)}")
     if not staged.anchors:
         raise AuthorityError(f"{spec.site}: the spec declares no CA")
-    return Wanted.of(spec, staged)
+    return DesiredTrust.of(spec, staged)
 
 
-def as_script(wanted: Wanted) -> str:
+def as_script(wanted: DesiredTrust) -> str:
     """A POSIX script for root that does on its own host what a rollout does; afterwards a rollout has nothing to do."""
     # files of others and keystores want more than a shell: they are left to a rollout
     stores = list(_stores(wanted))
@@ -83,7 +83,7 @@ def as_script(wanted: Wanted) -> str:
     )
 
 
-def as_cloud_init(wanted: Wanted) -> str:
+def as_cloud_init(wanted: DesiredTrust) -> str:
     """A part of a machine's user data that brings the script and runs it at the first boot.
 
     The script is packed, since clouds take no more than some 16 KB.
@@ -94,7 +94,7 @@ def as_cloud_init(wanted: Wanted) -> str:
     return render("cloud-init.yml.j2", site=wanted.site, path=path, lines=lines, anchors=_told(wanted))
 
 
-def as_kubernetes(wanted: Wanted, image: str = IMAGE) -> str:
+def as_kubernetes(wanted: DesiredTrust, image: str = IMAGE) -> str:
     """A ConfigMap with the anchors and the script, and a DaemonSet that runs it on every node."""
     text = as_script(wanted)
     digest = sha256(text.encode()).hexdigest()
@@ -103,26 +103,26 @@ def as_kubernetes(wanted: Wanted, image: str = IMAGE) -> str:
     )
 
 
-def as_trust_manager(wanted: Wanted) -> str:
+def as_trust_manager(wanted: DesiredTrust) -> str:
     """A Bundle of cert-manager's trust-manager: the anchors as a ConfigMap in every namespace."""
     return render("trust-manager.yml.j2", site=wanted.site, bundle=_bundle(wanted))
 
 
-def _bundle(wanted: Wanted) -> str:
+def _bundle(wanted: DesiredTrust) -> str:
     return "".join(anchor.pem for anchor in wanted.anchors)
 
 
-def _stores(wanted: Wanted) -> Iterator[tuple[Runtime, File]]:
+def _stores(wanted: DesiredTrust) -> Iterator[tuple[Runtime, File]]:
     """Each runtime's files: what a host lacks that has this runtime and nothing else."""
     for row in RUNTIMES.values():
         if row.kept_as in wanted.stores and not row.folder.startswith("~"):
-            bare = Trust((), None, folders=((row.name, row.folder),))
+            bare = ObservedTrust((), None, folders=((row.name, row.folder),))
             alone = replace(wanted, stores=(row.kept_as,), marker=(), hosts_line="")
             yield from ((row, file) for file in difference(bare, alone).files)
 
 
-def _row(family: Family, wanted: Wanted) -> dict[str, str]:
-    change = difference(Trust((), family), replace(wanted, stores=("system",)))
+def _row(family: Family, wanted: DesiredTrust) -> dict[str, str]:
+    change = difference(ObservedTrust((), family), replace(wanted, stores=("system",)))
     return {
         "folder": family.folder,
         "suffix": family.suffix,
@@ -138,7 +138,7 @@ def _of(anchor: Anchor) -> File:
     return File(anchor.name, anchor.pem)
 
 
-def _told(wanted: Wanted) -> list[str]:
+def _told(wanted: DesiredTrust) -> list[str]:
     return [
         line
         for each in wanted.anchors
@@ -151,7 +151,7 @@ def _plain(subject: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in subject)
 
 
-def _head(wanted: Wanted) -> str:
+def _head(wanted: DesiredTrust) -> str:
     lines = (
         f"Makes the host that it runs on trust the CAs of the site {wanted.site}. Run it as root: sh FILE",
         "It holds certificates and no secret. Run again, it finds nothing to do.",

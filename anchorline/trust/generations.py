@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import ANCHOR, Trust
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ANCHOR, ObservedTrust
 from anchorline.trust.plan import difference
 from anchorline.trust.stores.merged import STORES
 from anchorline.trust.stores.runtimes import RUNTIMES
-from anchorline.trust.stores.third_party import CONFIGURATIONS, WHOLES
+from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES
 
 
-def held(has: Trust, wanted: Wanted, words: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def generations(has: ObservedTrust, wanted: DesiredTrust, words: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """For each store that is in use and that the spec wants kept: the generations that are whole there.
 
     ``words`` says what a CA is called, by its SHA-256, such as ``present``; one that it doesn't know goes by the first
@@ -33,11 +33,13 @@ def held(has: Trust, wanted: Wanted, words: Mapping[str, str]) -> dict[str, tupl
                 if all(has.files.get(f"{folder}/{each}/{anchor.name}") == _digest(anchor.pem) for each in wanted.names)
             }
             found.setdefault(RUNTIMES[name].kept_as, set()).update(here | _strange(has.files, f"{folder}/", named))
-    for store in {STORES[each.kind] for each in has.others.keystores} & {*wanted.stores}:
-        paths = [each.path for each in has.others.keystores if STORES[each.kind] == store]
-        held_by_all = [anchor for anchor in own if all((anchor.name, path) in has.others.holds for path in paths)]
+    for store in {STORES[each.kind] for each in has.merged_stores.keystores} & {*wanted.stores}:
+        paths = [each.path for each in has.merged_stores.keystores if STORES[each.kind] == store]
+        held_by_all = [
+            anchor for anchor in own if all((anchor.name, path) in has.merged_stores.holds for path in paths)
+        ]
         found[store] = {named[anchor.name] for anchor in held_by_all}
-    files = {row.store for row in (*CONFIGURATIONS, *WHOLES)} & has.others.stores & {*wanted.stores}
+    files = {row.store for row in (*CONFIGURATIONS, *OWNED_FILES)} & has.merged_stores.stores & {*wanted.stores}
     if files and wanted.names:
         lacking = difference(has, wanted).what
         # such a file names all of them together

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from anchorline.fleet.script import state_folder
+from anchorline.fleet.scripts import state_folder
 from anchorline.trust.processes import stale
 from anchorline.trust.processes.stale import Process
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import Family, family_of
-from anchorline.trust.stores.merged import Others
+from anchorline.trust.stores.merged import ObservedStores
 from anchorline.trust.stores.runtimes import RUNTIMES
 
 OURS = "# anchorline "
@@ -25,14 +25,14 @@ _MARK = re.compile(r"(ca|also) [0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Trust:
+class ObservedTrust:
     """One host's trust, as its probe printed it.
 
     ``bundled`` are the anchors (file names) that the system trusts; ``unhashed`` those of them that its folder of hash
     links lacks; ``elsewhere`` those that it has under a file of someone else's. ``files`` are ours, path to SHA-256.
     ``foreign`` are files of others where ours would go, ``strays`` those among the anchors that bear our prefix.
     ``marker`` is the host's own memory of the site, a line for each anchor: ``ca SHA256`` or ``also SHA256``.
-    ``folders`` are the runtimes in use with the folder of each; ``others`` the stores that aren't folders of ours.
+    ``folders`` are the runtimes in use with the folder of each; ``merged_stores`` what isn't a folder of ours.
     ``stale`` are the processes that hold the roots of before the last change.
     """
 
@@ -43,7 +43,7 @@ class Trust:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     tools: frozenset[str] = frozenset()
     folders: tuple[tuple[str, str], ...] = ()
-    others: Others = field(default_factory=Others)
+    merged_stores: ObservedStores = field(default_factory=ObservedStores)
     files: Mapping[str, str] = field(default_factory=dict)
     foreign: frozenset[str] = frozenset()
     strays: frozenset[str] = frozenset()
@@ -57,7 +57,7 @@ class Trust:
         return tuple(name for name in RUNTIMES if name in self.tools)
 
 
-def read(lines: Sequence[str], site: str) -> Trust:
+def read(lines: Sequence[str], site: str) -> ObservedTrust:
     """Read what probe.sh printed. Raises ValueError for what it can't have printed, and for a damaged marker."""
     said: dict[str, list[str]] = {}
     for line in lines:
@@ -72,7 +72,7 @@ def read(lines: Sequence[str], site: str) -> Trust:
     marker = tuple(said.get("marker", ()))
     if damaged := [line for line in marker if line.startswith(("ca", "also")) and not _MARK.fullmatch(line)]:
         raise ValueError(f"{state_folder(site)}/anchors, which the host keeps, is damaged at {damaged[0]!r}")
-    return Trust(
+    return ObservedTrust(
         os_ids=os_ids,
         family=family,
         bundled=frozenset(line.removeprefix(prefix) for line in said.get("bundled", ()) if line.startswith(prefix)),
@@ -87,7 +87,7 @@ def read(lines: Sequence[str], site: str) -> Trust:
         folders=tuple(
             (name, path) for name, _, path in (line.partition(" ") for line in said.get("runtime", ())) if path
         ),
-        others=merged.read(said),
+        merged_stores=merged.read(said),
         files={path: digest for path, digest in files.items() if _is_of(path, site)},
         foreign=frozenset(said.get("foreign", ())),
         strays=frozenset(path for path in files if "/anchorline-" in path and not ANCHOR.search(path)),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from pyinfra import host
-from pyinfra.api import operation
+from pyinfra.api import Host, operation
 
-from anchorline.fleet import Answer, Commands, File, Run, changing, failing, script, state_folder, stdin
-from anchorline.fleet.script import STATE
+from anchorline.authority import sightings
+from anchorline.authority.operations import explicit, next_of
+from anchorline.authority.store import Store
+from anchorline.fleet import Answer, Commands, File, Run, changing, failing, for_the_fleet, script, state_folder, stdin
+from anchorline.fleet.scripts import STATE
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.plan import difference, to_put
 from anchorline.trust.probe import body, layers, nicknames, trust_of, wanted
-from anchorline.trust.processes.stale import Process, read, spared, told, variables
+from anchorline.trust.processes.stale import Process, exempt, message, read, variables
 
 STEP = "trust"
 CHANGING = (
@@ -57,11 +61,11 @@ def keep() -> Commands:
         run.fail(here, STEP, change.cause)
         yield failing(change.cause)
         return
-    kept = spared(wanted(run).stores, has.tools) if wanted(run).names else set()
+    kept = exempt(wanted(run).stores, has.tools) if wanted(run).names else set()
 
     def tell_of(processes: Iterable[Process]) -> None:
         outdated(run)[here.name] = tuple(processes)
-        for note in told(outdated(run)[here.name], kept):
+        for note in message(outdated(run)[here.name], kept):
             run.note(here, note)
 
     if not change:
@@ -104,6 +108,36 @@ def keep() -> Commands:
         stdin=stdin((*change.files, *change.merged)),
         then=done,
     )
+
+
+@operation()
+def note() -> Commands:
+    """Note in ``pki/`` who has been seen to trust the next CA, once for the whole fleet. Not where the pipeline's
+    checkout doesn't last."""
+    if not explicit(Run.of(host.state.inventory.get_host(host.name))):
+        yield from for_the_fleet("note who was seen", _note)
+
+
+def _note(run: Run) -> None:
+    now, store, digest = datetime.now(UTC), Store(run.spec.pki), next_of(run)
+    noted = sightings.news(sightings.read(store, digest), reasons_unseen(run), digest, run.spec.rotation, now)
+    if noted:
+        sightings.write(store, noted)
+
+
+def reasons_unseen(run: Run) -> dict[str, str]:
+    """Every host of the inventory, with why it wasn't seen in this run to trust what it should, or nothing."""
+    return {each.name: "" if each.name in trusting(run) else _unseen(run, each) for each in run.state.inventory}
+
+
+def _unseen(run: Run, here: Host) -> str:
+    failure = run.failures.get(here.name)
+    if failure:
+        return f"{failure.step}: {failure.cause}"
+    if not run.state.is_host_in_limit(here):
+        return "left out by --limit"
+    reached = here in run.state.activated_hosts
+    return "its stores weren't looked after in this run" if reached else "it can't be reached"
 
 
 def digests_of(files: Iterable[File]) -> list[str]:

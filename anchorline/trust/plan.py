@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchorline.authority import Anchor
-from anchorline.fleet.script import File
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import ANCHOR, HOSTS, OURS, Trust
+from anchorline.fleet.scripts import File
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ANCHOR, HOSTS, OURS, ObservedTrust
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import REAL, Family, unknown
 from anchorline.trust.stores.runtimes import RUNTIMES
 
 
 @dataclass(frozen=True)
-class Change:
+class TrustPlan:
     """What has to be done on one host, and what the summary says of it. ``cause`` set: it can't be done.
 
     ``merged`` are files of others with our entry, ``unchanged`` what they were when they were looked at; ``tasks`` are
@@ -36,15 +36,17 @@ class Change:
         return bool(self.files or self.merged or self.tasks or self.update or self.hosts_line)
 
 
-def difference(has: Trust, wanted: Wanted) -> Change:
+def difference(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
     """What one host lacks. Nothing is ever taken away here: what is surplus becomes a note."""
-    due = merged.due(has.others, wanted.others, has.files, has.foreign, has.family.bundle if has.family else "")
-    rest = Change(due.files, due.merged, due.unchanged, what=due.what, notes=due.notes, cause=due.cause)
+    due = merged.due(
+        has.merged_stores, wanted.merged_stores, has.files, has.foreign, has.family.bundle if has.family else ""
+    )
+    rest = TrustPlan(due.files, due.merged, due.unchanged, what=due.what, notes=due.notes, cause=due.cause)
     parts = (_system(has, wanted), _runtimes(has, wanted), rest, _memory(has, wanted))
     if cause := next((part.cause for part in parts if part.cause), ""):
-        return Change(cause=cause)
+        return TrustPlan(cause=cause)
     update = parts[0].update or (has.family.repair if due.system and has.family else "")
-    return Change(
+    return TrustPlan(
         files=tuple(dict.fromkeys(file for part in parts for file in part.files)),
         merged=due.merged,
         unchanged=due.unchanged,
@@ -57,30 +59,30 @@ def difference(has: Trust, wanted: Wanted) -> Change:
     )
 
 
-def _system(has: Trust, wanted: Wanted) -> Change:
+def _system(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
     family = has.family
     if "system" not in wanted.stores or not wanted.anchors:
-        return Change()
+        return TrustPlan()
     if family is None:
-        return Change(cause=unknown(has.os_ids))
+        return TrustPlan(cause=unknown(has.os_ids))
     if family.declared:
         undeclared = [anchor for anchor in wanted.anchors if anchor.name not in has.bundled]
-        return Change(cause=_declare(family, undeclared) if undeclared else "")
+        return TrustPlan(cause=_declare(family, undeclared) if undeclared else "")
     anchors = to_put(has, wanted)
     differing = _differing(has, [File(family.path(anchor.name), anchor.pem) for anchor in anchors])
     lacking = [family.path(anchor.name) for anchor in anchors if anchor.name not in has.bundled - has.unhashed]
     if not differing and not lacking:
-        return Change()
+        return TrustPlan()
     # what was there before needs more than an update, which looks for new files alone
     again = any(path in has.files for path in [*lacking, *(file.path for file in differing)])
-    return Change(
+    return TrustPlan(
         tuple(differing),
         update=family.repair if again else family.update,
         what=("system store repaired" if again else "system store",),
     )
 
 
-def _runtimes(has: Trust, wanted: Wanted) -> Change:
+def _runtimes(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
     anchors = [(anchor.name, anchor.pem) for anchor in wanted.anchors if anchor.sha256 in wanted.own]
     files: list[File] = []
     what: list[str] = []
@@ -89,17 +91,17 @@ def _runtimes(has: Trust, wanted: Wanted) -> Change:
             continue
         kept = row.files(folder, wanted.site, wanted.names, anchors)
         if foreign := [file.path for file in kept if file.path in has.foreign]:
-            return Change(
+            return TrustPlan(
                 cause=f"{foreign[0]} is someone else's: move it away and the next run writes ours, or name our CA in "
                 f"it (ca = [...]) and take {row.kept_as} out of trust: {{stores: ...}}"
             )
         if differing := _differing(has, kept):
             files += differing
             what.append(row.kept_as)
-    return Change(tuple(files), what=tuple(what))
+    return TrustPlan(tuple(files), what=tuple(what))
 
 
-def _memory(has: Trust, wanted: Wanted) -> Change:
+def _memory(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
     """The line in the hosts file, and the host's own memory of the site."""
     line = wanted.hosts_line
     if has.hosts_line == (f"{line} {OURS}{wanted.site}" if line else has.hosts_line):
@@ -108,14 +110,14 @@ def _memory(has: Trust, wanted: Wanted) -> Change:
     if set(wanted.marker) - set(has.marker):
         lines = sorted({*wanted.marker, *has.marker})
         files = (File(wanted.marker_file, "".join(f"{each}\n" for each in lines)),)
-    return Change(files, hosts_line=line, what=(HOSTS,) if line else ())
+    return TrustPlan(files, hosts_line=line, what=(HOSTS,) if line else ())
 
 
-def _differing(has: Trust, files: Sequence[File]) -> list[File]:
+def _differing(has: ObservedTrust, files: Sequence[File]) -> list[File]:
     return [file for file in files if has.files.get(file.path) != file.sha256]
 
 
-def to_put(has: Trust, wanted: Wanted) -> list[Anchor]:
+def to_put(has: ObservedTrust, wanted: DesiredTrust) -> list[Anchor]:
     """The anchors that belong into the host's system store: all that it doesn't have as a file of someone else's. One
     that the folder of hash links passes over there (two certificates in one file) is put as well."""
     return [anchor for anchor in wanted.anchors if anchor.name not in has.elsewhere or anchor.name in has.unhashed]
@@ -130,16 +132,16 @@ def _declare(family: Family, anchors: Sequence[Anchor]) -> str:
     )
 
 
-def _notes(has: Trust, wanted: Wanted, update: str) -> tuple[str, ...]:
+def _notes(has: ObservedTrust, wanted: DesiredTrust, update: str) -> tuple[str, ...]:
     declared = {anchor.name for anchor in wanted.anchors}
     found = ((path, ANCHOR.search(path)) for path in has.files)
     names = {path: f"anchorline-{each['site']}-{each['digest']}.crt" for path, each in found if each}
-    proved = has.family.proved if has.family else ""
-    unproved = bool(update) and not proved.startswith(REAL)
+    verified = has.family.verified if has.family else ""
+    unverified = bool(update) and not verified.startswith(REAL)
     return (
         *(
-            [f"the row {has.family.name} is not proved on a real userland ({proved}): look after this host"]
-            if has.family and unproved
+            [f"the row {has.family.name} is not verified on a real userland ({verified}): look after this host"]
+            if has.family and unverified
             else []
         ),
         *(

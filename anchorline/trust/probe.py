@@ -9,26 +9,26 @@ from pyinfra.api import Host
 from anchorline.authority import Anchor
 from anchorline.authority.operations import staged
 from anchorline.fleet.clock import wrong_here
-from anchorline.fleet.probe import Question, Room
+from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run
-from anchorline.fleet.script import STATE, script, state_folder
+from anchorline.fleet.scripts import STATE, script, state_folder
 from anchorline.spec import Spec
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import ANCHOR, HOSTS, OS_RELEASE, Trust, read
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ANCHOR, HOSTS, OS_RELEASE, ObservedTrust, read
 from anchorline.trust.processes import stale
 from anchorline.trust.stores import merged, runtimes
 from anchorline.trust.stores.families import FAMILIES, Family, rows
-from anchorline.trust.stores.third_party import CONFIGURATIONS, WHOLES, bundle
+from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES, bundle
 
 
-def wanted(run: Run) -> Wanted:
+def wanted(run: Run) -> DesiredTrust:
     """What every host should have, worked out once a run."""
-    return run.once("wanted trust", lambda: Wanted.of(run.spec, staged(run)))
+    return run.once("wanted trust", lambda: DesiredTrust.of(run.spec, staged(run)))
 
 
-def trust_of(run: Run, host: Host) -> Trust:
+def trust_of(run: Run, host: Host) -> ObservedTrust:
     """What the look saw on a host. Raises KeyError for one that it couldn't see."""
-    seen: Trust = run.observations[host.name]["trust"]
+    seen: ObservedTrust = run.observations[host.name]["trust"]
     return seen
 
 
@@ -66,7 +66,9 @@ def variables(site: str, users: Iterable[str] = (), anchors: Iterable[Anchor] = 
         "users": list(users),
         "bundle": bundle(site),
         "configurations": [f"{row.store} {row.path} {','.join(row.used)}" for row in CONFIGURATIONS],
-        "wholes": [f"{row.store} {row.path.format(site=site, host='*')} {','.join(row.used)}" for row in WHOLES],
+        "owned_files": [
+            f"{row.store} {row.path.format(site=site, host='*')} {','.join(row.used)}" for row in OWNED_FILES
+        ],
         "java": "java",
         "jvms": " ".join(merged.JVMS),
         "system_keystores": " ".join(dict.fromkeys(family.java for family in FAMILIES if family.java)),
@@ -95,7 +97,7 @@ def body(pem: str) -> str:
     return "".join(line for line in pem.splitlines() if not line.startswith("-----"))
 
 
-def _refuse(run: Run) -> Iterable[str]:
+def _preflight(run: Run) -> Iterable[str]:
     """The fleet remembers: a CA that hosts know and pki/ doesn't means a lost or a wrong ``pki/``, not a new CA."""
     ours = staged(run)
     if (ours.changes or ours.next) and (
@@ -107,7 +109,7 @@ def _refuse(run: Run) -> Iterable[str]:
             f"{run.spec.pki} has no CA, and the registry's host {run.registry_host.name}, which would remember one, "
             f"wasn't looked at: bring it up, or take it into --limit"
         )
-    for digest, hosts in sorted(strangers(run).items()):
+    for digest, hosts in sorted(unknown_cas(run).items()):
         some = ", ".join(sorted(hosts)[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
         yield (
             f"{run.spec.pki} doesn't know the CA {digest} that {some} know{'s' if len(hosts) == 1 else ''} as the "
@@ -115,7 +117,7 @@ def _refuse(run: Run) -> Iterable[str]:
         )
 
 
-def strangers(run: Run) -> dict[str, list[str]]:
+def unknown_cas(run: Run) -> dict[str, list[str]]:
     """CAs that hosts know as the site's and ``pki/`` doesn't: the first digits of each, and who knows it."""
     ours = staged(run)
     known = ours.known | {anchor.sha256 for anchor in ours.anchors}
@@ -128,7 +130,7 @@ def strangers(run: Run) -> dict[str, list[str]]:
     return found
 
 
-def _remembered(trust: Trust, site: str) -> set[str]:
+def _remembered(trust: ObservedTrust, site: str) -> set[str]:
     marked = {line.removeprefix("ca ") for line in trust.marker if line.startswith("ca ")}
     also = {line.removeprefix("also ")[:12] for line in trust.marker if line.startswith("also ")}
     found = (ANCHOR.search(path) for path in trust.files)
@@ -136,8 +138,8 @@ def _remembered(trust: Trust, site: str) -> set[str]:
     return marked | {digest for digest in anchors if not any(full.startswith(digest) for full in marked)}
 
 
-def _read(run: Run, lines: Sequence[str]) -> Trust:
+def _read(run: Run, lines: Sequence[str]) -> ObservedTrust:
     return read(lines, run.spec.site)
 
 
-ROOM = Room("trust", _ask, _read, _refuse)
+PROBE = Probe("trust", _ask, _read, _preflight)

@@ -1,6 +1,6 @@
-"""The proof: the round trip from every client; and the doctor, who says why one fails."""
+"""The verification: the round trip from every client; and the doctor, who says why one fails."""
 
-from anchorline.verify.deploy import doctor, prove
-from anchorline.verify.probe import ROOM
+from anchorline.verify.deploy import clients, doctor
+from anchorline.verify.probe import PROBE
 
-__all__ = ["ROOM", "doctor", "prove"]
+__all__ = ["PROBE", "clients", "doctor"]

@@ -29,7 +29,7 @@ def guarded(site: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Denied:
     """Someone is kept from ``path``. ``lacks``: rights that its mode lacks for ``reader`` (``UID:GID``, or empty for
     everybody); or ``label``, what SELinux should have it labelled, in place of ``has``."""
 
@@ -48,7 +48,7 @@ class Kept:
         return f"{who} can't {_RIGHTS[self.lacks]} {self.path}, mode {self.has}"
 
     def command(self, container: Container | None) -> str:
-        """What mends it. A private key's folder is given to its reader, and never opened to everybody."""
+        """What fixes it. A private key's folder is given to its reader, and never opened to everybody."""
         path = shlex.quote(self.path)
         if not self._served or container is None:
             return f"restorecon -R {path}" if self.label else f"chmod o+{self.lacks} {path}"
@@ -78,7 +78,7 @@ _RIGHTS = {
 }
 
 
-def read(denied: Sequence[str], labels: Sequence[str], reader: str) -> tuple[Kept, ...]:
+def read(denied: Sequence[str], labels: Sequence[str], reader: str) -> tuple[Denied, ...]:
     """What access.sh printed after ``denied`` and ``label``. Raises ValueError for what it can't have printed."""
     found = []
     for line in denied:
@@ -86,8 +86,8 @@ def read(denied: Sequence[str], labels: Sequence[str], reader: str) -> tuple[Kep
         names = frozenset(whose.split(","))
         if lacks not in _RIGHTS:
             raise ValueError(f"the host's answer names an unknown right: {lacks}")
-        found.append(Kept(names, path, f"{mode} of {owner}", lacks, reader if REGISTRY in names else ""))
+        found.append(Denied(names, path, f"{mode} of {owner}", lacks, reader if REGISTRY in names else ""))
     for line in labels:
         whose, has, label, path = line.split(" ", 3)
-        found.append(Kept(frozenset(whose.split(",")), path, has, label=label))
+        found.append(Denied(frozenset(whose.split(",")), path, has, label=label))
     return tuple(found)

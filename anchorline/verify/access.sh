@@ -1,9 +1,9 @@
-# Who must read a file of ours, or the bundle, and is kept from it: by a mode on the way to it, or by SELinux's label.
+# Who must read a file of ours, or the bundle, and is denied it: by a mode on the way to it, or by SELinux's label.
 # Changes nothing. From control: $guarded (a line each: WHOSE RIGHTS PATTERN; r is a file, l a file in a folder that must
 # be listed), $container, $folder and $data of the registry where it is this host's (else empty).
 
-# kept WHOSE UID GID NEEDED PATH: the first thing on the way that lacks a right for that user (- for whoever it is)
-kept() {
+# denied_by WHOSE UID GID NEEDED PATH: the first thing on the way that lacks a right for that user (- for whoever it is)
+denied_by() {
     path=$(readlink -f "$5")
     as="$1 $2 $3" needed=$4
     way=${path%/*}
@@ -41,7 +41,7 @@ enforcing=$(getenforce 2>/dev/null | grep -x Enforcing)
 printf '%s\n' "$guarded" | while read -r whose rights pattern; do
     for each in $pattern; do
         [ -e "$each" ] || continue
-        { [ "$rights" = l ] && kept "$whose" - - rx "${each%/*}"; } || kept "$whose" - - r "$each"
+        { [ "$rights" = l ] && denied_by "$whose" - - rx "${each%/*}"; } || denied_by "$whose" - - r "$each"
         [ -z "$enforcing" ] || mislabelled "$whose" "$(readlink -f "$each")"
     done
 done
@@ -57,11 +57,11 @@ if [ -n "$container" ]; then
             *)
                 if [ "${uid:-0}" != 0 ]; then
                     echo "reader $uid:$gid"
-                    kept registry "$uid" "$gid" rx "$folder" ||
+                    denied_by registry "$uid" "$gid" rx "$folder" ||
                         for each in "$folder"/*.pem "$folder/config.yml"; do
-                            [ ! -e "$each" ] || ! kept registry "$uid" "$gid" r "$each" || break
+                            [ ! -e "$each" ] || ! denied_by registry "$uid" "$gid" r "$each" || break
                         done
-                    kept registry "$uid" "$gid" rwx "$data"
+                    denied_by registry "$uid" "$gid" rwx "$data"
                 fi ;;
         esac
         [ -n "$enforcing" ] && [ -n "$label" ] || break

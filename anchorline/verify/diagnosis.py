@@ -1,4 +1,4 @@
-"""Why one host can't pull: the one cause, and the one command that mends it. Pure: a table of checks, in the order in
+"""Why one host can't pull: the one cause, and the one command that fixes it. Pure: a table of checks, in the order in
 which one thing needs another."""
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from anchorline.commands import INVENTORY, SPEC, pyinfra
 from anchorline.fleet.probe import number
 from anchorline.registry.desired import Container
 from anchorline.spec.values import Endpoint
-from anchorline.trust.observed import HOSTS, OURS, Trust
-from anchorline.trust.plan import Change
+from anchorline.trust.observed import HOSTS, OURS, ObservedTrust
+from anchorline.trust.plan import TrustPlan
 from anchorline.trust.processes.stale import FIRST
 from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.verify import access
-from anchorline.verify.access import REGISTRY, Kept
+from anchorline.verify.access import REGISTRY, Denied
 
 UNVERIFIED = 60
 """curl's exit code for a certificate that nobody whom it trusts vouches for."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedClient:
     """What one host said to access.sh and doctor.sh. ``proxies``: a unit, or ``-`` for who logs in, with its proxy and
-    no_proxy. ``kept``: who is kept from what they must read."""
+    no_proxy. ``denied``: who is kept from what they must read."""
 
     clock: datetime
     addresses: tuple[str, ...] = ()
-    way: str = ""
+    reachability: str = ""
     served: tuple[x509.Certificate, ...] = ()
     rules: tuple[str, ...] = ()
     proxies: tuple[tuple[str, str, str], ...] = ()
     down: tuple[str, ...] = ()
     curl: int = 0
-    kept: tuple[Kept, ...] = ()
+    denied: tuple[Denied, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Case:
 
     host: str
     site: str
-    seen: Seen
-    trust: Trust
-    change: Change
+    seen: ObservedClient
+    trust: ObservedTrust
+    change: TrustPlan
     now: datetime
     ca: x509.Certificate | None
     stores: tuple[str, ...] = ()
@@ -78,13 +78,13 @@ class Case:
         return self.command(f"anchorline.{step}", here=here)
 
     def command(self, what: str, *, here: bool = True) -> str:
-        """pyinfra's command, as ``nextstep.pyinfra`` has it."""
+        """pyinfra's command, as ``commands.pyinfra`` has it."""
         return pyinfra(what, Path(self.spec), host=self.host if here else "", inventory=self.inventory, sure=True)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One cause, and the command that mends it: on the control machine where it is pyinfra's, else on the host."""
+    """One cause, and the command that fixes it: on the control machine where it is pyinfra's, else on the host."""
 
     cause: str
     command: str
@@ -95,10 +95,10 @@ class Diagnosis:
         return self.command.startswith(("pyinfra ", "anchorline "))
 
     def __str__(self) -> str:
-        return f"{self.cause}; mend it {'here' if self.here else 'on the host'}: {self.command}"
+        return f"{self.cause}; fix it {'here' if self.here else 'on the host'}: {self.command}"
 
 
-def read(lines: Sequence[str]) -> Seen:
+def read(lines: Sequence[str]) -> ObservedClient:
     """Read what doctor.sh printed. Raises ValueError for what it can't have printed."""
     said: dict[str, list[str]] = {}
     for line in lines:
@@ -108,21 +108,21 @@ def read(lines: Sequence[str]) -> Seen:
     if clock is None:
         raise ValueError("the host's answer says nothing of its clock")
     proxies = [line.split(" ", 2) for line in said.get("proxy", ())]
-    return Seen(
+    return ObservedClient(
         clock=datetime.fromtimestamp(clock, UTC),
         addresses=tuple(said.get("address", ())),
-        way="".join(said.get("way", ())[:1]),
+        reachability="".join(said.get("reachability", ())[:1]),
         served=tuple(x509.load_der_x509_certificate(base64.b64decode(body)) for body in said.get("served", ())),
         rules=tuple(said.get("rule", ())),
         proxies=tuple((unit, "" if url == "-" else url, "" if no == "-" else no) for unit, url, no in proxies),
         down=tuple(said.get("down", ())),
         curl=number(said.get("curl", ["0"])[0]) or 0,
-        kept=access.read(said.get("denied", ()), said.get("label", ()), "".join(said.get("reader", ())[:1])),
+        denied=access.read(said.get("denied", ()), said.get("label", ()), "".join(said.get("reader", ())[:1])),
     )
 
 
 def diagnose(case: Case) -> Diagnosis | None:
-    """The first thing that is wrong: what comes after it can't be right before it is mended. None where all is well."""
+    """The first thing that is wrong: what comes after it can't be right before it is fixed. None where all is well."""
     checks = (*(WIRE if case.endpoint else ()), *STORES, *(DAEMONS if case.endpoint else ()))
     return next((found for check in checks if (found := check(case))), None)
 
@@ -155,33 +155,33 @@ def _kept_from_trusting(case: Case) -> Diagnosis | None:
 
 
 def _kept(case: Case, by: set[str]) -> Diagnosis | None:
-    found = next((each for each in case.seen.kept if each.whose & by), None)
+    found = next((each for each in case.seen.denied if each.whose & by), None)
     return Diagnosis(found.cause(), found.command(case.container)) if found else None
 
 
-def _way(case: Case) -> Diagnosis | None:
+def _reachable(case: Case) -> Diagnosis | None:
     where = f"{case.seen.addresses[0]} port {case.endpoint.port if case.endpoint else ''}"
-    if case.seen.way in ("refused", "closed") and case.seen.rules:
+    if case.seen.reachability in ("refused", "closed") and case.seen.rules:
         family, table, chain, handle = case.seen.rules[0].split()
         return Diagnosis(
             f"a rule of this host's firewall keeps it from {where}",
             f"nft delete rule {family} {table} {chain} handle {handle}",
         )
-    if case.seen.way == "closed":
+    if case.seen.reachability == "closed":
         return Diagnosis(f"no way to {where}: a route or a firewall between", f"tracepath -n {case.seen.addresses[0]}")
-    if case.seen.way == "refused":
+    if case.seen.reachability == "refused":
         return Diagnosis(f"nothing listens at {where}", case.step("registry.serve", here=False))
-    if case.seen.way == "odd":
+    if case.seen.reachability == "odd":
         return Diagnosis(f"what listens at {where} doesn't speak TLS", case.step("registry.serve", here=False))
     return None
 
 
 def _proxy(case: Case) -> Diagnosis | None:
-    for unit, url, spared in case.seen.proxies:
-        if not url or is_spared(spared, case.name):
+    for unit, url, exempt in case.seen.proxies:
+        if not url or is_exempt(exempt, case.name):
             continue
         parts = urlsplit(url if "//" in url else f"//{url}")
-        all_of_them = ",".join(part for part in (spared, case.name) if part)
+        all_of_them = ",".join(part for part in (exempt, case.name) if part)
         if unit == "-":
             line = shlex.quote(f"no_proxy={all_of_them}")
             return Diagnosis(
@@ -198,7 +198,7 @@ def _proxy(case: Case) -> Diagnosis | None:
     return None
 
 
-def is_spared(no_proxy: str, name: str) -> bool:
+def is_exempt(no_proxy: str, name: str) -> bool:
     """Whether a program goes to ``name`` without its proxy, as Go reads no_proxy (x/net/http/httpproxy): a name with
     what is below it, ``.name`` and ``*.name`` with what is below alone, an address, a network, ``*``."""
     for part in no_proxy.replace(" ", ",").lower().split(","):
@@ -299,7 +299,7 @@ def _runtimes(case: Case) -> Diagnosis | None:
         path = next(iter(sorted(case.trust.foreign & set(case.change.cause.split()))), "")
         command = f"mv {shlex.quote(path)} {shlex.quote(path)}.before" if path else case.step("trust.rollout")
         return Diagnosis(case.change.cause.partition(":")[0], command)
-    lacking = [what for what in case.change.what if what in (*RUNTIMES, *case.trust.others.stores)]
+    lacking = [what for what in case.change.what if what in (*RUNTIMES, *case.trust.merged_stores.stores)]
     if lacking:
         return Diagnosis(f"{lacking[0]}'s own store lacks the CA for {case.name}", case.step("trust.rollout"))
     return None
@@ -323,6 +323,6 @@ def _stale(case: Case) -> Diagnosis | None:
 
 
 Check = Callable[[Case], Diagnosis | None]
-WIRE: tuple[Check, ...] = (_resolves, _resolves_rightly, _kept_from_serving, _way, _proxy, _clock, _served)
+WIRE: tuple[Check, ...] = (_resolves, _resolves_rightly, _kept_from_serving, _reachable, _proxy, _clock, _served)
 STORES: tuple[Check, ...] = (_kept_from_trusting, _system, _runtimes)
 DAEMONS: tuple[Check, ...] = (_down, _stale)

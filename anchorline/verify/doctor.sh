@@ -17,11 +17,11 @@ else
 fi
 code=$?
 case $code,$said in
-    *'-----BEGIN CERTIFICATE-----'*) echo 'way open' ;;
-    *[Rr]efused*) echo 'way refused' ;;
-    *nreachable* | *'No route'* | *'not permitted'* | *'timed out'* | 124,*) echo 'way closed' ;;
-    *'neither curl nor openssl'*) echo "way unknown" ;;
-    *) echo 'way odd' ;;
+    *'-----BEGIN CERTIFICATE-----'*) echo 'reachability open' ;;
+    *[Rr]efused*) echo 'reachability refused' ;;
+    *nreachable* | *'No route'* | *'not permitted'* | *'timed out'* | 124,*) echo 'reachability closed' ;;
+    *'neither curl nor openssl'*) echo "reachability unknown" ;;
+    *) echo 'reachability odd' ;;
 esac
 printf '%s\n' "$said" | awk '
     /-----BEGIN CERTIFICATE-----/ { body = ""; within = 1; next }

@@ -1,4 +1,4 @@
-"""The read-only view: for each host the one cause why it can't pull, and the command that mends it."""
+"""The read-only view: for each host the one cause why it can't pull, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pyinfra.api import Host, operation
 from anchorline import trust
 from anchorline.authority.operations import on_disk
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Commands, Question, Room, Run, RunError, failing, script
-from anchorline.fleet.operations import observe
+from anchorline.fleet import Commands, Probe, Question, Run, RunError, failing, script
+from anchorline.fleet.operations import probe_host
 from anchorline.registry.desired import Container
 from anchorline.registry.probe import container
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, wanted
 from anchorline.verify.access import guarded
-from anchorline.verify.diagnosis import Case, Diagnosis, Seen, diagnose, read
+from anchorline.verify.diagnosis import Case, Diagnosis, ObservedClient, diagnose, read
 
 STEP = "doctor"
 WELL = "name, way, clock, certificate and stores are well"
@@ -51,11 +51,11 @@ def _served_by(run: Run, here: Host) -> Container | None:
     return served if served and here.name == run.registry_host.name else None
 
 
-def _read(run: Run, lines: Sequence[str]) -> Seen:  # noqa: ARG001
+def _read(run: Run, lines: Sequence[str]) -> ObservedClient:  # noqa: ARG001
     return read(lines)
 
 
-ROOM = Room("doctor", _ask, _read, lambda _: ())
+PROBE = Probe("doctor", _ask, _read, lambda _: ())
 
 
 def require_ca(run: Run) -> None:
@@ -69,14 +69,14 @@ def examine() -> Commands:
     """Look at one host and name what is wrong there first. Changes nothing; a host that isn't well fails."""
     here = host.state.inventory.get_host(host.name)
     run = Run.of(here)
-    rooms = (trust.ROOM, ROOM)
+    probes = (trust.PROBE, PROBE)
     run.begin_with(here)
-    run.rooms.update({room.name: room for room in rooms})
-    cause = observe(run, here, {room.name: question for room in rooms if (question := room.ask(run, here))})
+    run.probes.update({room.name: room for room in probes})
+    cause = probe_host(run, here, {room.name: question for room in probes if (question := room.ask(run, here))})
     if not cause:
         found = diagnosis_of(run, here)
         if found is None:
-            run.proofs[here.name] = WELL
+            run.verified[here.name] = WELL
             host.noop("well")
             return
         cause = str(found)

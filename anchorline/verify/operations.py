@@ -15,7 +15,7 @@ from anchorline.trust.probe import trust_of, wanted
 from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.verify.image import archive
 from anchorline.verify.probe import stamp_of
-from anchorline.verify.verification import REPOSITORY, means, read, stamp, tag, told
+from anchorline.verify.verification import REPOSITORY, means, message, read, stamp, tag
 
 STEP = "verify"
 PATIENCE = 60
@@ -24,19 +24,19 @@ PATIENCE = 60
 
 @dataclass
 class Progress:
-    """How far the proof of a run is: what one client pushed for all, and who has made the trip."""
+    """How far the verification of a run is: what one client pushed for all, and who has made the trip."""
 
     digest: str = ""
     made: set[str] = field(default_factory=set)
 
 
 def progress(run: Run) -> Progress:
-    """The progress of this run's proof."""
-    return run.once("the proof's progress", Progress)
+    """The progress of this run's verification."""
+    return run.once("the verification's progress", Progress)
 
 
 @operation()
-def prove(*, pusher: bool) -> Commands:
+def verify_host(*, pusher: bool) -> Commands:
     """Make the round trip from one client. Where it keeps the stamp of the same trip already, nothing is done.
 
     + pusher: this is the turn of the one client that pushes for all; the others wait for theirs
@@ -47,15 +47,15 @@ def prove(*, pusher: bool) -> Commands:
     if registry is None or not run.reached(here) or here.name in progress(run).made:
         return
     if not is_due(run, registry, here) or (pusher and here.name != first_pusher(run, registry, here)):
-        host.noop("proved already" if not pusher else "another one pushes")
+        host.noop("verified already" if not pusher else "another one pushes")
         return
     failure = run.failures.get(run.registry_host.name)
     if failure and failure.step == "registry":
-        run.note(here, "not proved: the step registry failed")
+        run.note(here, "not verified: the step registry failed")
         return
     ways = means(wanted(run), registry, trust_of(run, here))
     if not ways:
-        cause = "nothing here can prove it: no runtime in use whose store is kept, and no curl; install curl"
+        cause = "nothing here can verify it: no runtime in use whose store is kept, and no curl; install curl"
         run.fail(here, STEP, cause)
         yield failing(cause)
         return
@@ -65,13 +65,13 @@ def prove(*, pusher: bool) -> Commands:
     reference = f"{registry.registry.store_names[0]}/{REPOSITORY}"
 
     def keep(answer: Answer) -> None:
-        proofs, digest = read(answer.stdout)
+        verified, digest = read(answer.stdout)
         progress(run).made.add(here.name)
         progress(run).digest = digest if mode == "one" else ""
-        run.proofs[here.name] = told(proofs)
+        run.verified[here.name] = message(verified)
 
     if not host.state.is_executing:
-        run.changed(here, "prove")
+        run.changed(here, "verify")
     yield changing(
         STEP,
         script(

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from pyinfra.api import Host
 
-from anchorline.fleet.probe import Question, Room
+from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run
-from anchorline.fleet.script import script, state_folder
+from anchorline.fleet.scripts import script, state_folder
 
 
 def stamp_of(run: Run, host: Host) -> str:
@@ -27,8 +27,8 @@ def _read(run: Run, lines: Sequence[str]) -> str:  # noqa: ARG001
     return lines[0].strip() if lines else ""
 
 
-def _refuse(run: Run) -> Iterable[str]:  # noqa: ARG001 (a proof hurts nobody)
+def _preflight(run: Run) -> Iterable[str]:  # noqa: ARG001 (a verification hurts nobody)
     return ()
 
 
-ROOM = Room("verify", _ask, _read, _refuse)
+PROBE = Probe("verify", _ask, _read, _preflight)

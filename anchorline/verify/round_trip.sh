@@ -5,11 +5,11 @@
 # fingerprint of its certificate, where it has one), $certs (of ctr), $patience, $stamp.
 # On standard input where it pushes: the image's archive, in base64.
 
-# one line for each proof: "proof RUNTIME pushed|pulled|reached ok|failed MILLISECONDS CAUSE"
+# one line for each verification: "verification RUNTIME pushed|pulled|reached ok|failed MILLISECONDS CAUSE"
 told=''
 tell() {
     now=$(milliseconds)
-    printf 'proof %s %s %s %s %s\n' "$1" "$2" "$3" "$((now - began))" "$4"
+    printf 'verification %s %s %s %s %s\n' "$1" "$2" "$3" "$((now - began))" "$4"
     [ "$3" = ok ] || told="$told$1 $2: $4
 "
 }
@@ -92,7 +92,7 @@ pull_curl() {
     fetch "blobs/$blob"
 }
 
-# with nothing to pull, the registry's own "no such image" is the proof: it came over verified TLS
+# with nothing to pull, the registry's own "no such image" is the verification: it came over verified TLS
 reach() {
     none=sha256:0000000000000000000000000000000000000000000000000000000000000000
     patiently "pull_$1" "$none" && return

@@ -1,4 +1,4 @@
-"""The round trip: what a client has proved, who pushes, and what the trip printed. Pure."""
+"""The round trip: what a client has verified, who pushes, and what the trip printed. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from anchorline.registry.desired import Container
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import Trust
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ObservedTrust
 
 REPOSITORY = "anchorline/verify"
 
 
 @dataclass(frozen=True)
-class Proof:
+class Verification:
     """One thing that a client tried: with which runtime, what, how long it took, and why it failed if it did."""
 
     runtime: str
@@ -25,26 +25,26 @@ class Proof:
     cause: str = ""
 
 
-def read(lines: Sequence[str]) -> tuple[list[Proof], str]:
-    """The proofs of a trip, and the digest of what was pushed or pulled."""
-    proofs, digest = [], ""
+def read(lines: Sequence[str]) -> tuple[list[Verification], str]:
+    """The verifications of a trip, and the digest of what was pushed or pulled."""
+    verified, digest = [], ""
     for line in lines:
         word, _, rest = line.partition(" ")
         if word == "digest":
             digest = rest.strip()
-        elif word == "proof":
+        elif word == "verification":
             runtime, what, ok, milliseconds, *cause = rest.split(" ", 4)
-            proofs.append(Proof(runtime, what, ok == "ok", int(milliseconds), "".join(cause)))
-    return proofs, digest
+            verified.append(Verification(runtime, what, ok == "ok", int(milliseconds), "".join(cause)))
+    return verified, digest
 
 
-def told(proofs: Sequence[Proof]) -> str:
-    """What a host has proved, for the summary: ``docker pushed, pulled; curl pulled (0.4 s)``."""
+def message(verified: Sequence[Verification]) -> str:
+    """What a host has verified, for the summary: ``docker pushed, pulled; curl pulled (0.4 s)``."""
     by_runtime: dict[str, list[str]] = {}
-    for proof in proofs:
-        by_runtime.setdefault(proof.runtime, []).append(proof.what)
+    for verification in verified:
+        by_runtime.setdefault(verification.runtime, []).append(verification.what)
     words = "; ".join(f"{runtime} {', '.join(what)}" for runtime, what in by_runtime.items())
-    return f"{words} ({sum(proof.milliseconds for proof in proofs) / 1000:.1f} s)"
+    return f"{words} ({sum(verification.milliseconds for verification in verified) / 1000:.1f} s)"
 
 
 def tag(words: str) -> str:
@@ -52,14 +52,14 @@ def tag(words: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in words)[:128]
 
 
-def means(wanted: Wanted, container: Container, trust: Trust) -> tuple[str, ...]:
-    """What a host can prove with: those of its runtimes whose stores are kept, and curl where the system's is. A local
+def means(wanted: DesiredTrust, container: Container, trust: ObservedTrust) -> tuple[str, ...]:
+    """What a host can verify with: those of its runtimes whose stores are kept, and curl where the system's is. A local
     registry is plain HTTP, which Docker and curl take on the loopback interface."""
     kept = {*wanted.stores, *(("curl",) if "system" in wanted.stores else ())} if container.tls else {"docker", "curl"}
     return tuple(each for each in (*trust.runtimes, "curl") if each in kept & trust.tools)
 
 
-def stamp(wanted: Wanted, container: Container, leaf: str, trust: Trust) -> str:
+def stamp(wanted: DesiredTrust, container: Container, leaf: str, trust: ObservedTrust) -> str:
     """What a client that passed keeps. Another anchor, name, certificate, registry or runtime makes it differ, and
     the trip is made again."""
     parts = [

@@ -66,7 +66,7 @@ def test_json_is_for_programs(tmp_path: Path) -> None:
             "level": "warning",
             "code": "ANC221",
             "what": "registry:3 may be another image tomorrow",
-            "mend": "pin its digest: NAME@sha256:…",
+            "fix": "pin its digest: NAME@sha256:…",
         }
     ]
     (tmp_path / "anchorline.yml").write_text(SOUND)

@@ -127,8 +127,8 @@ def test_a_time_that_is_none(site: Site) -> None:
 def test_a_certificate_that_was_brought(site: Site, authority: str) -> None:
     """Its own root vouches for it; where that is a public CA, the system's: which doesn't know this one."""
     spec = (site.folder / "anchorline.yml").read_text()
-    brought = "certificates: {server: {certificate: pki/blue/server.pem, key: pki/blue/server-key.pem}}"
-    lines = [brought if line.startswith("certificates") else line for line in spec.splitlines()]
+    external = "certificates: {server: {certificate: pki/blue/server.pem, key: pki/blue/server-key.pem}}"
+    lines = [external if line.startswith("certificates") else line for line in spec.splitlines()]
     lines = [line for line in lines if not line.startswith(("authority", "signing"))]
     (site.folder / "anchorline.yml").write_text("\n".join([*lines, authority]))
     with site.serving(*site.pair):
@@ -199,15 +199,15 @@ def test_an_intermediate_that_ends_soon(tmp_path: Path) -> None:
     assert "CN=Root" not in ran.stdout
 
 
-def test_the_mend_of_each_generation(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fix_of_each_generation(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(site.folder)
     spec = load(site.folder / "anchorline.yml")
     rotate(spec).commit()
-    mends = {problem.place.file.name: problem.mend for problem in ending(spec, timedelta(days=9000))}
-    assert mends["ca.pem"] == "a rotation stands already: pyinfra inventory deploy.py"
+    fixes = {problem.place.file.name: problem.fix for problem in ending(spec, timedelta(days=9000))}
+    assert fixes["ca.pem"] == "a rotation stands already: pyinfra inventory deploy.py"
     promote(spec).commit()
-    previous = [each.mend for each in ending(spec, timedelta(days=9000)) if "previous" in str(each.place.file)]
-    assert [mend.partition("=")[0] for mend in previous] == ["pyinfra inventory anchorline.trust.withdraw --data ca"]
+    previous = [each.fix for each in ending(spec, timedelta(days=9000)) if "previous" in str(each.place.file)]
+    assert [fix.partition("=")[0] for fix in previous] == ["pyinfra inventory anchorline.trust.withdraw --data ca"]
 
 
 def test_a_wrong_spec_is_said_for_programs_too(site: Site) -> None:

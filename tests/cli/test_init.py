@@ -353,7 +353,7 @@ def test_a_wheel_has_all_of_it(tmp_path: Path) -> None:
     subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(wheel)], check=True)
     (here,) = (each for each in map(Path, sys.path) if each.name == "site-packages")
     # the dependencies are this one's, and its editable checkout is not
-    code = f"import sys; sys.path.append({str(here)!r}); from anchorline import cli; "
+    code = f"import sys; sys.path.append({str(here)!r}); from anchorline.cli import main as cli; "
     code += f"assert cli.__file__.startswith({str(target)!r}); cli.main()"
     command = [str(python), "-c", code, "init", str(tmp_path / "site"), *FLAGS]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

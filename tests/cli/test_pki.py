@@ -100,11 +100,11 @@ def test_show_draws_a_rotation(pki: Site) -> None:
     assert "rotation:" not in pki("show")
     pki("rotate")
     said = pki("show")
-    assert "rotation: made ─●─ trusted ── handed over ── withdrawn: no host trusts CN=" in said
+    assert "rotation: made ─●─ trusted ── promoted ── withdrawn: no host trusts CN=" in said
     assert "The next deploy puts it beside the present one on every host" in said
     promote(load(pki.spec)).commit()
     said = pki("show")
-    assert "rotation: made ── trusted ── handed over ─●─ withdrawn: hosts trust CN=" in said
+    assert "rotation: made ── trusted ── promoted ─●─ withdrawn: hosts trust CN=" in said
     assert "pyinfra inventory anchorline.trust.withdraw --data ca=" in said
 
 
@@ -230,8 +230,8 @@ def test_what_is_not_adopted(pki: Site) -> None:
 
 def test_a_brought_certificate_is_shown_and_never_issued(pki: Site, old: Path) -> None:
     openssl(old, "req -x509 -key ca-key.pem -subj /CN=x -days 300 -out server.pem -addext basicConstraints=CA:FALSE")
-    brought = "  server: {certificate: old/server.pem, key: old/ca-key.pem}\n"
-    pki.spec.write_text("version: 1\nsite: production\ncertificates:\n" + brought)
+    external = "  server: {certificate: old/server.pem, key: old/ca-key.pem}\n"
+    pki.spec.write_text("version: 1\nsite: production\ncertificates:\n" + external)
     shown = json.loads(pki("show", "--format", "json"))["certificates"]
     assert [(row["name"], row["state"], row["file"]) for row in shown] == [
         ("server", "ok", str(pki.folder / "old/server.pem"))

@@ -1,4 +1,4 @@
-"""The doctor: a lab broken in one way after another, each named with its cause, each mended by the command shown."""
+"""The doctor: a lab broken in one way after another, each named with its cause, each fixed by the command shown."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_fleet_that_is_well(deployed: Site) -> None:
     before = sorted(path.stat().st_mtime_ns for path in deployed.pki.rglob("*"))
     for result in (look(deployed).ok(), without_keys(deployed).ok()):
         assert not result.changed
-        assert all(summary(result)[host].startswith("proved") for host in HOSTS), str(result)
+        assert all(summary(result)[host].startswith("verified") for host in HOSTS), str(result)
     assert sorted(path.stat().st_mtime_ns for path in deployed.pki.rglob("*")) == before
     plan = deployed.run("--dry", "inventory", "anchorline.verify.doctor")
     assert plan.returncode == 0, plan.stderr
@@ -107,7 +107,7 @@ def test_a_fleet_that_is_well(deployed: Site) -> None:
 
 @pytest.mark.drill
 @pytest.mark.parametrize("what", BREAKS)
-def test_the_cause_and_the_command_that_mends_it(deployed: Site, what: str) -> None:
+def test_the_cause_and_the_command_that_fixes_it(deployed: Site, what: str) -> None:
     host, breaking, cause = BREAKS[what]
     done = deployed.lab.exec(host, breaking)
     assert done.returncode == 0, done.stderr
@@ -115,15 +115,15 @@ def test_the_cause_and_the_command_that_mends_it(deployed: Site, what: str) -> N
     line = summary(first)[host]
     assert line.startswith("failed"), str(first)
     assert cause in line
-    where, _, command = line.partition("; mend it ")[2].partition(": ")
+    where, _, command = line.partition("; fix it ")[2].partition(": ")
     command = command.strip()
     if where == "on the host":
         assert deployed.lab.exec(host, command).returncode == 0, command
     else:
         words = shlex.split(command)
         assert words[0] == "pyinfra"
-        mended = deployed.run(*words[1:])
-        assert mended.returncode == 0, mended.stderr
+        fixed = deployed.run(*words[1:])
+        assert fixed.returncode == 0, fixed.stderr
     result = look(deployed)
     assert result.code == 0, f"after {command}\n{result}"
 
@@ -140,7 +140,7 @@ def test_a_registry_that_may_not_read_its_key(deployed: Site) -> None:
         causes = []
         for _ in range(2):
             line = summary(look(deployed).failed())["registry"]
-            cause, _, command = line.partition("; mend it on the host: ")
+            cause, _, command = line.partition("; fix it on the host: ")
             causes.append(cause)
             assert deployed.lab.exec("registry", command).returncode == 0, command
         assert f"the registry (user 65534:0) can't list {served.folder}, mode 700 of root" in causes[0]

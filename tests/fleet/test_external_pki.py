@@ -1,4 +1,4 @@
-"""Certificates and CAs of others on the lab: made by openssl, proved by every client, or refused untouched."""
+"""Certificates and CAs of others on the lab: made by openssl, verified by every client, or refused untouched."""
 
 from __future__ import annotations
 

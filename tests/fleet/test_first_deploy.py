@@ -10,7 +10,7 @@ from tests.fleet.conftest import CLIENTS, HOSTS, Site, on_registry
 
 pytestmark = pytest.mark.fleet
 
-# how a person on the client pulls what the fleet's proof left in the registry, for each of its ways in
+# how a person on the client pulls what the fleet's verification left in the registry, for each of its ways in
 NAMES = ("registry.example.com", "registry.example.com:443", "192.0.2.10", "192.0.2.10:443")
 IMAGE = "anchorline/verify:production-all"
 PULL = {

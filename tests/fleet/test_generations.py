@@ -52,8 +52,8 @@ def test_stores_against_leaves(site: Site) -> None:
     serve_old(site)
     all_take(ask_all(site))  # both roots, the old leaf
     site.lab.exec("debian", "rm /var/lib/anchorline/sites/production/verified")
-    proved = site.deploy("--limit", "debian", step="anchorline.verify.prove")
-    proved.failed("openssl served: it is served", digest(site.pki / "previous/server.pem"))
+    verified = site.deploy("--limit", "debian", step="anchorline.verify.clients")
+    verified.failed("openssl served: it is served", digest(site.pki / "previous/server.pem"))
 
     site.deploy("--data", f"ca={old}", *LIMITS, step="anchorline.trust.distrust").ok()
     all_refuse(ask_all(site))  # the new root, the old leaf

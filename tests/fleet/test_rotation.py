@@ -63,7 +63,7 @@ def test_a_rotation(site: Site, lab: Lab) -> None:
 
     # one host is away, and the gate waits for it
     lab.power_off(OFF)
-    site.deploy(*ONCE).failed("held, 1 of 3 hosts", OFF, "it can't be reached", "goes on to serve")
+    site.deploy(*ONCE).failed("blocked, 1 of 3 hosts", OFF, "it can't be reached", "goes on to serve")
     assert (digest(site.pki / "ca.pem"), served(site)) == (present, leaf)
     assert (site.pki / "ca-key.pem").read_bytes() == key
     ledger = [json.loads(line) for line in (site.pki / "sightings.jsonl").read_text().splitlines()]
@@ -175,7 +175,7 @@ def test_under_load(site: Site) -> None:
     try:
         site.lab.power_off(OFF)
         assert pki(site, "rotate").returncode == 0
-        site.deploy().failed("held, 1 of 5 hosts", OFF)
+        site.deploy().failed("blocked, 1 of 5 hosts", OFF)
         site.lab.power_on(OFF)
         loads.append(Load(site, OFF))
         site.deploy().ok()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from anchorline.fleet.script import script
+from anchorline.fleet.scripts import script
 from anchorline.trust.processes.stale import HASHED, PROC, STAMPS, Process, read
 from tests.fleet.conftest import Site, eventually
 from tests.fleet.test_bad_hosts import summary

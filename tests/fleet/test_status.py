@@ -23,7 +23,7 @@ from tests.fleet.test_doctor import OTHER
 from tests.fleet.test_rotation import pki
 from tests.fleet.test_withdraw import other_ca
 from tests.unit.test_report_junit import validated
-from tests.unit.test_report_prometheus import objections
+from tests.unit.test_report_prometheus import conflicts
 from tests.unit.tools import junit_schema
 
 pytestmark = pytest.mark.fleet
@@ -54,12 +54,12 @@ def words_of(form: str, said: str) -> str:
 
 
 class Break:
-    """One way in which a fleet isn't as declared, and how it is mended."""
+    """One way in which a fleet isn't as declared, and how it is fixed."""
 
     def __init__(
-        self, host: str, cause: str, mend: str, code: int, do: Callable[[Site], object], undo: Callable[[Site], object]
+        self, host: str, cause: str, fix: str, code: int, do: Callable[[Site], object], undo: Callable[[Site], object]
     ) -> None:
-        self.host, self.cause, self.mend, self.code, self.do, self.undo = host, cause, mend, code, do, undo
+        self.host, self.cause, self.fix, self.code, self.do, self.undo = host, cause, fix, code, do, undo
 
     @contextmanager
     def __call__(self, site: Site) -> Iterator[None]:
@@ -86,7 +86,7 @@ def hold(site: Site) -> None:
     assert pki(site, "rotate").returncode == 0
     site.lab.power_off("debian12")
     try:
-        site.deploy("--data", "ssh_connect_retries=1").failed("rotation: held")
+        site.deploy("--data", "ssh_connect_retries=1").failed("rotation: blocked")
     finally:
         site.lab.power_on("debian12")
 
@@ -164,9 +164,9 @@ BREAKS = {
         on("registry", "mount -t tmpfs -o size=32m none /var/lib/anchorline/registry"),
         on("registry", "umount /var/lib/anchorline/registry"),
     ),
-    "a rotation is held": Break(
+    "a rotation is blocked": Break(
         "debian12",
-        "rotation: held, 4 of 5 hosts have been seen to trust",
+        "rotation: blocked, 4 of 5 hosts have been seen to trust",
         "pyinfra inventory deploy.py",
         1,
         hold,
@@ -198,7 +198,7 @@ def test_a_fleet_as_declared(deployed: Site, counting: Path) -> None:  # noqa: F
         assert set(map(tuple, host["stores"].values())) == {("present",)}, host
         assert host["served"]["generation"] == "present"
         assert abs(host["clock"]) < 5
-    assert found["registry"]["repositories"] >= 1, "the image of the proof"
+    assert found["registry"]["repositories"] >= 1, "the image of the verification"
 
 
 @pytest.mark.drill
@@ -210,11 +210,11 @@ def test_each_form_names_host_cause_and_next_step(deployed: Site, what: str, tmp
             ran = status(deployed, "--format", form)
             assert ran.returncode == broken.code, ran.stdout + ran.stderr
             said = words_of(form, ran.stdout)
-            for words in (broken.host, broken.cause, broken.mend):
+            for words in (broken.host, broken.cause, broken.fix):
                 assert words in said, f"{words!r} is not in {form}:\n{said}"
             (tmp_path / form).write_text(ran.stdout)
         assert validated(junit_schema(), tmp_path / "junit") == ""
-        assert objections((tmp_path / "prometheus").read_text()) == ""
+        assert conflicts((tmp_path / "prometheus").read_text()) == ""
         page = tmp_path / "page.html"
         page.write_text(re.sub("<style>.*?</style>", "", (tmp_path / "html").read_text(), flags=re.DOTALL))
         assert said_of(page) == {"page": []}
@@ -233,7 +233,7 @@ def test_two_of_them_in_make_test(deployed: Site) -> None:
             ran = status(deployed)
             assert ran.returncode == broken.code, ran.stdout
             said = words_of("text", ran.stdout)
-            assert all(words in said for words in (broken.host, broken.cause, broken.mend)), said
+            assert all(words in said for words in (broken.host, broken.cause, broken.fix)), said
 
 
 def test_while_a_deploy_runs(deployed: Site) -> None:

@@ -146,12 +146,12 @@ def test_what_cannot_be_done_fails_the_host_and_is_left(host: Host) -> None:
             "/etc/gitlab-runner/certs/registry.example.com.crt is someone else's"
         ),
     }
-    mend = (
+    fix = (
         f"printf '%s' '{REGISTRIES}' >/etc/rancher/k3s/registries.yaml",
         f"printf '%s' '{BUILDKITD}' >/etc/buildkit/buildkitd.toml",
         "rm -r /etc/gitlab-runner/certs",
     )
-    for (command, said), again in zip(broken.items(), mend, strict=True):
+    for (command, said), again in zip(broken.items(), fix, strict=True):
         host(command)
         before = host(TREE)
         failed = host.site.deploy(step="anchorline.trust.rollout").failed(said)

@@ -41,7 +41,7 @@ def rolled(site: Site) -> Result:
 
 
 @pytest.mark.drill
-def test_what_debian_passes_over_is_seen_and_mended(trust: Site) -> None:
+def test_what_debian_passes_over_is_seen_and_fixed(trust: Site) -> None:
     rolled(trust)
     assert hashed(trust)
     assert not rolled(trust).changed

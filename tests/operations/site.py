@@ -14,8 +14,8 @@ from typing import Any
 from anchorline.authority import Staged, stage
 from anchorline.registry.desired import Container
 from anchorline.spec import Spec, load
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import Trust
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ObservedTrust
 from anchorline.trust.plan import difference
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.verify.verification import stamp
@@ -36,7 +36,9 @@ from fakes import group
 registry = group("registry.*")
 clients = group("(?!registry).*")
 """
-NOTHING_ELSE: dict[str, str | list[str]] = dict.fromkeys(("configurations", "wholes", "bundle", "java", "jvms"), "")
+NOTHING_ELSE: dict[str, str | list[str]] = dict.fromkeys(
+    ("configurations", "owned_files", "bundle", "java", "jvms"), ""
+)
 """What the look is told where the stores that aren't folders of ours are tried elsewhere."""
 Answers = dict[str, Any]
 LOOK = "=== end"
@@ -123,12 +125,14 @@ class Site:
         if container and host.startswith("registry"):
             lines += ["=== registry", *_registry(container, staged, known=known)]
         if container:
-            wanted = Wanted.of(self.spec, staged)
+            wanted = DesiredTrust.of(self.spec, staged)
             made = stamp(wanted, container, _digests(container, staged)[1], NEW)
             lines += ["=== verify", *([made] if known else [])]
         return {
             LOOK: {"stdout": [*lines, LOOK]},
-            "push_docker": {"stdout": ["proof docker pulled ok 10", "proof curl pulled ok 9", "digest sha256:12"]},
+            "push_docker": {
+                "stdout": ["verification docker pulled ok 10", "verification curl pulled ok 9", "digest sha256:12"]
+            },
         }
 
     def says(self, host: str, *, stdout: list[str], stderr: list[str] | None = None, success: bool = True) -> None:
@@ -158,14 +162,14 @@ class Site:
 
 
 DOCKER = (("docker", "/etc/docker/certs.d"),)
-NEW = Trust(("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"}), folders=DOCKER)
+NEW = ObservedTrust(("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"}), folders=DOCKER)
 
 
 def _trust(spec: Spec, staged: Staged, *, known: bool) -> list[str]:
     lines = ["os debian", "family debian", "runtime docker /etc/docker/certs.d", "runtime curl"]
     if not known:
         return lines
-    wanted = Wanted.of(spec, staged)
+    wanted = DesiredTrust.of(spec, staged)
     change = difference(NEW, wanted)
     lines += [f"bundled debian {anchor.name}" for anchor in wanted.anchors]
     lines += [f"file {file.sha256} {file.path}" for file in change.files if file.path != wanted.marker_file]
@@ -187,9 +191,9 @@ def _wire(spec: Spec, staged: Staged, *, known: bool) -> list[str]:
         return []
     lines = ["address 192.0.2.10", "curl 0"]
     if not known:
-        return [*lines, "way refused"]
+        return [*lines, "reachability refused"]
     leaf = "".join(staged.certificate("server").pem.split("-----")[2].split())
-    return [*lines, "way open", f"served {leaf}"]
+    return [*lines, "reachability open", f"served {leaf}"]
 
 
 def _registry(container: Container, staged: Staged, *, known: bool) -> list[str]:

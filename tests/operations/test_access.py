@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.script import script
-from anchorline.verify.access import Kept, read
+from anchorline.fleet.scripts import script
+from anchorline.verify.access import Denied, read
 
 NOW, THEN = "unconfined_u:object_r:admin_home_t:s0", "system_u:object_r:cert_t:s0"
 MOUNT = "system_u:object_r:container_file_t:s0:c1,c2"
@@ -45,7 +45,7 @@ class Machine:
         self.tool("getenforce", "echo Enforcing")
         self.tool("restorecon", "[ $1$2 = -n-v ] || exit 1\n" + "".join(f"echo '{line}'\n" for line in said))
 
-    def look(self) -> tuple[Kept, ...]:
+    def look(self) -> tuple[Denied, ...]:
         # the folder's own parents may be closed to others: those aren't what is tried here
         above = f'stat() {{ [ $1 = -c ] && command stat "$@" || command stat "$@" | grep -F "{self.root}/"; }}\n'
         rows = [f"podman l {self.root}/certs.d/*/anchorline-blue-*.crt", f"debian,ubuntu r {self.root}/bundle.pem"]
@@ -57,7 +57,7 @@ class Machine:
             data=f"{self.root}/data",
         )
         done = subprocess.run(
-            [*self.shell, "-c", text.replace("kept() {", f"{above}kept() {{", 1)],
+            [*self.shell, "-c", text.replace("denied_by() {", f"{above}denied_by() {{", 1)],
             capture_output=True,
             text=True,
             env={"PATH": f"{self.root}/bin:{os.environ['PATH']}"},
@@ -70,10 +70,10 @@ class Machine:
             said[word].append(rest)
         return read(said["denied"], said["label"], "".join(said["reader"][:1]))
 
-    def found(self) -> Kept:
+    def found(self) -> Denied:
         """The one thing that is wrong."""
-        [kept] = self.look()
-        return kept
+        [denied] = self.look()
+        return denied
 
 
 @pytest.fixture
@@ -103,10 +103,10 @@ def test_modes(machine: Machine, path: str, mode: int, lacks: str, word: str) ->
     there = machine.root / path
     before = there.stat().st_mode & 0o777
     there.chmod(mode)
-    kept = machine.found()
-    assert (kept.path, kept.lacks) == (str(there), lacks)
-    assert kept.cause().startswith(f"users can't {word} {there}, mode {mode:o} of ")
-    assert subprocess.run(["sh", "-c", kept.command(None)], check=False).returncode == 0
+    denied = machine.found()
+    assert (denied.path, denied.lacks) == (str(there), lacks)
+    assert denied.cause().startswith(f"users can't {word} {there}, mode {mode:o} of ")
+    assert subprocess.run(["sh", "-c", denied.command(None)], check=False).returncode == 0
     assert machine.look() == ()
     assert before | there.stat().st_mode & 0o777 == before, "and no right more than it had"
 
@@ -126,9 +126,9 @@ def test_a_label(machine: Machine, form: str) -> None:
     machine.enforces()
     line = form.format(machine.anchor, NOW, THEN)
     machine.tool("restorecon", f"case $3 in *anchorline*) echo '{line}' ;; esac")
-    kept = machine.found()
-    assert kept.cause() == f"{machine.anchor} has the SELinux label {NOW}, not {THEN}"
-    assert kept.command(None) == f"restorecon -R '{machine.anchor}'"
+    denied = machine.found()
+    assert denied.cause() == f"{machine.anchor} has the SELinux label {NOW}, not {THEN}"
+    assert denied.command(None) == f"restorecon -R '{machine.anchor}'"
     machine.tool("getenforce", "echo Permissive")
     assert machine.look() == (), "where nothing is enforced, a label keeps nobody from anything"
 

@@ -51,7 +51,7 @@ def test_only_what_changed_is_changed(site: Site) -> None:
     ran = site.deploy()
     assert ran.code == 0, ran.said
     assert ran.counts == {"registry": 1, "a": 1, "b": 2, "c": 3}
-    assert ran.summary("b") == f"@fake/b proved {PROOF}"
+    assert ran.summary("b") == f"@fake/b verified {PROOF}"
 
 
 UNKNOWN = {
@@ -128,7 +128,7 @@ def test_a_host_whose_stores_refuse_fails_alone(site: Site) -> None:
     ran = site.deploy()
     assert ran.code == 1
     assert ran.summary("b") == "@fake/b failed trust: the bundle doesn't hold it"
-    assert ran.counts == {"registry": 4, "a": 3, "b": 2}, "no proof from a host that doesn't trust"
+    assert ran.counts == {"registry": 4, "a": 3, "b": 2}, "no verification from a host that doesn't trust"
 
 
 def test_a_system_without_a_row_fails_alone(site: Site) -> None:
@@ -356,7 +356,7 @@ def test_the_inventorys_names(site: Site, name: str) -> None:
     [
         ("anchorline.trust.rollout", {"registry": 2, "a": 2, "b": 2}),
         ("anchorline.registry.serve", {"registry": 2, "a": 1, "b": 1}),
-        ("anchorline.verify.prove", {"registry": 2, "a": 2, "b": 2}),
+        ("anchorline.verify.clients", {"registry": 2, "a": 2, "b": 2}),
     ],
 )
 def test_a_step_alone(site: Site, step: str, counts: dict[str, int]) -> None:

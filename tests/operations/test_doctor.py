@@ -23,7 +23,15 @@ def answers(site: Site, staged: Staged, host: str, *more: str, address: str = "a
     trust = site.answer(host, staged, known=True)[LOOK]["stdout"]
     leaf = x509.load_pem_x509_certificate(staged.certificate("server").pem.encode())
     served = base64.b64encode(leaf.public_bytes(Encoding.DER)).decode()
-    here = [f"clock {int(time.time())}", address, "way open", f"served {served}", "proxy - - -", "curl 0", *more]
+    here = [
+        f"clock {int(time.time())}",
+        address,
+        "reachability open",
+        f"served {served}",
+        "proxy - - -",
+        "curl 0",
+        *more,
+    ]
     end = next(number for number, line in enumerate(trust) if line.startswith("=== ") and line != "=== trust")
     site.says(host, stdout=[*trust[:end], "=== doctor", *here, LOOK])
 
@@ -40,7 +48,7 @@ def test_one_exec_each_and_an_exit_code(site: Site) -> None:
     ill = site.run("-y", "inventory", STEP)
     assert ill.code == 1
     assert ill.counts == {"registry": 1, "a": 1, "b": 1}
-    assert "doctor: docker doesn't answer; mend it on the host: systemctl start docker" in ill.summary("b")
+    assert "doctor: docker doesn't answer; fix it on the host: systemctl start docker" in ill.summary("b")
     assert "well" in ill.summary("a")
     assert site.trace() == before
 
@@ -48,7 +56,7 @@ def test_one_exec_each_and_an_exit_code(site: Site) -> None:
 def test_without_yes_and_as_json(site: Site) -> None:
     staged = site.commit()
     answers(site, staged, "registry")
-    answers(site, staged, "a", address="way odd")
+    answers(site, staged, "a", address="reachability odd")
     plan = site.run("--dry", "inventory", STEP)
     assert plan.code == 1
     assert f"{NAME} doesn't resolve" in plan.summary("a")

@@ -21,15 +21,15 @@ from cryptography import x509
 
 from anchorline.authority import stage
 from anchorline.fleet.probe import Question
-from anchorline.fleet.script import script, state_folder, stdin
+from anchorline.fleet.scripts import script, state_folder, stdin
 from anchorline.fleet.wire import join, split
 from anchorline.spec import load
 from anchorline.trust import export, observed, operations, plan
 from anchorline.trust import probe as trust_probe
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import Trust, read
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ObservedTrust, read
 from anchorline.trust.operations import folders
-from anchorline.trust.plan import Change, difference, to_put
+from anchorline.trust.plan import TrustPlan, difference, to_put
 from anchorline.trust.processes import stale
 from anchorline.trust.stores import families, runtimes
 from anchorline.trust.stores.families import FAMILIES, Family
@@ -54,7 +54,7 @@ def row(name: str) -> Family:
     return next(each for each in FAMILIES if each.name == name)
 
 
-def made(folder: Path, site: str, text: str = SPEC) -> Wanted:
+def made(folder: Path, site: str, text: str = SPEC) -> DesiredTrust:
     """What hosts of a new site should have: its CA, and another."""
     other = folder / "other.yml"
     other.write_text("version: 1\nsite: other\nauthority: {CN: Another CA}\n")
@@ -66,12 +66,12 @@ def made(folder: Path, site: str, text: str = SPEC) -> Wanted:
 
 
 @pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Wanted]:
+def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DesiredTrust]:
     return {site: made(tmp_path_factory.mktemp(site), site) for site in ("blue", "green")}
 
 
 @pytest.fixture
-def wanted(sites: dict[str, Wanted]) -> Wanted:
+def wanted(sites: dict[str, DesiredTrust]) -> DesiredTrust:
     return sites["blue"]
 
 
@@ -86,7 +86,7 @@ class Host:
     def folder(self) -> Path:
         return self.root.folder
 
-    def run(self, wanted: Wanted, text: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, wanted: DesiredTrust, text: str = "") -> subprocess.CompletedProcess[str]:
         """Run the site's script, as a user does: from a file."""
         (self.folder.parent / "trust.sh").write_text(text or export.as_script(wanted))
         return subprocess.run(
@@ -98,21 +98,21 @@ class Host:
             timeout=20,
         )
 
-    def done(self, wanted: Wanted) -> str:
+    def done(self, wanted: DesiredTrust) -> str:
         """It ended well; what it said at last."""
         ran = self.run(wanted)
         assert (ran.returncode, ran.stderr) == (0, "")
         assert not list(self.folder.rglob("*.anchorline-new"))
         return ran.stdout.splitlines()[-1]
 
-    def failed(self, wanted: Wanted) -> str:
+    def failed(self, wanted: DesiredTrust) -> str:
         """It ended with 1; the one line that it said."""
         ran = self.run(wanted)
         assert (ran.returncode, ran.stderr.count("\n")) == (1, 1), ran.stderr
         assert not list(self.folder.rglob("*.anchorline-new"))
         return ran.stderr
 
-    def look(self, wanted: Wanted) -> Trust:
+    def look(self, wanted: DesiredTrust) -> ObservedTrust:
         """What a rollout's look sees here."""
         data = [f"anchor {each.name} {''.join(each.pem.splitlines()[1:-1])}" for each in wanted.anchors]
         probe = script(*trust_probe.SOURCES, **trust_probe.variables(wanted.site, (), wanted.anchors) | NOTHING_ELSE)
@@ -120,7 +120,7 @@ class Host:
         assert (said.returncode, said.stderr) == (0, "")
         return read(split(said.stdout.splitlines())["trust"], wanted.site)
 
-    def rollout(self, wanted: Wanted) -> Change:
+    def rollout(self, wanted: DesiredTrust) -> TrustPlan:
         """What a rollout does here, as operations.py puts it together."""
         has = self.look(wanted)
         change = difference(has, wanted)
@@ -169,7 +169,7 @@ def under(monkeypatch: pytest.MonkeyPatch, root: Root) -> None:
         (stale, "STAMPS"),
     ):
         monkeypatch.setattr(module, name, here + getattr(module, name))
-    for module_name in ("anchorline.fleet.script", "anchorline.trust.probe", "anchorline.trust.operations"):
+    for module_name in ("anchorline.fleet.scripts", "anchorline.trust.probe", "anchorline.trust.operations"):
         monkeypatch.setattr(f"{module_name}.STATE", here + "/var/lib/anchorline/sites")
     monkeypatch.setattr(stale, "HASHED", (f"{here}/etc/ssl/certs",))
 
@@ -217,14 +217,14 @@ def containers(tmp_path: Path) -> Iterator[None]:
     "shell", ["dash", *(pytest.param(each, marks=pytest.mark.drill) for each in ("bash", "ash"))], indirect=True
 )
 def test_each_family(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: list[str], wanted: Wanted, family: Family
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: list[str], wanted: DesiredTrust, family: Family
 ) -> None:
     here = host(monkeypatch, tmp_path, family, shell)
     assert here.look(wanted).bundled == frozenset(), "or this proves nothing"
     ran = here.run(wanted)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[-1] == f"site blue: system store, {observed.HOSTS}"
-    assert ("not proved on a real userland" in ran.stdout) == (family is not DEBIAN)
+    assert ("not verified on a real userland" in ran.stdout) == (family is not DEBIAN)
     seen = here.look(wanted)
     assert seen.bundled == {anchor.name for anchor in wanted.anchors}
     assert not difference(seen, wanted), "a rollout has nothing to do"
@@ -235,7 +235,7 @@ def test_each_family(
 
 @pytest.mark.usefixtures("debian", "containers")
 class TestContainers:
-    def test_the_same_files_as_a_rollout(self, debian: Host, wanted: Wanted) -> None:
+    def test_the_same_files_as_a_rollout(self, debian: Host, wanted: DesiredTrust) -> None:
         fresh = debian.folder.parent / "fresh"
         shutil.copytree(debian.folder, fresh, ignore=shutil.ignore_patterns("*.sock"))
         change = debian.rollout(wanted)
@@ -249,7 +249,7 @@ class TestContainers:
         assert debian.done(wanted) == f"site blue: {', '.join(change.what)}"
         assert debian.tree() == by_rollout
 
-    def test_two_sites_side_by_side(self, debian: Host, sites: dict[str, Wanted]) -> None:
+    def test_two_sites_side_by_side(self, debian: Host, sites: dict[str, DesiredTrust]) -> None:
         for wanted in (*sites.values(), *sites.values()):
             debian.run(wanted)
         for site, wanted in sites.items():
@@ -258,7 +258,7 @@ class TestContainers:
         lines = Path(observed.HOSTS).read_text().splitlines()
         assert [line.rpartition(" ")[2] for line in lines] == ["localhost", "blue", "green"]
 
-    def test_a_hosts_toml_of_someone_else(self, debian: Host, wanted: Wanted) -> None:
+    def test_a_hosts_toml_of_someone_else(self, debian: Host, wanted: DesiredTrust) -> None:
         file = debian.folder / "etc/containerd/certs.d/blue.example.com/hosts.toml"
         file.parent.mkdir(parents=True)
         file.write_text("# mine\n")
@@ -269,49 +269,49 @@ class TestContainers:
 
 class TestDrift:
     @pytest.fixture
-    def here(self, debian: Host, wanted: Wanted) -> Host:
+    def here(self, debian: Host, wanted: DesiredTrust) -> Host:
         debian.done(wanted)
         return debian
 
-    def test_an_altered_anchor(self, here: Host, wanted: Wanted) -> None:
+    def test_an_altered_anchor(self, here: Host, wanted: DesiredTrust) -> None:
         file = Path(here.root.moved.path(wanted.anchors[0].name))
         file.write_text("altered\n")
         assert here.done(wanted) == "site blue: system store repaired"
         assert file.read_text() == wanted.anchors[0].pem
 
-    def test_an_anchor_that_only_root_can_read(self, here: Host, wanted: Wanted) -> None:
+    def test_an_anchor_that_only_root_can_read(self, here: Host, wanted: DesiredTrust) -> None:
         file = Path(here.root.moved.path(wanted.anchors[0].name))
         file.chmod(0o600)
         assert here.done(wanted) == "site blue: system store repaired"
         assert file.stat().st_mode & 0o777 == 0o644
 
-    def test_an_empty_bundle(self, here: Host, wanted: Wanted) -> None:
+    def test_an_empty_bundle(self, here: Host, wanted: DesiredTrust) -> None:
         Path(here.root.moved.bundle).write_text("")
         assert here.done(wanted) == "site blue: system store repaired"
 
-    def test_another_address(self, here: Host, wanted: Wanted) -> None:
+    def test_another_address(self, here: Host, wanted: DesiredTrust) -> None:
         other = replace(wanted, hosts_line="192.0.2.11 blue.example.com")
         assert here.done(other) == f"site blue: {observed.HOSTS}"
         assert "192.0.2.10" not in Path(observed.HOSTS).read_text()
 
-    def test_a_memory_of_more_is_kept(self, here: Host, wanted: Wanted) -> None:
+    def test_a_memory_of_more_is_kept(self, here: Host, wanted: DesiredTrust) -> None:
         file = Path(wanted.marker_file)
         more = f"also {'0' * 64}"
         file.write_text(f"{more}\n{wanted.marker[0]}\n")
         assert here.done(wanted) == "site blue: marker"
         assert file.read_text() == "".join(f"{line}\n" for line in sorted({more, *wanted.marker}))
 
-    def test_a_ca_that_the_script_does_not_have(self, here: Host, wanted: Wanted) -> None:
+    def test_a_ca_that_the_script_does_not_have(self, here: Host, wanted: DesiredTrust) -> None:
         with Path(wanted.marker_file).open("a") as file:
             file.write(f"ca {'1' * 64}\n")
         assert "knows the CA 111111111111 as the site's, and this script doesn't" in here.failed(wanted)
 
-    def test_a_damaged_memory(self, here: Host, wanted: Wanted) -> None:
+    def test_a_damaged_memory(self, here: Host, wanted: DesiredTrust) -> None:
         Path(wanted.marker_file).write_text("ca 12\n")
         assert f"{wanted.marker_file}, which the host keeps, is damaged at 'ca 12'" in here.failed(wanted)
 
 
-def test_a_ca_of_others_is_not_doubled(debian: Host, wanted: Wanted) -> None:
+def test_a_ca_of_others_is_not_doubled(debian: Host, wanted: DesiredTrust) -> None:
     theirs = Path(debian.root.moved.folder) / "company.crt"
     theirs.write_text(wanted.anchors[0].pem)
     subprocess.run([debian.root.moved.command], env={"PATH": f"{debian.folder}/tools:{os.environ['PATH']}"}, check=True)
@@ -334,15 +334,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("release", "words"), [("ID=plan9\nID_LIKE='inferno'\n", "(plan9 inferno)"), ("", "(no ID in /etc/os-release)")]
     )
-    def test_an_unknown_family(self, debian: Host, wanted: Wanted, release: str, words: str) -> None:
+    def test_an_unknown_family(self, debian: Host, wanted: DesiredTrust, release: str, words: str) -> None:
         (debian.folder / "etc/os-release").write_text(release)
         assert f"no row for this system {words} among debian, " in debian.failed(wanted)
 
-    def test_not_root(self, debian: Host, wanted: Wanted) -> None:
+    def test_not_root(self, debian: Host, wanted: DesiredTrust) -> None:
         debian.root.tool("id", "echo 1000")
         assert "as root" in debian.failed(wanted)
 
-    def test_half_of_a_script(self, debian: Host, wanted: Wanted) -> None:
+    def test_half_of_a_script(self, debian: Host, wanted: DesiredTrust) -> None:
         text = export.as_script(wanted)
         lines = text.splitlines(keepends=True)
         for share in (0.1, 0.3, 0.5, 0.7, 0.9):
@@ -351,7 +351,7 @@ class TestRefusals:
         debian.run(wanted, "".join(lines[:-1]))
 
 
-def test_an_update_that_does_not_do_it(debian: Host, wanted: Wanted) -> None:
+def test_an_update_that_does_not_do_it(debian: Host, wanted: DesiredTrust) -> None:
     debian.root.updates("exit 0")
     assert f"{debian.root.moved.bundle} doesn't hold " in debian.failed(wanted)
     debian.root.updates("echo first; echo the disk is full >&2; exit 1")
@@ -359,7 +359,7 @@ def test_an_update_that_does_not_do_it(debian: Host, wanted: Wanted) -> None:
 
 
 def test_nixos_is_told_what_to_declare(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: list[str], wanted: Wanted
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: list[str], wanted: DesiredTrust
 ) -> None:
     here = host(monkeypatch, tmp_path, row("nixos"), shell)
     files = " ".join(f"./{anchor.name}" for anchor in wanted.anchors)
@@ -369,7 +369,7 @@ def test_nixos_is_told_what_to_declare(
     assert not list(Path(here.root.moved.folder).iterdir()), "nothing is written there"
 
 
-def test_a_host_for_runtimes_alone(debian: Host, wanted: Wanted) -> None:
+def test_a_host_for_runtimes_alone(debian: Host, wanted: DesiredTrust) -> None:
     """Without the system's store, no family is needed."""
     (debian.folder / "etc/os-release").write_text("ID=plan9\n")
     debian.root.tool("podman", "")
@@ -386,7 +386,7 @@ def test_a_site_without_a_registry(debian: Host, tmp_path: Path, authority: str)
     assert not difference(debian.look(wanted), wanted)
 
 
-def test_the_script_is_made_as_a_rollout_is(wanted: Wanted) -> None:
+def test_the_script_is_made_as_a_rollout_is(wanted: DesiredTrust) -> None:
     """What operations.py tells its script, by its source: the exported one is told all of that."""
     tree = ast.parse(Path(operations.__file__).read_text())
     [call] = [
@@ -400,7 +400,7 @@ def test_the_script_is_made_as_a_rollout_is(wanted: Wanted) -> None:
     assert [name for name in told if not re.search(rf"\b{name}=", text)] == []
 
 
-def test_what_the_head_says(wanted: Wanted) -> None:
+def test_what_the_head_says(wanted: DesiredTrust) -> None:
     text = export.as_script(wanted)
     head = text[: text.index("export ")]
     for anchor in wanted.anchors:
@@ -412,7 +412,7 @@ def test_what_the_head_says(wanted: Wanted) -> None:
     assert not [line for line in text.splitlines() if line.startswith("touch")]
 
 
-def test_a_cloud_init_part_carries_the_script(wanted: Wanted) -> None:
+def test_a_cloud_init_part_carries_the_script(wanted: DesiredTrust) -> None:
     text = export.as_cloud_init(wanted)
     assert text.startswith("#cloud-config\n")
     assert len(text) < 16 * 1024, "as much as clouds take"
@@ -423,7 +423,7 @@ def test_a_cloud_init_part_carries_the_script(wanted: Wanted) -> None:
     assert part["runcmd"] == [["sh", file["path"]]]
 
 
-def test_a_daemon_set_runs_the_script_on_the_node(debian: Host, wanted: Wanted, tmp_path: Path) -> None:
+def test_a_daemon_set_runs_the_script_on_the_node(debian: Host, wanted: DesiredTrust, tmp_path: Path) -> None:
     settings, daemons = yaml.safe_load_all(export.as_kubernetes(wanted, 'mirror.example.com/"box":1'))
     assert (settings["kind"], daemons["kind"]) == ("ConfigMap", "DaemonSet")
     assert settings["data"]["trust.sh"] == export.as_script(wanted)
@@ -446,15 +446,15 @@ def test_a_daemon_set_runs_the_script_on_the_node(debian: Host, wanted: Wanted, 
     assert debian.done(wanted) == "site blue: nothing to do"
 
 
-def test_another_script_is_another_pod(sites: dict[str, Wanted]) -> None:
-    def annotations(wanted: Wanted) -> Any:
+def test_another_script_is_another_pod(sites: dict[str, DesiredTrust]) -> None:
+    def annotations(wanted: DesiredTrust) -> Any:
         return list(yaml.safe_load_all(export.as_kubernetes(wanted)))[1]["spec"]["template"]["metadata"]["annotations"]
 
     blue = sites["blue"]
     assert annotations(blue) == annotations(blue) != annotations(replace(blue, hosts_line=""))
 
 
-def test_a_bundle_for_trust_manager(wanted: Wanted) -> None:
+def test_a_bundle_for_trust_manager(wanted: DesiredTrust) -> None:
     bundle = yaml.safe_load(export.as_trust_manager(wanted))
     assert (bundle["apiVersion"], bundle["kind"]) == ("trust.cert-manager.io/v1alpha1", "Bundle")
     [source] = bundle["spec"]["sources"]

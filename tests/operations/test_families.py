@@ -13,14 +13,14 @@ import pytest
 
 from anchorline.authority import Staged, stage
 from anchorline.fleet.probe import Question
-from anchorline.fleet.script import File, script, stdin
+from anchorline.fleet.scripts import File, script, stdin
 from anchorline.fleet.wire import join, split
 from anchorline.spec import load
 from anchorline.trust import probe
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import Trust, read
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ObservedTrust, read
 from anchorline.trust.operations import SOURCES, folders
-from anchorline.trust.plan import Change, difference, to_put
+from anchorline.trust.plan import TrustPlan, difference, to_put
 from anchorline.trust.probe import layers
 from anchorline.trust.stores import families
 from anchorline.trust.stores.families import FAMILIES, Family
@@ -109,7 +109,7 @@ class Root:
             [*self.shell, "-c", text], input=data, capture_output=True, text=True, env={"PATH": path}, timeout=60
         )
 
-    def look(self, wanted: Wanted, release: str) -> Trust:
+    def look(self, wanted: DesiredTrust, release: str) -> ObservedTrust:
         (self.folder / "os-release").write_text(release)
         table = tuple(map(self.under, families.FAMILIES))
         with patch("anchorline.trust.stores.families.FAMILIES", table):
@@ -134,7 +134,7 @@ class Root:
             assert (said.returncode, said.stderr) == (0, "")
             return read(split(said.stdout.splitlines())["trust"], wanted.site)
 
-    def apply(self, has: Trust, wanted: Wanted, change: Change) -> subprocess.CompletedProcess[str]:
+    def apply(self, has: ObservedTrust, wanted: DesiredTrust, change: TrustPlan) -> subprocess.CompletedProcess[str]:
         assert has.family is not None
         files = [
             File(f"{self.folder}/state/anchors", each.content) if each.path == wanted.marker_file else each
@@ -159,19 +159,19 @@ class Root:
 
 
 @pytest.fixture(scope="module")
-def blue(tmp_path_factory: pytest.TempPathFactory) -> tuple[Staged, Wanted]:
+def blue(tmp_path_factory: pytest.TempPathFactory) -> tuple[Staged, DesiredTrust]:
     file = tmp_path_factory.mktemp("blue") / "anchorline.yml"
     file.write_text(SPEC)
     staged = stage(load(file))
-    return staged, Wanted.of(load(file), staged)
+    return staged, DesiredTrust.of(load(file), staged)
 
 
 @pytest.fixture
-def wanted(blue: tuple[Staged, Wanted]) -> Wanted:
+def wanted(blue: tuple[Staged, DesiredTrust]) -> DesiredTrust:
     return blue[1]
 
 
-def rolls_out(root: Root, wanted: Wanted, release: str) -> Change:
+def rolls_out(root: Root, wanted: DesiredTrust, release: str) -> TrustPlan:
     """The whole way on one host; what was done, with its notes."""
     new = root.look(wanted, release)
     assert new.family == root.moved, "another row, or none"
@@ -194,13 +194,15 @@ def test_each_row_has_a_release() -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in FAMILIES if not row.declared], ids=lambda row: row.name)
-def test_a_rollout_on_each_family(tmp_path: Path, shell: list[str], wanted: Wanted, row: Family) -> None:
+def test_a_rollout_on_each_family(tmp_path: Path, shell: list[str], wanted: DesiredTrust, row: Family) -> None:
     change = rolls_out(Root(tmp_path, row, shell), wanted, RELEASES[row.name])
-    warned = any("not proved on a real userland" in note for note in change.notes)
+    warned = any("not verified on a real userland" in note for note in change.notes)
     assert warned == (row.name != "debian")
 
 
-def test_a_new_family_is_one_row_and_one_case(tmp_path: Path, wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_family_is_one_row_and_one_case(
+    tmp_path: Path, wanted: DesiredTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = Family(
         "newos",
         frozenset({"newos"}),
@@ -209,14 +211,14 @@ def test_a_new_family_is_one_row_and_one_case(tmp_path: Path, wanted: Wanted, mo
         repair="/usr/sbin/newos-cas --all",
         bundle="/etc/newos/bundle.pem",
         sources=("/etc/newos/cas",),
-        proved="documentation",
+        verified="documentation",
     )
     monkeypatch.setattr(families, "FAMILIES", (*FAMILIES, row))
     rolls_out(Root(tmp_path, row, ["sh"]), wanted, "ID=newos\n")
 
 
 @pytest.mark.parametrize("row", [row for row in FAMILIES if not row.declared], ids=lambda row: row.name)
-def test_neither_folder_nor_command_nor_name_is_enough(tmp_path: Path, wanted: Wanted, row: Family) -> None:
+def test_neither_folder_nor_command_nor_name_is_enough(tmp_path: Path, wanted: DesiredTrust, row: Family) -> None:
     root = Root(tmp_path, row, ["sh"])
     assert root.look(wanted, "ID=something\n").family is None
     Path(root.moved.command).rename(tmp_path / "away")
@@ -226,7 +228,7 @@ def test_neither_folder_nor_command_nor_name_is_enough(tmp_path: Path, wanted: W
     assert root.look(wanted, RELEASES[row.name]).family is None
 
 
-def test_a_folder_that_is_not_there_yet(tmp_path: Path, shell: list[str], wanted: Wanted) -> None:
+def test_a_folder_that_is_not_there_yet(tmp_path: Path, shell: list[str], wanted: DesiredTrust) -> None:
     """Alpine's package doesn't make it."""
     alpine = next(row for row in FAMILIES if row.name == "alpine")
     root = Root(tmp_path, alpine, shell)
@@ -234,7 +236,7 @@ def test_a_folder_that_is_not_there_yet(tmp_path: Path, shell: list[str], wanted
     rolls_out(root, wanted, RELEASES["alpine"])
 
 
-def test_nixos_is_told_what_to_declare(tmp_path: Path, shell: list[str], wanted: Wanted) -> None:
+def test_nixos_is_told_what_to_declare(tmp_path: Path, shell: list[str], wanted: DesiredTrust) -> None:
     nixos = next(row for row in FAMILIES if row.declared)
     root = Root(tmp_path, nixos, shell)
     has = root.look(wanted, RELEASES["nixos"])
@@ -254,18 +256,18 @@ class TestLayers:
     """A store that says no fails its host, by the layer's name."""
 
     @staticmethod
-    def said(root: Root, wanted: Wanted) -> str:
+    def said(root: Root, wanted: DesiredTrust) -> str:
         new = root.look(wanted, RELEASES[root.row.name])
         done = root.apply(new, wanted, difference(new, wanted))
         assert done.returncode == 1
         return done.stderr.splitlines()[-1]
 
-    def test_the_bundle(self, tmp_path: Path, shell: list[str], wanted: Wanted) -> None:
+    def test_the_bundle(self, tmp_path: Path, shell: list[str], wanted: DesiredTrust) -> None:
         root = Root(tmp_path, FAMILIES[0], shell)
         root.updates("exit 0")
         assert "/etc/ssl/certs/ca-certificates.crt doesn't hold " in self.said(root, wanted)
 
-    def test_the_hash_links(self, tmp_path: Path, shell: list[str], wanted: Wanted) -> None:
+    def test_the_hash_links(self, tmp_path: Path, shell: list[str], wanted: DesiredTrust) -> None:
         root = Root(tmp_path, FAMILIES[0], shell)
         other = tmp_path / "other.crt"
         (tmp_path / "other.yml").write_text(SPEC.replace("Blue", "Other"))
@@ -284,7 +286,7 @@ class TestLayers:
         assert change.what == ("system store repaired",)
         assert change.update == root.moved.repair
 
-    def test_p11_kit(self, tmp_path: Path, shell: list[str], wanted: Wanted) -> None:
+    def test_p11_kit(self, tmp_path: Path, shell: list[str], wanted: DesiredTrust) -> None:
         arch = next(row for row in FAMILIES if row.name == "arch")
         root = Root(tmp_path, arch, shell)
         Path(root.moved.p11).write_text('#!/bin/sh\nfor out; do :; done; : >"$out"\n')
@@ -293,16 +295,16 @@ class TestLayers:
 
 class TestDrift:
     @pytest.fixture
-    def root(self, tmp_path: Path, shell: list[str], wanted: Wanted) -> Root:
+    def root(self, tmp_path: Path, shell: list[str], wanted: DesiredTrust) -> Root:
         root = Root(tmp_path, FAMILIES[0], shell)
         rolls_out(root, wanted, RELEASES["debian"])
         return root
 
     @staticmethod
-    def change(root: Root, wanted: Wanted) -> Change:
+    def change(root: Root, wanted: DesiredTrust) -> TrustPlan:
         return difference(root.look(wanted, RELEASES["debian"]), wanted)
 
-    def test_an_anchor_altered(self, root: Root, wanted: Wanted) -> None:
+    def test_an_anchor_altered(self, root: Root, wanted: DesiredTrust) -> None:
         file = Path(root.moved.path(wanted.anchors[0].name))
         file.write_text("altered\n")
         has = root.look(wanted, RELEASES["debian"])
@@ -310,7 +312,7 @@ class TestDrift:
         assert file.read_text() == wanted.anchors[0].pem
         assert not self.change(root, wanted)
 
-    def test_an_anchor_that_only_root_can_read(self, root: Root, wanted: Wanted) -> None:
+    def test_an_anchor_that_only_root_can_read(self, root: Root, wanted: DesiredTrust) -> None:
         """The bundle has it, and every user who reads the hash links fails."""
         file = Path(root.moved.path(wanted.anchors[0].name))
         file.chmod(0o600)
@@ -320,7 +322,7 @@ class TestDrift:
         assert root.apply(has, wanted, change).returncode == 0
         assert file.stat().st_mode & 0o777 == 0o644
 
-    def test_strangers_and_generations_are_named_and_stay(self, root: Root, wanted: Wanted) -> None:
+    def test_strangers_and_generations_are_named_and_stay(self, root: Root, wanted: DesiredTrust) -> None:
         folder = Path(root.moved.folder)
         (folder / "anchorline-notes.crt").write_text("x")
         (folder / f"anchorline-blue-{'1' * 12}.crt").write_text("x")
@@ -333,7 +335,7 @@ class TestDrift:
         )
 
 
-def test_two_certificates_in_one_file_of_others(tmp_path: Path, shell: list[str], wanted: Wanted) -> None:
+def test_two_certificates_in_one_file_of_others(tmp_path: Path, shell: list[str], wanted: DesiredTrust) -> None:
     """In the bundle, and passed over by the rehash: it counts as theirs only where every layer has it."""
     root = Root(tmp_path, FAMILIES[0], shell)
     (tmp_path / "other.yml").write_text(SPEC.replace("Blue", "Other"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.script import script
+from anchorline.fleet.scripts import script
 from anchorline.trust import probe
 from anchorline.trust.removal.plan import places
 from anchorline.trust.stores.merged import read
@@ -100,7 +100,7 @@ def test_a_withdrawal_finds_the_home_of_a_user_whom_a_directory_service_alone_kn
     anchor.parent.mkdir(parents=True)
     anchor.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     tool(tmp_path, "getent", f'[ "$2" != ada ] || echo "$2:x:1000:1000::{tmp_path}/ldap:/bin/sh"')
-    values = {"site": "blue", "state": str(tmp_path / "state"), "places": places(), "wholes": "", "port": ""}
+    values = {"site": "blue", "state": str(tmp_path / "state"), "places": places(), "owned_files": "", "port": ""}
     found = [
         ran(shell, tmp_path, script("trust/used.sh", "trust/removal/probe.sh", **values, users=users)).splitlines()
         for users in ("", "ada")

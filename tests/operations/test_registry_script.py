@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.script import File, script, stdin
+from anchorline.fleet.scripts import File, script, stdin
 
 BEFORE = {"server.pem": "old\n", "server-key.pem": "old key\n", "started": "chain\n", "secret": "s\n"}
 

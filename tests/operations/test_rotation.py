@@ -18,7 +18,7 @@ FLEET = ("registry", "a", "b")
 
 @pytest.fixture
 def rotating(site: Site) -> Site:
-    """A fleet that trusts the present CA and the next one, and has been proved since."""
+    """A fleet that trusts the present CA and the next one, and has been verified since."""
     site.commit()
     rotate(site.spec).commit()
     site.settled(*FLEET)
@@ -38,7 +38,7 @@ def test_a_fleet_that_trusts_the_next_ca_is_handed_over_in_one_run(rotating: Sit
     ran = rotating.deploy()
     assert ran.code == 0, ran.said
     assert promoted(rotating)
-    # the look and a proof each; the registry is restarted with its new certificate besides
+    # the look and a verification each; the registry is restarted with its new certificate besides
     assert ran.counts == {"registry": 3, "a": 2, "b": 2}
     assert "registry: restart (another certificate)" in ran.summary("registry")
 
@@ -75,7 +75,7 @@ def test_the_gate_waits(rotating: Site, way: str) -> None:
             why = "trust: "
     ran = rotating.deploy(*arguments)
     assert ran.code == 1
-    assert "rotation: held, 1 of 3 hosts not seen to trust CN=Blue CA G2" in ran.err
+    assert "rotation: blocked, 1 of 3 hosts not seen to trust CN=Blue CA G2" in ran.err
     assert f"@fake/b: {why}" in ran.err
     assert "processes with the roots of before run on @fake/a" in ran.err
     assert not promoted(rotating)

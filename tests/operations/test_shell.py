@@ -16,12 +16,12 @@ import pytest
 
 from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.probe import Question
-from anchorline.fleet.script import File, script, stdin
+from anchorline.fleet.scripts import File, script, stdin
 from anchorline.fleet.wire import join, split
 from anchorline.spec import load
 from anchorline.trust import probe
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import Trust, read
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ObservedTrust, read
 from anchorline.trust.operations import SOURCES
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import layers
@@ -54,10 +54,10 @@ def blue(tmp_path_factory: pytest.TempPathFactory) -> Staged:
 
 
 @pytest.fixture(scope="module")
-def wanted(blue: Staged, tmp_path_factory: pytest.TempPathFactory) -> Wanted:
+def wanted(blue: Staged, tmp_path_factory: pytest.TempPathFactory) -> DesiredTrust:
     file = tmp_path_factory.mktemp("blue") / "anchorline.yml"
     file.write_text(SPEC)
-    return Wanted.of(load(file), blue)
+    return DesiredTrust.of(load(file), blue)
 
 
 @dataclass
@@ -113,7 +113,7 @@ class Machine:
             timeout=60,
         )
 
-    def look(self, wanted: Wanted, site: str = "") -> Trust:
+    def look(self, wanted: DesiredTrust, site: str = "") -> ObservedTrust:
         """What trust's probe sees, joined and split as in a deploy."""
         here = str(self.root)
         family = self.family
@@ -156,7 +156,7 @@ class Machine:
         )
 
     def apply(
-        self, wanted: Wanted, files: Sequence[File], *, data: str | None = None, before: str = "", **values: str
+        self, wanted: DesiredTrust, files: Sequence[File], *, data: str | None = None, before: str = "", **values: str
     ) -> subprocess.CompletedProcess[str]:
         """Run trust's script with these files."""
         given = {
@@ -190,7 +190,7 @@ class Machine:
             for file in files
         ]
 
-    def anchors(self, wanted: Wanted) -> list[File]:
+    def anchors(self, wanted: DesiredTrust) -> list[File]:
         return [File(f"{self.root}/anchors/{anchor.name}", anchor.pem) for anchor in wanted.anchors]
 
     def left(self) -> list[str]:
@@ -203,7 +203,7 @@ def machine(tmp_path: Path, shell: list[str]) -> Machine:
     return Machine(tmp_path, shell)
 
 
-def test_look_apply_look(machine: Machine, wanted: Wanted) -> None:
+def test_look_apply_look(machine: Machine, wanted: DesiredTrust) -> None:
     """The whole way: what the first look lacks is applied, and the second look lacks nothing."""
     machine.tool("dockerd")
     machine.tool("podman")
@@ -222,7 +222,7 @@ def test_look_apply_look(machine: Machine, wanted: Wanted) -> None:
     assert (machine.root / "anchors" / wanted.anchors[0].name).stat().st_mode & 0o777 == 0o644
 
 
-def test_a_removed_file_is_seen_by_the_next_look(machine: Machine, wanted: Wanted) -> None:
+def test_a_removed_file_is_seen_by_the_next_look(machine: Machine, wanted: DesiredTrust) -> None:
     """The control of the test above: the second look isn't blind."""
     assert machine.apply(wanted, machine.anchors(wanted)).returncode == 0
     assert machine.look(wanted).bundled == {wanted.anchors[0].name}
@@ -234,7 +234,7 @@ def test_a_removed_file_is_seen_by_the_next_look(machine: Machine, wanted: Wante
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
-def test_half_of_standard_input_places_nothing(machine: Machine, wanted: Wanted, share: float) -> None:
+def test_half_of_standard_input_places_nothing(machine: Machine, wanted: DesiredTrust, share: float) -> None:
     data = stdin(machine.anchors(wanted))
     done = machine.apply(wanted, [], data=data[: int(len(data) * share)])
     assert done.returncode != 0
@@ -243,7 +243,7 @@ def test_half_of_standard_input_places_nothing(machine: Machine, wanted: Wanted,
     assert not (machine.root / "bundle.pem").exists()
 
 
-def test_a_full_disk_places_nothing(machine: Machine, wanted: Wanted) -> None:
+def test_a_full_disk_places_nothing(machine: Machine, wanted: DesiredTrust) -> None:
     files = [*machine.anchors(wanted), File(f"{machine.root}/anchors/large.crt", "x" * 63 + "\n" + "y\n" * 4000)]
     # no file beyond two blocks, of 512 or of 1,024 bytes: an anchor fits, the second file doesn't
     done = machine.apply(wanted, files, before="trap '' XFSZ; ulimit -f 2\n")
@@ -253,7 +253,7 @@ def test_a_full_disk_places_nothing(machine: Machine, wanted: Wanted) -> None:
     assert machine.apply(wanted, files).returncode == 0, "with room it works"
 
 
-def test_a_folder_of_runtimes_that_is_a_file_places_nothing(machine: Machine, wanted: Wanted) -> None:
+def test_a_folder_of_runtimes_that_is_a_file_places_nothing(machine: Machine, wanted: DesiredTrust) -> None:
     in_the_way = machine.root / "etc/docker/certs.d"
     in_the_way.parent.mkdir(parents=True)
     in_the_way.write_text("a file\n")
@@ -264,7 +264,7 @@ def test_a_folder_of_runtimes_that_is_a_file_places_nothing(machine: Machine, wa
     assert in_the_way.read_text() == "a file\n"
 
 
-def test_a_full_disk_leaves_the_hosts_file_as_it_was(machine: Machine, wanted: Wanted) -> None:
+def test_a_full_disk_leaves_the_hosts_file_as_it_was(machine: Machine, wanted: DesiredTrust) -> None:
     before = "".join(f"192.0.2.{number} host-{number}\n" for number in range(250))
     (machine.root / "hosts").write_text(before)
     line = {"hosts_line": "192.0.2.10 registry.example.com", "update": ""}
@@ -277,7 +277,7 @@ def test_a_full_disk_leaves_the_hosts_file_as_it_was(machine: Machine, wanted: W
     assert (machine.root / "hosts").read_text() == before + "192.0.2.10 registry.example.com # anchorline blue\n"
 
 
-def test_the_hosts_file_keeps_what_is_in_it(machine: Machine, wanted: Wanted) -> None:
+def test_the_hosts_file_keeps_what_is_in_it(machine: Machine, wanted: DesiredTrust) -> None:
     target = machine.root / "hosts.real"
     others = "# anchorline blue-east is another site\n::1 localhost\n192.0.2.9 x # anchorline blue-east\n\n  \t# end\n"
     target.write_text(others + "192.0.2.1 old # anchorline blue\n")
@@ -291,17 +291,17 @@ def test_the_hosts_file_keeps_what_is_in_it(machine: Machine, wanted: Wanted) ->
     assert target.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_hosts_file_whose_last_line_is_ours_and_has_no_end(machine: Machine, wanted: Wanted) -> None:
+def test_a_hosts_file_whose_last_line_is_ours_and_has_no_end(machine: Machine, wanted: DesiredTrust) -> None:
     (machine.root / "hosts").write_text(f"127.0.0.1 localhost\n{wanted.hosts_line} # anchorline blue")
     assert machine.look(wanted).hosts_line == f"{wanted.hosts_line} # anchorline blue"
 
 
-def test_what_an_update_makes_is_for_everybody(machine: Machine, wanted: Wanted) -> None:
+def test_what_an_update_makes_is_for_everybody(machine: Machine, wanted: DesiredTrust) -> None:
     assert machine.apply(wanted, machine.anchors(wanted), before="umask 077\n").returncode == 0
     assert stat.S_IMODE((machine.root / "bundle.pem").stat().st_mode) == 0o644
 
 
-def test_a_file_of_others_that_is_a_link_stays_one(machine: Machine, wanted: Wanted) -> None:
+def test_a_file_of_others_that_is_a_link_stays_one(machine: Machine, wanted: DesiredTrust) -> None:
     (machine.root / "real").mkdir()
     real, link = machine.root / "real/config.toml", machine.root / "config.toml"
     real.write_text("theirs\n")
@@ -317,7 +317,7 @@ def test_a_file_of_others_that_is_a_link_stays_one(machine: Machine, wanted: Wan
 
 
 @pytest.mark.parametrize("alike", [True, False])
-def test_two_ways_to_one_file(machine: Machine, wanted: Wanted, alike: bool) -> None:
+def test_two_ways_to_one_file(machine: Machine, wanted: DesiredTrust, alike: bool) -> None:
     """A file and a link to it are written once where both say the same, and not at all where they don't."""
     real, link = machine.root / "k3s.yaml", machine.root / "rke2.yaml"
     real.write_text("theirs\n")
@@ -332,7 +332,7 @@ def test_two_ways_to_one_file(machine: Machine, wanted: Wanted, alike: bool) -> 
     assert machine.left() == []
 
 
-def test_a_host_without_a_hosts_file_gets_one(machine: Machine, wanted: Wanted) -> None:
+def test_a_host_without_a_hosts_file_gets_one(machine: Machine, wanted: DesiredTrust) -> None:
     (machine.root / "hosts").unlink()
     assert machine.apply(wanted, [], hosts_line="192.0.2.10 registry.example.com", update="").returncode == 0
     assert machine.look(wanted).hosts_line == "192.0.2.10 registry.example.com # anchorline blue"
@@ -349,14 +349,16 @@ def test_a_host_without_a_hosts_file_gets_one(machine: Machine, wanted: Wanted) 
     ],
     ids=["does nothing", "empties the bundle", "drops the markers", "says no"],
 )
-def test_an_update_that_does_not_do_it_fails_the_host(machine: Machine, wanted: Wanted, update: str, said: str) -> None:
+def test_an_update_that_does_not_do_it_fails_the_host(
+    machine: Machine, wanted: DesiredTrust, update: str, said: str
+) -> None:
     machine.updates(update)
     done = machine.apply(wanted, machine.anchors(wanted))
     assert done.returncode != 0
     assert said in done.stderr.splitlines()[-1]
 
 
-def test_openssl_has_a_say(machine: Machine, wanted: Wanted) -> None:
+def test_openssl_has_a_say(machine: Machine, wanted: DesiredTrust) -> None:
     machine.tool("openssl", "echo CN=Blue CA; echo error 9 at 0 depth lookup: certificate is not yet valid; exit 2")
     done = machine.apply(wanted, machine.anchors(wanted))
     assert done.returncode != 0
@@ -374,14 +376,14 @@ def test_openssl_has_a_say(machine: Machine, wanted: Wanted) -> None:
         "awk '/^-/ { if (all) print all; all = \"\"; print; next } { all = all $0 }'",  # one long line
     ],
 )
-def test_a_bundle_written_in_another_way(machine: Machine, wanted: Wanted, mangle: str) -> None:
+def test_a_bundle_written_in_another_way(machine: Machine, wanted: DesiredTrust, mangle: str) -> None:
     machine.updates(f'#!/bin/sh\ncat "$ROOT"/anchors/*.crt | {mangle} >"$ROOT/bundle.pem"\n')
     assert machine.apply(wanted, machine.anchors(wanted)).returncode == 0
     assert machine.look(wanted).bundled == {wanted.anchors[0].name}
 
 
 @pytest.fixture(scope="module")
-def many(wanted: Wanted, tmp_path_factory: pytest.TempPathFactory) -> Wanted:
+def many(wanted: DesiredTrust, tmp_path_factory: pytest.TempPathFactory) -> DesiredTrust:
     """The site with 50 CAs of others."""
     others: list[Anchor] = []
     for number in range(50):
@@ -392,7 +394,7 @@ def many(wanted: Wanted, tmp_path_factory: pytest.TempPathFactory) -> Wanted:
     return replace(wanted, anchors=(*wanted.anchors, *others))
 
 
-def test_many_certificates_and_short_scripts(machine: Machine, many: Wanted) -> None:
+def test_many_certificates_and_short_scripts(machine: Machine, many: DesiredTrust) -> None:
     change = difference(machine.look(many), many)
     assert sum("/anchors/" in file.path for file in change.files) == 51
     assert machine.apply(many, machine.moved(change.files), hosts_line=change.hosts_line).returncode == 0
@@ -404,7 +406,7 @@ def test_many_certificates_and_short_scripts(machine: Machine, many: Wanted) -> 
     assert "doesn't hold" in machine.apply(many, machine.anchors(many)).stderr
 
 
-def test_a_ca_that_is_there_under_odd_names_of_others(machine: Machine, wanted: Wanted) -> None:
+def test_a_ca_that_is_there_under_odd_names_of_others(machine: Machine, wanted: DesiredTrust) -> None:
     odd = ["plain.crt", "with space.crt", "it's $(here) `now`.crt", 'back\\slash "quote".crt', "-dash.crt", "ü=x.crt"]
     for name in odd:
         (machine.root / "vendor" / name).write_text(f"# of others\n{wanted.anchors[0].pem}")
@@ -422,7 +424,7 @@ def test_a_ca_that_is_there_under_odd_names_of_others(machine: Machine, wanted: 
     assert machine.look(wanted).elsewhere == {}
 
 
-def test_files_of_others_and_of_other_sites(machine: Machine, wanted: Wanted) -> None:
+def test_files_of_others_and_of_other_sites(machine: Machine, wanted: DesiredTrust) -> None:
     folder = machine.root / "etc/containerd/certs.d"
     for name, text in {"docker.io": "# mine\n", "odd name": "", "registry.example.com": "# anchorline blue\n"}.items():
         (folder / name).mkdir(parents=True)
@@ -452,7 +454,7 @@ def test_files_of_others_and_of_other_sites(machine: Machine, wanted: Wanted) ->
     ],
 )
 def test_a_containerd_that_only_serves_docker(
-    tmp_path: Path, wanted: Wanted, tools: set[str], namespaces: str, used: bool
+    tmp_path: Path, wanted: DesiredTrust, tools: set[str], namespaces: str, used: bool
 ) -> None:
     import socket
 
@@ -469,7 +471,7 @@ def test_a_containerd_that_only_serves_docker(
     assert "containerd" not in machine.look(wanted).runtimes, "nothing listens"
 
 
-def test_a_host_without_anything(machine: Machine, wanted: Wanted) -> None:
+def test_a_host_without_anything(machine: Machine, wanted: DesiredTrust) -> None:
     for name in ("os-release", "hosts", "update"):
         (machine.root / name).unlink()
     seen = machine.look(wanted)
@@ -500,7 +502,7 @@ def test_every_file_gets_its_content_and_mode(machine: Machine) -> None:
     assert machine.left() == []
 
 
-def test_the_scripts_are_short_arguments(many: Wanted) -> None:
+def test_the_scripts_are_short_arguments(many: DesiredTrust) -> None:
     everything = join(
         {
             name: Question(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.script import script
+from anchorline.fleet.scripts import script
 from anchorline.trust.processes.stale import Process, read
 
 from .site import LOOK, Site

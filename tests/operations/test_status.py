@@ -69,7 +69,7 @@ class TestStatus:
         host = next(each for each in as_data(ran)["hosts"] if each["name"] == "@fake/b")  # type: ignore[attr-defined]
         assert host["condition"] == "differs"
         assert host["stores"] == {"system": [], "docker": ["present"]}
-        assert host["findings"][0]["mend"] == "pyinfra -y --limit @fake/b inventory anchorline.trust.rollout"
+        assert host["findings"][0]["fix"] == "pyinfra -y --limit @fake/b inventory anchorline.trust.rollout"
 
     def test_a_host_that_is_down_hides_nothing(self, site: Site) -> None:
         site.settled(*FLEET)
@@ -169,7 +169,7 @@ class TestStatus:
         site.deploy()
         ran = status(site)
         assert ran.code == 1
-        assert "rotation: held" in ran.out
+        assert "rotation: blocked" in ran.out
         assert "@fake/b: it can't be reached" in ran.out
 
     def test_a_wrong_spec_could_not_tell(self, site: Site) -> None:

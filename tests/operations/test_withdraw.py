@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import Anchor, Staged, stage
-from anchorline.fleet.script import script, stdin
+from anchorline.fleet.scripts import script, stdin
 from anchorline.spec import load
-from anchorline.trust.desired import Wanted
+from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.plan import difference
 from anchorline.trust.removal.operations import SOURCES
-from anchorline.trust.removal.plan import Holding, removal
+from anchorline.trust.removal.plan import ObservedAnchors, removal
 from anchorline.trust.stores.families import FAMILIES
 
 from .site import LOOK, SPEC, Ran, Site
@@ -110,21 +110,21 @@ def test_a_chain_that_is_served_holds_it(site: Site) -> None:
 
 
 @pytest.fixture
-def rolled(shell: list[str], tmp_path: Path) -> tuple[Root, Wanted]:
+def rolled(shell: list[str], tmp_path: Path) -> tuple[Root, DesiredTrust]:
     """A host that was made to trust a CA, over a folder."""
     (tmp_path / "anchorline.yml").write_text(TRUST)
     spec = load(tmp_path / "anchorline.yml")
-    wanted = Wanted.of(spec, stage(spec))
+    wanted = DesiredTrust.of(spec, stage(spec))
     root = Root(tmp_path / "root", FAMILIES[0], shell)
     has = root.look(wanted, RELEASES["debian"])
     assert root.apply(has, wanted, difference(has, wanted)).returncode == 0
     return root, wanted
 
 
-def withdraw(root: Root, wanted: Wanted, **values: str) -> tuple[int, str, str]:
+def withdraw(root: Root, wanted: DesiredTrust, **values: str) -> tuple[int, str, str]:
     [anchor] = wanted.anchors
     trust = root.look(wanted, RELEASES["debian"])
-    change = removal(Holding(trust, {root.moved.path(anchor.name): b"0"}), "blue", anchor.sha256)
+    change = removal(ObservedAnchors(trust, {root.moved.path(anchor.name): b"0"}), "blue", anchor.sha256)
     given: dict[str, str | list[str]] = {
         "site": "blue",
         "state": f"{root.folder}/state",
@@ -147,7 +147,7 @@ def withdraw(root: Root, wanted: Wanted, **values: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_nothing_of_ours_is_left(rolled: tuple[Root, Wanted]) -> None:
+def test_nothing_of_ours_is_left(rolled: tuple[Root, DesiredTrust]) -> None:
     root, wanted = rolled
     (root.folder / "hosts").write_text("::1 x\n192.0.2.1 y # anchorline blue\n192.0.2.1 z # anchorline blue-east\n")
     root.updates(f"cat {root.moved.folder}/*.crt >{root.moved.bundle}; rm -f {root.moved.hashed}/*.0; true")
@@ -157,7 +157,7 @@ def test_nothing_of_ours_is_left(rolled: tuple[Root, Wanted]) -> None:
     assert not [path for path in root.folder.rglob("anchorline-*") if path.parent.name == "ca-certificates"]
 
 
-def test_a_file_of_others_that_is_a_link_becomes_what_it_was(rolled: tuple[Root, Wanted]) -> None:
+def test_a_file_of_others_that_is_a_link_becomes_what_it_was(rolled: tuple[Root, DesiredTrust]) -> None:
     root, wanted = rolled
     root.updates(f"cat {root.moved.folder}/*.crt >{root.moved.bundle}; rm -f {root.moved.hashed}/*.0; true")
     (root.folder / "real").mkdir()
@@ -171,7 +171,7 @@ def test_a_file_of_others_that_is_a_link_becomes_what_it_was(rolled: tuple[Root,
     assert real.read_text() == "theirs\n"
 
 
-def test_a_store_that_keeps_it_fails_the_host(rolled: tuple[Root, Wanted]) -> None:
+def test_a_store_that_keeps_it_fails_the_host(rolled: tuple[Root, DesiredTrust]) -> None:
     root, wanted = rolled
     root.updates("exit 0")
     code, _, said = withdraw(root, wanted)
@@ -179,7 +179,7 @@ def test_a_store_that_keeps_it_fails_the_host(rolled: tuple[Root, Wanted]) -> No
     assert "/etc/ssl/certs/ca-certificates.crt still holds it after " in said
 
 
-def test_someone_elses_file_is_told_and_stays(rolled: tuple[Root, Wanted]) -> None:
+def test_someone_elses_file_is_told_and_stays(rolled: tuple[Root, DesiredTrust]) -> None:
     root, wanted = rolled
     theirs = Path(root.moved.folder) / "company.crt"
     theirs.write_text(wanted.anchors[0].pem)

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from anchorline.report.model import (
     HERE,
     ON_THE_HOST,
-    Certificate,
+    CertificateReport,
     Condition,
     Finding,
     Health,
     Host,
     Kind,
     Life,
-    Registry,
+    RegistryReport,
     Report,
-    Rotation,
-    Step,
+    RotationReport,
+    StepReport,
 )
 
 thousands = settings(
@@ -87,9 +87,9 @@ HOSTS = st.builds(
     drift=_SOME,
     changes=_SOME,
     notes=_SOME,
-    proof=WORDS,
+    verification=WORDS,
 )
-CERTIFICATES = st.builds(Certificate, WORDS, WORDS, WORDS, _HEALTHS, st.booleans(), st.none() | LIVES)
+CERTIFICATES = st.builds(CertificateReport, WORDS, WORDS, WORDS, _HEALTHS, st.booleans(), st.none() | LIVES)
 REPORTS = st.builds(
     Report,
     kind=st.sampled_from(Kind),
@@ -98,10 +98,10 @@ REPORTS = st.builds(
     time=_MOMENTS,
     hosts=st.lists(HOSTS, max_size=3).map(tuple),
     certificates=st.lists(CERTIFICATES, max_size=2).map(tuple),
-    registry=st.none() | st.builds(Registry, WORDS, WORDS, WORDS, _HEALTHS, WORDS, WORDS, WORDS, *[_SIZES] * 4),
+    registry=st.none() | st.builds(RegistryReport, WORDS, WORDS, WORDS, _HEALTHS, WORDS, WORDS, WORDS, *[_SIZES] * 4),
     rotation=st.none()
-    | st.builds(Rotation, WORDS, LIVES, _SOME, st.dictionaries(WORDS, WORDS, max_size=2), st.booleans(), WORDS),
-    steps=st.lists(st.builds(Step, WORDS, _HEALTHS, WORDS), max_size=2).map(tuple),
+    | st.builds(RotationReport, WORDS, LIVES, _SOME, st.dictionaries(WORDS, WORDS, max_size=2), st.booleans(), WORDS),
+    steps=st.lists(st.builds(StepReport, WORDS, _HEALTHS, WORDS), max_size=2).map(tuple),
     findings=st.lists(FINDINGS, max_size=2).map(tuple),
     finished=st.booleans(),
     version=WORDS,

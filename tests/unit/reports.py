@@ -12,17 +12,17 @@ from hashlib import sha256
 from anchorline.report.model import (
     HERE,
     ON_THE_HOST,
-    Certificate,
+    CertificateReport,
     Condition,
     Finding,
     Health,
     Host,
     Kind,
     Life,
-    Registry,
+    RegistryReport,
     Report,
-    Rotation,
-    Step,
+    RotationReport,
+    StepReport,
 )
 
 NOW = datetime(2026, 11, 27, 1, 30, tzinfo=UTC)
@@ -73,7 +73,7 @@ def host(name: str, condition: Condition = Condition.AS_DECLARED, *findings: Fin
         stores=dict.fromkeys(("system", *runtimes), ("present",)),
         served=SERVER,
         clock=0.4,
-        proof=f"{runtimes[0]} pulled; curl pulled (0.4 s)" if runtimes else "curl pulled (0.3 s)",
+        verification=f"{runtimes[0]} pulled; curl pulled (0.4 s)" if runtimes else "curl pulled (0.3 s)",
     )
 
 
@@ -82,14 +82,14 @@ def silent(name: str, condition: Condition, *findings: Finding) -> Host:
     return Host(name, condition, groups=("clients",), findings=findings)
 
 
-def _steps(**other: tuple[Health, str]) -> tuple[Step, ...]:
+def _steps(**other: tuple[Health, str]) -> tuple[StepReport, ...]:
     said = {
         "authority": (Health.GOOD, "the CA and 1 certificate, the next ends in 300 days"),
         "trust": (Health.GOOD, "5 of 5 hosts trust the CA"),
         "registry": (Health.GOOD, "healthy, 2.8.3"),
-        "verify": (Health.GOOD, "5 of 5 hosts have proved it"),
+        "verify": (Health.GOOD, "5 of 5 hosts have verified it"),
     } | other
-    return tuple(Step(name, health, words) for name, (health, words) in said.items())
+    return tuple(StepReport(name, health, words) for name, (health, words) in said.items())
 
 
 def good() -> Report:
@@ -101,10 +101,10 @@ def good() -> Report:
         time=NOW,
         hosts=tuple(map(host, HOSTS)),
         certificates=(
-            Certificate("ca", "ok", "", Health.GOOD, issues=False, life=CA),
-            Certificate("server", "ok", "", Health.GOOD, issues=False, life=SERVER),
+            CertificateReport("ca", "ok", "", Health.GOOD, issues=False, life=CA),
+            CertificateReport("server", "ok", "", Health.GOOD, issues=False, life=SERVER),
         ),
-        registry=Registry(
+        registry=RegistryReport(
             host="registry",
             address=ADDRESS,
             mode="remote",
@@ -158,8 +158,8 @@ def broken() -> Report:
         silent("debian12", Condition.UNREACHABLE, down),
     )
     due = life(days=12)
-    held = Finding(
-        "rotation: held, 1 of 5 hosts not seen to trust Example Fleet CA G2; the present CA goes on to serve",
+    blocked = Finding(
+        "rotation: blocked, 1 of 5 hosts not seen to trust Example Fleet CA G2; the present CA goes on to serve",
         "bring debian12 up, then deploy; a host that is gone: `rotation: {without: [HOST]}`",
         health=Health.WARNING,
     )
@@ -171,24 +171,24 @@ def broken() -> Report:
         hosts=hosts,
         certificates=(
             known.certificates[0],
-            Certificate("server", "due", reason, Health.WARNING, issues=True, life=due),
+            CertificateReport("server", "due", reason, Health.WARNING, issues=True, life=due),
         ),
         registry=replace(known.registry, health=Health.BAD, words="12 MiB left", used=41_100_000, free=12_288),
-        rotation=Rotation(
+        rotation=RotationReport(
             stage="made",
             ca=NEXT,
             seen=HOSTS[:4],
             missing={"debian12": "not reached"},
-            held=True,
+            blocked=True,
             words="4 of 5 hosts have been seen to trust Example Fleet CA G2",
         ),
         steps=_steps(
-            authority=(Health.WARNING, "server is due; a rotation is held"),
+            authority=(Health.WARNING, "server is due; a rotation is blocked"),
             trust=(Health.BAD, "3 of 5 hosts trust the CA alone"),
             registry=(Health.BAD, "12 MiB left"),
-            verify=(Health.UNKNOWN, "4 of 5 hosts have proved it"),
+            verify=(Health.UNKNOWN, "4 of 5 hosts have verified it"),
         ),
-        findings=(held, due_finding),
+        findings=(blocked, due_finding),
     )
 
 
@@ -204,8 +204,8 @@ def run() -> Report:
         hosts=(
             replace(host("registry", Condition.CHANGED), changes=(*changed, "registry: create (no container)")),
             replace(host("debian", Condition.CHANGED), changes=changed),
-            replace(host("arch-layout", Condition.FAILED, failed), proof=""),
-            host("fedora-layout", Condition.PROVED),
+            replace(host("arch-layout", Condition.FAILED, failed), verification=""),
+            host("fedora-layout", Condition.VERIFIED),
             silent("debian12", Condition.UNREACHABLE, Finding("not connected: timed out", health=Health.UNKNOWN)),
         ),
         steps=_steps(trust=(Health.BAD, "3 of 5 hosts trust the CA"), verify=(Health.UNKNOWN, "3 of 5 hosts")),
@@ -223,7 +223,7 @@ def plan() -> Report:
         "fedora-layout": alike,
     }
     would = [
-        replace(host(name, Condition.WOULD_CHANGE), stores={}, served=None, proof="", drift=what)
+        replace(host(name, Condition.WOULD_CHANGE), stores={}, served=None, verification="", drift=what)
         for name, what in drift.items()
     ]
     down = silent("debian12", Condition.UNREACHABLE, Finding("not connected: timed out", health=Health.UNKNOWN))
@@ -232,8 +232,8 @@ def plan() -> Report:
         kind=Kind.PLAN,
         hosts=(*would, down),
         certificates=(
-            Certificate("ca", "missing", "no host has heard of a CA of this site", Health.WARNING, issues=True),
-            Certificate("server", "missing", "it was never issued", Health.WARNING, issues=True),
+            CertificateReport("ca", "missing", "no host has heard of a CA of this site", Health.WARNING, issues=True),
+            CertificateReport("server", "missing", "it was never issued", Health.WARNING, issues=True),
         ),
         registry=None,
         steps=(),

@@ -117,7 +117,7 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def take(spec: Spec, folder: Path, passphrase: str | None = None) -> Adopted:
-    """Adopt, and prove what holds of every adoption: the folder is unchanged, the CA is the same, its key as well."""
+    """Adopt, and verify what holds of every adoption: the folder is unchanged, the CA is the same, its key as well."""
     before = contents(folder)
     adopted = adopt.adopt(spec, folder, passphrase=passphrase)
     assert contents(folder) == before
@@ -149,7 +149,7 @@ def refused(spec: Spec, folder: Path, *said: str, passphrase: str | None = None)
 
 
 def states(spec: Spec) -> dict[str, State]:
-    return {standing.name: standing.state for standing in survey(spec).standings}
+    return {status.name: status.state for status in survey(spec).statuses}
 
 
 @pytest.fixture

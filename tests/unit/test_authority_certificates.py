@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from anchorline.authority import stage
 from anchorline.authority.certificates import Issuer, make_authority, signing_hash, to_pem
 from anchorline.authority.keys import PrivateKey, fit, generate
-from anchorline.authority.profile import wanted, wanted_authority
+from anchorline.authority.profile import desired_authority, wanted
 from anchorline.errors import AuthorityError
 from anchorline.spec.model import DeclaredAuthority, Spec
 
@@ -77,7 +77,7 @@ def declare(ca: str = "p256", leaf: str = "p256", authority: Any = None, usages:
 
 def certify(spec: Spec, now: datetime = NOW) -> Issuer:
     assert isinstance(spec.authority, DeclaredAuthority)
-    asked = wanted_authority(spec.authority)
+    asked = desired_authority(spec.authority)
     key = generate(asked.key)
     return Issuer(make_authority(asked, key, now), key)
 

@@ -247,8 +247,8 @@ def test_a_plain_key_that_git_would_take(tree: Spec) -> None:
     git(tree.folder, "add", "-f", "pki/test/ca-key.pem", "pki/test/server-key.pem")
     ca, server = plain_in_git(tree)
     assert "in git" in ca.what
-    assert f"git rm --cached {tree.pki / 'ca-key.pem'}; take it for known: anchorline pki rotate" in ca.mend
-    assert "anchorline pki rekey server" in server.mend
+    assert f"git rm --cached {tree.pki / 'ca-key.pem'}; take it for known: anchorline pki rotate" in ca.fix
+    assert "anchorline pki rekey server" in server.fix
 
 
 def test_no_work_tree_and_no_git_are_no_matter(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:

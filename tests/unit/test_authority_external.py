@@ -150,9 +150,9 @@ def test_no_key_is_read_unless_it_is_served(site: Site, monkeypatch: pytest.Monk
         patch.setattr(keys, "read", lambda *_: pytest.fail("a key was read"))
         stage(site.spec, NOW)
     (site.folder / "server-key.pem").unlink()
-    (standing,) = survey(site.spec, NOW).certificates
-    assert (standing.state, standing.problem) == (State.OK, None)
-    assert "server-key.pem isn't here: it can't be served" in standing.reason
+    (status,) = survey(site.spec, NOW).certificates
+    assert (status.state, status.problem) == (State.OK, None)
+    assert "server-key.pem isn't here: it can't be served" in status.reason
     assert [each.warning for each in site.check()] == [True]
     with pytest.raises(AuthorityError, match=r"server-key\.pem: No such file"):
         stage(site.spec, NOW).pair("server")
@@ -240,9 +240,9 @@ def test_a_wildcard_covers_and_no_usage_is_needed(site: Site, make: Callable[[],
 
 def test_what_ends_soon_is_told_and_stops_nothing(site: Site) -> None:
     site.bring(leaf(ROOT, ends=10 * DAY))
-    (standing,) = survey(site.spec, NOW).certificates
-    assert (standing.state, standing.problem) == (State.DUE, None)
-    assert "nothing here renews it: put the next one into" in standing.reason
+    (status,) = survey(site.spec, NOW).certificates
+    assert (status.state, status.problem) == (State.DUE, None)
+    assert "nothing here renews it: put the next one into" in status.reason
     staged = stage(site.spec, NOW)
     assert staged.changes == ()
     assert staged.certificate("server")

@@ -45,8 +45,8 @@ class Site:
 
     def state(self, now: datetime = NOW) -> tuple[State, str]:
         """The state and the reason of ``server``."""
-        standing = self.survey(now).certificates[0]
-        return standing.state, standing.reason
+        status = self.survey(now).certificates[0]
+        return status.state, status.reason
 
     def run(self, now: datetime = NOW) -> None:
         stage(self.spec, now).commit()
@@ -64,10 +64,10 @@ def site(tmp_path: Path) -> Site:
 
 def test_nothing_there_is_missing_and_after_a_run_all_is_well(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    assert [standing.state for standing in site.survey().standings] == [State.MISSING, State.MISSING]
+    assert [status.state for status in site.survey().statuses] == [State.MISSING, State.MISSING]
     site.run()
-    assert [(standing.state, standing.reason) for standing in site.survey().standings] == [(State.OK, "")] * 2
-    assert site.survey().standings[1].certificate is not None
+    assert [(status.state, status.reason) for status in site.survey().statuses] == [(State.OK, "")] * 2
+    assert site.survey().statuses[1].certificate is not None
 
 
 @pytest.mark.parametrize(
@@ -190,16 +190,16 @@ def test_a_certificate_of_another_ca_is_drift(site: Site, tmp_path: Path) -> Non
 def test_a_changed_authority_section_is_no_new_ca(site: Site, change: dict[str, Any], differs: str) -> None:
     before = site.survey().authority
     site.authority |= change
-    standing = site.survey().authority
-    assert standing is not None
-    assert standing.state is State.CHANGED
+    status = site.survey().authority
+    assert status is not None
+    assert status.state is State.CHANGED
     with pytest.raises(AuthorityError) as caught:
         stage(site.spec, NOW)
     assert differs in str(caught.value)
     assert str(site.spec.pki / "ca.pem") in str(caught.value)
     assert "Put the spec back" in str(caught.value)
     assert before is not None
-    assert before.certificate == standing.certificate
+    assert before.certificate == status.certificate
 
 
 def test_another_life_of_the_ca_changes_nothing(site: Site) -> None:
@@ -217,7 +217,7 @@ def test_the_order_of_constraints_changes_nothing(tmp_path: Path) -> None:
 
 def test_an_ended_ca_issues_nothing(site: Site) -> None:
     later = NOW + 3651 * DAY
-    assert site.survey(later).standings[0].state is State.EXPIRED
+    assert site.survey(later).statuses[0].state is State.EXPIRED
     with pytest.raises(AuthorityError, match=r"ended on 2036-02-\d\d"):
         stage(site.spec, later)
 
@@ -244,7 +244,7 @@ def test_certificates_need_an_authority(tmp_path: Path) -> None:
 
 
 def test_the_ca_stays_while_certificates_come_and_go(site: Site) -> None:
-    ca = fingerprint(site.survey().standings[0].certificate)  # type: ignore[arg-type]
+    ca = fingerprint(site.survey().statuses[0].certificate)  # type: ignore[arg-type]
     site.request["hosts"] = ["c.example.com"]
     site.run()
     assert stage(site.spec, NOW).fingerprint == ca

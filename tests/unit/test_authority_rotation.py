@@ -17,12 +17,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from anchorline.authority import issued, keys, stage, survey
+from anchorline.authority import issued, keys, sightings, stage, survey
 from anchorline.authority.certificates import fingerprint
 from anchorline.authority.generations import promote, retire, rotate
 from anchorline.authority.store import NEXT_CA, PREVIOUS_CA, Store
 from anchorline.errors import AuthorityError, PassphraseError
-from anchorline.rotation import sightings
 from anchorline.spec.model import Renewal, Rotation, Spec
 from tests.unit.disk import contents, escaping, failure, full_at_each_call, killed_at
 from tests.unit.test_authority_store import NOW, declare, snapshot, spec

@@ -222,7 +222,7 @@ def refused(spec: Spec, path: Path, damage: Callable[[Path], None], now: datetim
     assert "PRIVATE KEY" not in str(caught.value)
     assert snapshot(spec.folder) == before
     if path != spec.pki:
-        assert len(survey(spec, now).standings) == 2  # looking is still possible
+        assert len(survey(spec, now).statuses) == 2  # looking is still possible
     return caught.value
 
 

@@ -16,18 +16,18 @@ import pytest
 
 from anchorline.authority.anchors import Anchor
 from anchorline.cli.main import cli
-from anchorline.fleet.script import File, state_folder
+from anchorline.fleet.scripts import File, state_folder
 from anchorline.registry.desired import SITE_LABEL, SPEC_LABEL, Container
 from anchorline.report.forms import SUFFIXES
 from anchorline.report.prometheus import METRICS
 from anchorline.spec import check
 from anchorline.spec.model import Registry
-from anchorline.trust.desired import Wanted
+from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import OURS
 from anchorline.trust.processes.stale import STAMPS
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES, Runtime
-from anchorline.trust.stores.third_party import CONFIGURATIONS, WHOLES, bundle
+from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES, bundle
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -187,10 +187,10 @@ def written() -> set[str]:
             for file in row.files(row.folder, "SITE", ["NAME"], [(anchor, "")])
         ),
         *(row.path for row in CONFIGURATIONS),
-        *(path for row in WHOLES for path in row.paths("SITE", ["HOST"])),
+        *(path for row in OWNED_FILES for path in row.paths("SITE", ["HOST"])),
         bundle("SITE"),
         "/etc/hosts",
-        Wanted("SITE", (), frozenset(), (), (), (), "").marker_file,
+        DesiredTrust("SITE", (), frozenset(), (), (), (), "").marker_file,
         container.configuration.path,
         *(f"{state}/{name}" for name in in_state()),
         f"{STAMPS}/SITE/changed",
@@ -234,7 +234,7 @@ def undo() -> str:
 
 
 BY_HAND = [row for row in RUNTIMES.values() if row.folder.startswith("/etc/")]
-TRIED = [family for family in FAMILIES if family.proved != "documentation"]
+TRIED = [family for family in FAMILIES if family.verified != "documentation"]
 
 
 def test_undo_names_each_family_and_runtime() -> None:
@@ -287,7 +287,7 @@ def test_the_table_of_families_is_current() -> None:
             f"`{family.folder}/*{family.suffix}`",
             f"`{family.update}`",
             "<br>".join(f"`{each}`" for each in (family.bundle, family.hashed, family.p11, family.java) if each),
-            family.proved,
+            family.verified,
         ]
         for family in FAMILIES
     ]
@@ -344,9 +344,9 @@ def test_the_forms_and_the_metrics_are_those_of_the_code() -> None:
     assert metrics == [(f"anchorline_{each.name}", each.says) for each in METRICS]
 
 
-def test_rooms_import_one_way() -> None:
+def test_packages_import_one_way() -> None:
     """The order of docs/architecture.md, over what the modules say that they import."""
-    rows = cells((ROOT / "docs/architecture.md").read_text(), "## Rooms")
+    rows = cells((ROOT / "docs/architecture.md").read_text(), "## Packages")
     order = [row[0].strip("`") for row in rows]
     there = {path.stem for path in (ROOT / "anchorline").iterdir() if path.is_dir() or path.suffix == ".py"}
     assert set(order) == there - {"__init__", "__pycache__", "py"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anchorline.fleet.clock import read, told, wrong_here
+from anchorline.fleet.clock import message, read, wrong_here
 
 HOUR = 3600
 
@@ -17,12 +17,12 @@ def test_what_a_host_says() -> None:
 
 @pytest.mark.parametrize("offset", [0, 299, -299])
 def test_a_clock_that_is_right(offset: float) -> None:
-    assert told(offset) == ""
+    assert message(offset) == ""
 
 
 def test_a_clock_that_is_wrong() -> None:
-    assert told(HOUR + 60).startswith("its clock is 1 h 1 min ahead: certificates end early there; timedatectl")
-    assert told(-600).startswith("its clock is 10 min behind: a new certificate may not be valid there yet;")
+    assert message(HOUR + 60).startswith("its clock is 1 h 1 min ahead: certificates end early there; timedatectl")
+    assert message(-600).startswith("its clock is 10 min behind: a new certificate may not be valid there yet;")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pyinfra.api.exceptions import PyinfraError
 
-from anchorline.fleet.guard import folder_inventory, refuse
+from anchorline.fleet.guard import check_options, folder_inventory
 from anchorline.fleet.limits import FEWEST, too_many
 
 
@@ -31,10 +31,10 @@ from anchorline.fleet.limits import FEWEST, too_many
 def test_what_of_the_command_line_is_refused(options: list[str], terminal: bool, refused: str) -> None:
     params: dict[str, object] = {"yes": False, "dry": False, "limit": (), **dict.fromkeys(options, True)}
     if not refused:
-        refuse(params, terminal=terminal)
+        check_options(params, terminal=terminal)
         return
     with pytest.raises(PyinfraError, match=refused) as error:
-        refuse(params, terminal=terminal)
+        check_options(params, terminal=terminal)
     assert "\n" not in str(error.value)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 
-from anchorline.fleet.machines import ASK, read, twins
+from anchorline.fleet.machines import ASK, duplicates, read
 
 
 def ask() -> list[str]:
@@ -15,10 +15,10 @@ def test_a_machine_is_itself() -> None:
 
 
 def test_two_names_of_one_machine_are_found() -> None:
-    assert [*twins({"a": "m1", "b": "m2", "c": "m1", "d": "m1"})] == [("a", "c", "d")]
-    assert [*twins({"a": "m1", "b": "m2"})] == []
+    assert [*duplicates({"a": "m1", "b": "m2", "c": "m1", "d": "m1"})] == [("a", "c", "d")]
+    assert [*duplicates({"a": "m1", "b": "m2"})] == []
 
 
 def test_what_cannot_be_told_is_nobodys_twin() -> None:
     assert read(["boot", "mnt:[1]"]) == ""
-    assert [*twins({"a": "", "b": ""})] == []
+    assert [*duplicates({"a": "", "b": ""})] == []

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from anchorline.registry.desired import Container
-from anchorline.registry.observed import Found, Standing, read
-from anchorline.registry.plan import ENOUGH, action, objections
+from anchorline.registry.observed import FoundContainer, ObservedRegistry, read
+from anchorline.registry.plan import ENOUGH, action, conflicts
 from anchorline.spec.model import Registry
 
 WANTED = Container("blue", Registry.model_validate({"address": "registry.example.com", "certificate": "server"}))
 CHAIN, LEAF = "1" * 64, "2" * 64
-OURS = Found("running", "abc", "blue", WANTED.digest)
-WELL = Standing(
+OURS = FoundContainer("running", "abc", "blue", WANTED.digest)
+WELL = ObservedRegistry(
     runtime="28.0",
     container=OURS,
     image="sha256:1",
@@ -23,7 +23,7 @@ WELL = Standing(
     health="",
     served=LEAF,
 )
-FREE = Standing(runtime="28.0", free=ENOUGH * 10)
+FREE = ObservedRegistry(runtime="28.0", free=ENOUGH * 10)
 
 SAID = f"""\
 runtime up 28.0
@@ -39,29 +39,32 @@ health ok {LEAF}
 
 def test_reading_a_host_that_serves() -> None:
     assert read(SAID, "registry") == WELL
-    assert read([*SAID, "brought"], "registry") == replace(WELL, brought=True)
+    assert read([*SAID, "brought"], "registry") == replace(WELL, external=True)
 
 
 @pytest.mark.parametrize(
     ("lines", "standing"),
     [
-        (["runtime missing"], Standing(runtime_cause="docker isn't installed")),
-        (["runtime down permission denied"], Standing(runtime_cause="docker doesn't answer: permission denied")),
-        (["runtime up 28.0", "health "], Standing(runtime="28.0", health="")),
-        (["runtime up 28.0", "port ", "health no"], Standing(runtime="28.0", port="?", health="no")),
-        (["runtime up 28.0", "free ", "health x"], Standing(runtime="28.0", free=None, health="x")),
+        (["runtime missing"], ObservedRegistry(runtime_cause="docker isn't installed")),
+        (
+            ["runtime down permission denied"],
+            ObservedRegistry(runtime_cause="docker doesn't answer: permission denied"),
+        ),
+        (["runtime up 28.0", "health "], ObservedRegistry(runtime="28.0", health="")),
+        (["runtime up 28.0", "port ", "health no"], ObservedRegistry(runtime="28.0", port="?", health="no")),
+        (["runtime up 28.0", "free ", "health x"], ObservedRegistry(runtime="28.0", free=None, health="x")),
         (
             ["runtime up 1", "container /registry exited abc  ", "health x"],
-            Standing(runtime="1", container=Found("exited", "abc", "", ""), health="x"),
+            ObservedRegistry(runtime="1", container=FoundContainer("exited", "abc", "", ""), health="x"),
         ),
         (
             ["runtime up 1", "container /registry-before exited abc blue 12", "health x"],
-            Standing(runtime="1", before=Found("exited", "abc", "blue", "12"), health="x"),
+            ObservedRegistry(runtime="1", before=FoundContainer("exited", "abc", "blue", "12"), health="x"),
         ),
-        (["runtime up 1", "container /another running a b c", "health x"], Standing(runtime="1", health="x")),
+        (["runtime up 1", "container /another running a b c", "health x"], ObservedRegistry(runtime="1", health="x")),
     ],
 )
-def test_reading_other_answers(lines: list[str], standing: Standing) -> None:
+def test_reading_other_answers(lines: list[str], standing: ObservedRegistry) -> None:
     assert read(lines, "registry") == standing
 
 
@@ -84,14 +87,14 @@ def test_an_answer_without_its_first_line_is_none(lines: list[str]) -> None:
         replace(FREE, free=None),
     ],
 )
-def test_nothing_stands_in_the_way(has: Standing) -> None:
-    assert objections(has, WANTED) == []
+def test_nothing_stands_in_the_way(has: ObservedRegistry) -> None:
+    assert conflicts(has, WANTED) == []
 
 
 @pytest.mark.parametrize(
     ("has", "reason"),
     [
-        (Standing(runtime_cause="docker isn't installed"), "docker isn't installed: install and start Docker"),
+        (ObservedRegistry(runtime_cause="docker isn't installed"), "docker isn't installed: install and start Docker"),
         (replace(FREE, container=replace(OURS, site="")), "a container named registry isn't anchorline's"),
         (replace(FREE, container=replace(OURS, site="green")), "a container named registry belongs to the site green"),
         (replace(FREE, port="nginx"), "port 443 is taken by nginx"),
@@ -105,14 +108,14 @@ def test_nothing_stands_in_the_way(has: Standing) -> None:
         (replace(FREE, free=ENOUGH - 1), "has 63 MiB left: make room"),
     ],
 )
-def test_what_stands_in_the_way(has: Standing, reason: str) -> None:
-    [told] = objections(has, WANTED)
+def test_what_stands_in_the_way(has: ObservedRegistry, reason: str) -> None:
+    [told] = conflicts(has, WANTED)
     assert reason in told
 
 
 def test_all_objections_come_at_once() -> None:
     has = replace(FREE, container=replace(OURS, site="green"), port="nginx", data="foreign", free=0)
-    assert len(objections(has, WANTED)) == 4
+    assert len(conflicts(has, WANTED)) == 4
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,7 @@ def test_all_objections_come_at_once() -> None:
         (replace(WELL, container=replace(OURS, state="exited"), started=""), "restart", "another certificate"),
     ],
 )
-def test_what_is_to_be_done(has: Standing, due: str, why: str) -> None:
+def test_what_is_to_be_done(has: ObservedRegistry, due: str, why: str) -> None:
     told = action(has, WANTED, chain=CHAIN, leaf=LEAF)
     assert told[0] == due
     assert told[1].startswith(why)

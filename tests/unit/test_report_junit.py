@@ -68,7 +68,7 @@ def test_a_host_is_a_case() -> None:
     assert failure is not None
     assert failure.attrib["message"] == (
         "fedora-layout: its clock is 9 h 0 min ahead: certificates end early there; "
-        "mend it on the host: timedatectl set-ntp true"
+        "fix it on the host: timedatectl set-ntp true"
     )
     assert failure.attrib["type"] == "differs"
 
@@ -116,7 +116,7 @@ def test_a_bad_finding_of_the_site_fails_it() -> None:
     found = cases(replace(good(), findings=(Finding("no CA", "restore pki/"),)), "site")
     failure = found["site"].find("failure")
     assert failure is not None
-    assert failure.attrib["message"] == "no CA; mend it: restore pki/"
+    assert failure.attrib["message"] == "no CA; fix it: restore pki/"
 
 
 def test_a_run_that_was_broken_off_is_an_error() -> None:
@@ -165,8 +165,8 @@ def test_any_report_is_valid_and_whole(schema: Path, tmp_path: Path) -> None:
         hosts = root.findall("testsuite")[0].findall("testcase")
         assert [each.attrib["name"] for each in hosts] == [visible_lines(each.name) for each in report.hosts]
         for drawn, seen in zip(hosts, report.hosts, strict=True):
-            words = [each for finding in seen.findings for each in (finding.cause, finding.mend)]
-            words += [*seen.drift, *seen.changes, *seen.notes, *seen.stale, seen.proof]
+            words = [each for finding in seen.findings for each in (finding.cause, finding.fix)]
+            words += [*seen.drift, *seen.changes, *seen.notes, *seen.stale, seen.verification]
             assert all(visible_lines(each) in told(drawn) for each in words)
             assert (drawn.find("failure") is not None) == (seen.condition.health is Health.BAD)
             assert (drawn.find("error") is not None) == (seen.condition.health is Health.UNKNOWN)

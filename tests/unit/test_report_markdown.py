@@ -14,7 +14,7 @@ from anchorline.report import cells
 from anchorline.report.cells import FEW, LONGEST, LONGEST_COMMAND, ROWS
 from anchorline.report.characters import visible
 from anchorline.report.markdown import LARGEST, markdown
-from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report, Step
+from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report, StepReport
 from tests.unit.any_report import NASTY, REPORTS, thousands
 from tests.unit.reports import EVERY, broken, good, host, many, many_planned, nothing_to_do, plan, run, silent
 
@@ -112,7 +112,7 @@ def test_words_stay_in_their_cell(words: str) -> None:
             good(),
             site=words,
             hosts=(host(words, Condition.DIFFERS, finding), host(words)),
-            steps=(Step(words, Health.BAD, words),),
+            steps=(StepReport(words, Health.BAD, words),),
             findings=(replace(finding, health=Health.WARNING),),
         )
     )
@@ -173,7 +173,7 @@ def test_causes_are_grouped_and_hosts_folded() -> None:
 def test_what_one_host_has_alone_is_ready_to_be_typed() -> None:
     lacks = Finding("it lacks the CA", "pyinfra -y --limit debian inventory anchorline.trust.rollout", "here")
     [row] = titled(markdown(replace(good(), hosts=(host("debian", Condition.DIFFERS, lacks),))), "What to do next").rows
-    assert row == ("❌", "it lacks the CA", "debian", f"here: {lacks.mend}")
+    assert row == ("❌", "it lacks the CA", "debian", f"here: {lacks.fix}")
 
 
 def test_hosts_that_are_well_are_counted_and_listed_where_few() -> None:

@@ -18,16 +18,16 @@ from anchorline.report.characters import visible_lines
 from anchorline.report.lives import MOST, line
 from anchorline.report.model import (
     HERE,
-    Certificate,
+    CertificateReport,
     Condition,
     Finding,
     Health,
     Host,
     Kind,
-    Registry,
+    RegistryReport,
     Report,
-    Rotation,
-    Step,
+    RotationReport,
+    StepReport,
 )
 from anchorline.report.page import page, verdict
 from anchorline.report.words import remaining
@@ -60,7 +60,7 @@ def hostile() -> Report:
         drift=(HOSTILE,),
         changes=(HOSTILE,),
         notes=(HOSTILE,),
-        proof=HOSTILE,
+        verification=HOSTILE,
     )
     return Report(
         kind=Kind.RUN,
@@ -68,10 +68,10 @@ def hostile() -> Report:
         spec=HOSTILE,
         time=NOW,
         hosts=(one, replace(one, name=LONG), replace(one, name="größe-主机-مضيف.example")),
-        certificates=(Certificate(HOSTILE, HOSTILE, HOSTILE, Health.BAD, issues=True, life=odd),),
-        registry=Registry(HOSTILE, HOSTILE, HOSTILE, Health.BAD, HOSTILE, HOSTILE, HOSTILE, 0, 0, 0, 0),
-        rotation=Rotation("made", odd, (HOSTILE,), {HOSTILE: HOSTILE}, held=True, words=HOSTILE),
-        steps=(Step(HOSTILE, Health.BAD, HOSTILE),),
+        certificates=(CertificateReport(HOSTILE, HOSTILE, HOSTILE, Health.BAD, issues=True, life=odd),),
+        registry=RegistryReport(HOSTILE, HOSTILE, HOSTILE, Health.BAD, HOSTILE, HOSTILE, HOSTILE, 0, 0, 0, 0),
+        rotation=RotationReport("made", odd, (HOSTILE,), {HOSTILE: HOSTILE}, blocked=True, words=HOSTILE),
+        steps=(StepReport(HOSTILE, Health.BAD, HOSTILE),),
         findings=(Finding(HOSTILE),),
         finished=False,
         version=HOSTILE,
@@ -192,7 +192,7 @@ def test_a_cause_has_its_hosts_and_the_next_step() -> None:
     text = Reader(page(broken())).text
     for cause in broken().causes:
         assert cause.finding.cause in text
-        assert cause.finding.mend.partition("`")[0] in text
+        assert cause.finding.fix.partition("`")[0] in text
 
 
 def test_the_unreachable_stand_apart() -> None:
@@ -254,7 +254,7 @@ def test_a_host_that_is_well_takes_little() -> None:
 
 def test_hosts_that_differ_in_clock_and_proof_are_alike() -> None:
     base = many(FEW + 1, wrong=0)
-    hosts = [replace(each, clock=number / 10, proof=f"{number}") for number, each in enumerate(base.hosts)]
+    hosts = [replace(each, clock=number / 10, verification=f"{number}") for number, each in enumerate(base.hosts)]
     assert [len(each.hosts) for each in alike(hosts)] == [FEW + 1]
     hosts[7] = replace(hosts[7], stale=("dockerd",))
     assert sorted(len(each.hosts) for each in alike(hosts)) == [1, FEW]
@@ -329,7 +329,7 @@ def test_the_time_line_has_today_between_what_was_and_what_comes() -> None:
 def test_a_life_that_is_over_lies_left_of_today() -> None:
     ended = replace(life(days=-30), name="old")
     drawn = line(
-        replace(good(), certificates=(Certificate("old", "expired", "", Health.BAD, issues=False, life=ended),))
+        replace(good(), certificates=(CertificateReport("old", "expired", "", Health.BAD, issues=False, life=ended),))
     )
     assert drawn is not None
     row = next(each for each in drawn.rows if each.life is ended)
@@ -350,7 +350,7 @@ def test_a_served_certificate_that_pki_lacks_has_a_line_of_its_own() -> None:
 def test_what_never_ends_has_its_place_and_the_rest_opens() -> None:
     never = replace(life(), ends=NOW.replace(year=9999), days=2_900_000)
     certificates = [
-        Certificate(
+        CertificateReport(
             f"c{each}", "ok", "", Health.GOOD, issues=False, life=replace(never, sha256=f"{each:064}", name=f"c{each}")
         )
         for each in range(MOST + 5)
@@ -366,7 +366,9 @@ def test_what_never_ends_has_its_place_and_the_rest_opens() -> None:
 
 def test_a_life_of_an_hour_is_drawn() -> None:
     short = replace(life(), begins=NOW, ends=NOW + timedelta(hours=1), days=0)
-    report = replace(empty(), certificates=(Certificate("short", "ok", "", Health.GOOD, issues=False, life=short),))
+    report = replace(
+        empty(), certificates=(CertificateReport("short", "ok", "", Health.GOOD, issues=False, life=short),)
+    )
     assert "ends within a day" in Reader(page(report)).text
 
 

@@ -19,7 +19,7 @@ from tests.unit.tools import program
 Sample = tuple[Mapping[str, str], float]
 
 
-def objections(text: str) -> str:
+def conflicts(text: str) -> str:
     """What promtool has against it: its parser, and its linter. Nothing where it is right."""
     command = [program("promtool", "prometheus"), "check", "metrics"]
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
@@ -59,7 +59,7 @@ def of(report: Report, metric: str) -> list[Sample]:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_promtool_has_nothing_against_it(name: str) -> None:
-    assert objections(prometheus(EVERY[name]())) == ""
+    assert conflicts(prometheus(EVERY[name]())) == ""
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_promtool_has_nothing_against_it(name: str) -> None:
 def test_promtool_refuses_a_broken_text(old: str, new: str, objection: str) -> None:
     text = prometheus(broken())
     assert old in text
-    assert objection in objections(text.replace(old, new))
+    assert objection in conflicts(text.replace(old, new))
 
 
 def test_hosts() -> None:
@@ -87,16 +87,16 @@ def test_hosts() -> None:
     assert ({"host": "registry"}, 0) in found["host_as_declared"]
     assert ({"host": "debian12"}, 0) in found["host_as_declared"]
     assert ({"condition": "differs"}, 3) in found["hosts"]
-    assert ({"condition": "proved"}, 0) in found["hosts"]
+    assert ({"condition": "verified"}, 0) in found["hosts"]
 
 
-def test_a_finding_has_its_cause_and_what_mends_it() -> None:
+def test_a_finding_has_its_cause_and_what_fixes_it() -> None:
     assert (
         {
             "host": "fedora-layout",
             "level": "bad",
             "cause": "its clock is 9 h 0 min ahead: certificates end early there",
-            "mend": "timedatectl set-ntp true",
+            "fix": "timedatectl set-ntp true",
         },
         1,
     ) in of(broken(), "finding")
@@ -106,8 +106,8 @@ def test_a_finding_has_its_cause_and_what_mends_it() -> None:
 def test_the_same_cause_is_the_same_label_on_every_host() -> None:
     found = of(many(1000), "finding")
     assert len({labels["host"] for labels, _ in found}) == 99
-    mends = {labels["mend"] for labels, _ in found if labels["cause"] == "the system's store lacks the CA"}
-    assert mends == {"pyinfra -y --limit HOST inventory anchorline.trust.rollout"}
+    fixes = {labels["fix"] for labels, _ in found if labels["cause"] == "the system's store lacks the CA"}
+    assert fixes == {"pyinfra -y --limit HOST inventory anchorline.trust.rollout"}
 
 
 def test_what_was_not_told_has_no_series() -> None:
@@ -146,10 +146,10 @@ def test_certificates_end() -> None:
 
 def test_a_rotation() -> None:
     found = samples(prometheus(broken()))
-    assert found["rotation_held"] == [({}, 1)]
+    assert found["rotation_blocked"] == [({}, 1)]
     assert found["rotation_missing_hosts"] == [({}, 1)]
     assert found["rotation_missing"] == [({"host": "debian12"}, 1)]
-    assert of(good(), "rotation_held") == [({}, 0)]
+    assert of(good(), "rotation_blocked") == [({}, 0)]
     assert of(good(), "rotation_missing_hosts") == [({}, 0)]
 
 
@@ -184,7 +184,7 @@ def test_a_host_that_comes_twice_has_one_series() -> None:
 def test_a_clock_beyond_all_numbers(clock: float, text: str) -> None:
     report = prometheus(replace(good(), hosts=(replace(host("debian"), clock=clock),)))
     assert f'clock_offset_seconds{{site="production",host="debian"}} {text}\n' in report
-    assert objections(report) == ""
+    assert conflicts(report) == ""
 
 
 def test_every_metric_is_met() -> None:
@@ -210,9 +210,9 @@ def test_any_report_is_taken_and_whole() -> None:
         assert {labels.get("host", "") for labels, _ in found["host_reached"]} == {
             shown(each.name) for each in report.hosts
         }
-        causes = {(labels.get("cause", ""), labels.get("mend", "")) for labels, _ in found["finding"]}
+        causes = {(labels.get("cause", ""), labels.get("fix", "")) for labels, _ in found["finding"]}
         told = [*report.findings, *(without_name(one, each.name) for each in report.hosts for one in each.findings)]
-        assert causes == {(shown(each.cause), shown(each.mend)) for each in told}
+        assert causes == {(shown(each.cause), shown(each.fix)) for each in told}
 
     every()
     # one call of promtool for all: a report of all their hosts, certificates and findings
@@ -224,8 +224,8 @@ def test_any_report_is_taken_and_whole() -> None:
         findings=tuple(Finding(report.site, report.spec) for report in reports),
     )
     assert len(whole.hosts) > 100
-    assert objections(prometheus(whole)) == ""
+    assert conflicts(prometheus(whole)) == ""
 
 
 def test_a_large_fleet_is_taken() -> None:
-    assert objections(prometheus(many(5000))) == ""
+    assert conflicts(prometheus(many(5000))) == ""

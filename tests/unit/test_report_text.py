@@ -28,7 +28,7 @@ def run_of(*hosts: Host) -> Report:
 
 
 def changed(name: str, what: str = "", note: str = "") -> Host:
-    return Host(name, Condition.CHANGED, changes=(what,), notes=(note,), proof=f"{name} s")
+    return Host(name, Condition.CHANGED, changes=(what,), notes=(note,), verification=f"{name} s")
 
 
 def failed(name: str, cause: str) -> Host:
@@ -48,7 +48,7 @@ def test_a_broken_one_names_host_cause_and_next_step() -> None:
     said = " ".join(text(report).split())
     told = said.partition("What to do")[2]
     for cause in report.causes:
-        for words in (cause.finding.cause, cause.finding.mend, *cause.hosts):
+        for words in (cause.finding.cause, cause.finding.fix, *cause.hosts):
             assert " ".join(words.split()) in told
 
 
@@ -70,11 +70,11 @@ def test_a_pipe_gets_a_line_for_each_host() -> None:
 
 def test_control_characters_move_no_cursor() -> None:
     evil = "web\x1b[2J\x07\r\n[red]1[/red]\x9b"
-    finding = Finding(f"cause {evil}", f"mend {evil}", health=Health.BAD)
+    finding = Finding(f"cause {evil}", f"fix {evil}", health=Health.BAD)
     said = text(replace(reports.good(), hosts=(Host(evil, Condition.DIFFERS, findings=(finding,)),)))
     assert not {"\x1b", "\x07", "\r", "\x9b"} & set(said)
     assert "[red]1[/red]" in said, "it is text, and no markup of rich's"
-    assert "mend web" in said
+    assert "fix web" in said
 
 
 def test_of_many_hosts_only_those_with_something_to_tell_have_a_line() -> None:
@@ -89,7 +89,7 @@ def test_of_many_hosts_only_those_with_something_to_tell_have_a_line() -> None:
 def test_what_is_said_of_many_is_said_once() -> None:
     hosts = [changed("a", "note"), changed("b", "other"), changed("c", "note"), changed("d", "note")]
     first, other = folded(hosts, Kind.RUN)
-    assert (first.name, first.changes, first.proof) == ("a and 2 more", ("note",), "")
+    assert (first.name, first.changes, first.verification) == ("a and 2 more", ("note",), "")
     assert other == hosts[1]
 
 

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anchorline.spec import Report, check
+from anchorline.spec import CheckResult, check
 from anchorline.spec.model import (
     AuthorityLife,
     CertificateRequest,
@@ -56,7 +56,7 @@ thousands = settings(
 )
 
 
-def _well_formed(report: Report) -> None:
+def _well_formed(report: CheckResult) -> None:
     """What every outcome has in common."""
     assert bool(report.spec) is not bool(report.errors)
     for problem in report.problems:

@@ -159,7 +159,7 @@ def test_a_rule_finds_its_case_in_its_place(code: str, changes: Changes, keys: l
     for each in found:
         assert each.warning is RULES[code].warning
         assert each.what
-        assert each.mend
+        assert each.fix
         assert each.place.line
 
 

@@ -50,7 +50,7 @@ def test_every_word_of_a_spec_that_can_be_mistyped(part: str, near: str, tmp_pat
     file = tmp_path / "anchorline.yml"
     for word, suggested in ((near, True), ("xylophone", False)):
         file.write_text(SPEC.format(**RIGHT | {part: word}))
-        said = [each.mend for each in check(file).errors]
-        assert [mend == f"did you mean `{RIGHT[part]}`?" for mend in said] == [suggested], said
+        said = [each.fix for each in check(file).errors]
+        assert [fix == f"did you mean `{RIGHT[part]}`?" for fix in said] == [suggested], said
     file.write_text(SPEC.format(**RIGHT))
     assert check(file).errors == ()

@@ -71,7 +71,7 @@ def test_the_table() -> None:
         assert family.folder in family.sources, family.name
         assert family.repair.startswith(family.command), family.name
         assert not any("anchorline-site" in each for each in (family.update, family.repair)), "a file is no command's"
-        assert family.proved.partition(" 2")[0] in ("real userland", "layout", "documentation"), family.name
+        assert family.verified.partition(" 2")[0] in ("real userland", "layout", "documentation"), family.name
         assert all(path[:1] in ("", "/") for path in (family.hashed, family.p11, family.blocklist, family.java))
         assert bool(family.blocklist) <= bool(family.p11), family.name
 

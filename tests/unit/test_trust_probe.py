@@ -9,8 +9,8 @@ import pytest
 from anchorline.authority import Staged, stage
 from anchorline.fleet.run import Run
 from anchorline.spec import Spec, load
-from anchorline.trust.observed import Trust
-from anchorline.trust.probe import ROOM
+from anchorline.trust.observed import ObservedTrust
+from anchorline.trust.probe import PROBE
 from anchorline.trust.stores.families import FAMILIES
 
 TRUST = "version: 1\nsite: blue\nauthority: {CN: Blue CA}\n"
@@ -49,7 +49,7 @@ class Fleet:
         return host.name in self.observations
 
     def refusals(self) -> list[str]:
-        return list(ROOM.refuse(cast("Run", self)))
+        return list(PROBE.preflight(cast("Run", self)))
 
 
 def fleet(folder: Path, text: str = TRUST, *, committed: bool = False) -> Fleet:
@@ -61,7 +61,7 @@ def fleet(folder: Path, text: str = TRUST, *, committed: bool = False) -> Fleet:
 
 
 def sees(*marker: str, files: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"trust": Trust(("debian",), DEBIAN, marker=marker, files=dict.fromkeys(files, "0" * 64))}
+    return {"trust": ObservedTrust(("debian",), DEBIAN, marker=marker, files=dict.fromkeys(files, "0" * 64))}
 
 
 def anchor(site: str, digest: str) -> str:

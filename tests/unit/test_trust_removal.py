@@ -9,8 +9,8 @@ import pytest
 from anchorline.authority import Anchor, stage
 from anchorline.errors import AnchorlineError
 from anchorline.spec import load
-from anchorline.trust.observed import Trust
-from anchorline.trust.removal.plan import Holding, Removal, choose, digits, places, read, removal
+from anchorline.trust.observed import ObservedTrust
+from anchorline.trust.removal.plan import ObservedAnchors, Removal, choose, digits, places, read, removal
 from anchorline.trust.stores.families import FAMILIES
 
 DEBIAN = FAMILIES[0]
@@ -42,7 +42,7 @@ def paths(anchor: Anchor, family: str = DEBIAN.folder) -> list[str]:
 
 
 @pytest.fixture
-def both(old: Anchor, new: Anchor) -> Holding:
+def both(old: Anchor, new: Anchor) -> ObservedAnchors:
     """A host of Debian with two generations."""
     lines = ["os debian", "family debian", f"file {'1' * 64} {TOML}"]
     lines += [f"certificate {body(each)} {path}" for each in (old, new) for path in paths(each)]
@@ -50,19 +50,19 @@ def both(old: Anchor, new: Anchor) -> Holding:
     return read(lines, "blue")
 
 
-def test_what_is_held(both: Holding, old: Anchor, new: Anchor) -> None:
-    assert both.held == {old.sha256, new.sha256}
+def test_what_is_held(both: ObservedAnchors, old: Anchor, new: Anchor) -> None:
+    assert both.digests == {old.sha256, new.sha256}
     assert sha256(both.certificates[paths(old)[0]]).hexdigest() == old.sha256
 
 
 def test_another_sites_files_are_not_held(old: Anchor) -> None:
     lines = ["os debian", f"certificate {body(old)} /x/{old.name.replace('blue', 'blue-east')}", "served QUJD"]
-    assert read(lines, "blue") == Holding(Trust(("debian",), None), served=(b"ABC",))
+    assert read(lines, "blue") == ObservedAnchors(ObservedTrust(("debian",), None), served=(b"ABC",))
 
 
 def test_an_altered_file_is_held_by_its_name(old: Anchor) -> None:
     altered = read(["os debian", f"certificate  {paths(old)[0]}"], "blue")
-    assert altered.held == {old.sha256[:12]}
+    assert altered.digests == {old.sha256[:12]}
     assert removal(altered, "blue", old.sha256).gone == (paths(old)[0],)
 
 
@@ -85,7 +85,7 @@ def test_digits_that_are_none(given: object) -> None:
         digits(given)
 
 
-def test_choosing(both: Holding, old: Anchor, new: Anchor) -> None:
+def test_choosing(both: ObservedAnchors, old: Anchor, new: Anchor) -> None:
     hosts = {"a": both, "b": both}
     assert choose(old.sha256[:12], hosts) == choose(old.sha256, hosts) == old.sha256
     assert choose("f" * 64, hosts) == "f" * 64, "a second run finds nothing, and is well"
@@ -98,7 +98,7 @@ def test_choosing(both: Holding, old: Anchor, new: Anchor) -> None:
         choose("a" * 12, hosts, ["a" * 64, "a" * 63 + "b"])
 
 
-def test_one_of_two_generations_goes(both: Holding, old: Anchor, new: Anchor) -> None:
+def test_one_of_two_generations_goes(both: ObservedAnchors, old: Anchor, new: Anchor) -> None:
     change = removal(both, "blue", old.sha256)
     assert set(change.gone) == set(paths(old))
     assert not change.last
@@ -111,7 +111,7 @@ def test_one_of_two_generations_goes(both: Holding, old: Anchor, new: Anchor) ->
     assert set(change.what) == {"system store", "docker", "containerd"}
 
 
-def test_the_last_one_takes_all_with_it(both: Holding, old: Anchor, new: Anchor) -> None:
+def test_the_last_one_takes_all_with_it(both: ObservedAnchors, old: Anchor, new: Anchor) -> None:
     alone = replace(
         both,
         trust=replace(both.trust, marker=(f"ca {old.sha256}",)),
@@ -121,12 +121,12 @@ def test_the_last_one_takes_all_with_it(both: Holding, old: Anchor, new: Anchor)
     assert set(change.gone) == {*paths(old), TOML, "/var/lib/anchorline/sites/blue/anchors"}
     assert change.last
     assert change.files == ()
-    assert removal(Holding(Trust(("debian",), DEBIAN)), "blue", old.sha256) == Removal()
-    assert new.sha256 not in alone.held
+    assert removal(ObservedAnchors(ObservedTrust(("debian",), DEBIAN)), "blue", old.sha256) == Removal()
+    assert new.sha256 not in alone.digests
 
 
 def test_a_ban_is_for_hosts_that_never_had_it_too(old: Anchor) -> None:
-    clean = Holding(Trust(("arch",), ARCH))
+    clean = ObservedAnchors(ObservedTrust(("arch",), ARCH))
     change = removal(clean, "blue", old.sha256, old.pem)
     [file] = change.files
     assert (file.path, file.content) == (f"{ARCH.blocklist}/{old.name}", old.pem)
@@ -134,8 +134,10 @@ def test_a_ban_is_for_hosts_that_never_had_it_too(old: Anchor) -> None:
     assert not change.last, "what else the site has there stays"
     banned = read(["os arch", "family arch", f"certificate {body(old)} {file.path}"], "blue")
     assert not removal(banned, "blue", old.sha256, old.pem), "a second time there is nothing to do"
-    assert banned.held == frozenset()
-    assert not removal(Holding(Trust(("debian",), DEBIAN)), "blue", old.sha256, old.pem), "Debian has no such place"
+    assert banned.digests == frozenset()
+    assert not removal(ObservedAnchors(ObservedTrust(("debian",), DEBIAN)), "blue", old.sha256, old.pem), (
+        "Debian has no such place"
+    )
 
 
 def test_the_places_cover_the_tables() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from anchorline.trust.processes.stale import FIRST, Process, read, spared, told
+from anchorline.trust.processes.stale import FIRST, Process, exempt, message, read
 
 SYSTEM = "/system.slice/"
 
@@ -59,12 +59,12 @@ def test_units_and_what_refreshes_them(cgroup: str, unit: str, command: str) -> 
 
 def test_what_the_summary_says() -> None:
     docker, containerd = process("dockerd", cgroup=f"{SYSTEM}docker.service"), process("containerd")
-    assert list(told([docker, containerd], ["docker"])) == [
+    assert list(message([docker, containerd], ["docker"])) == [
         "2 processes with the old roots: docker.service (systemctl restart docker; pulls from our registry go on "
         "without), containerd.service (systemctl restart containerd)"
     ]
-    assert list(told([docker], [])) == ["1 process with the old roots: docker.service (systemctl restart docker)"]
-    assert list(told([], ["docker"])) == []
+    assert list(message([docker], [])) == ["1 process with the old roots: docker.service (systemctl restart docker)"]
+    assert list(message([], ["docker"])) == []
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_what_the_summary_says() -> None:
     ],
 )
 def test_who_pulls_whatever_roots_it_holds(tools: set[str], stores: set[str]) -> None:
-    assert spared(["system", "docker", "podman", "containerd"], tools) == stores
-    assert spared(["system"], tools) == set(), "a store that isn't kept spares nobody"
+    assert exempt(["system", "docker", "podman", "containerd"], tools) == stores
+    assert exempt(["system"], tools) == set(), "a store that isn't kept spares nobody"
 
 
 def test_workers_of_one_unit_and_many_units() -> None:
-    [note] = told([process(f"app{number}", pid=number) for number in (1, 2, 3, 4, 5)], [])
+    [note] = message([process(f"app{number}", pid=number) for number in (1, 2, 3, 4, 5)], [])
     assert note.endswith("app3.service (systemctl restart app3), and 2 more")
-    [note] = told([process(pid=number) for number in (1, 2)], [])
+    [note] = message([process(pid=number) for number in (1, 2)], [])
     assert note == "2 processes with the old roots: app.service (systemctl restart app)"
 
 
@@ -94,7 +94,7 @@ def test_removals_and_containers_stand_apart() -> None:
     inside = [
         Process(pid, "add", "container", "go", f"/system.slice/docker-{identity}.scope", "proxy") for pid in (8, 9)
     ]
-    notes = list(told([process("old", change="remove"), process("new"), *inside], []))
+    notes = list(message([process("old", change="remove"), process("new"), *inside], []))
     assert notes == [
         "1 process with a root that was removed: old.service (systemctl restart old)",
         "1 process with the old roots: new.service (systemctl restart new)",

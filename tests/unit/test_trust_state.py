@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import Staged, stage
-from anchorline.fleet.script import File
+from anchorline.fleet.scripts import File
 from anchorline.spec import Spec, load
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import Trust, read
-from anchorline.trust.plan import Change, difference
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ObservedTrust, read
+from anchorline.trust.plan import TrustPlan, difference
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES
 
@@ -45,17 +45,17 @@ def blue(tmp_path_factory: pytest.TempPathFactory) -> tuple[Spec, Staged]:
 
 
 @pytest.fixture(scope="module")
-def wanted(blue: tuple[Spec, Staged]) -> Wanted:
-    return Wanted.of(*blue)
+def wanted(blue: tuple[Spec, Staged]) -> DesiredTrust:
+    return DesiredTrust.of(*blue)
 
 
 @pytest.fixture
-def new() -> Trust:
+def new() -> ObservedTrust:
     """A host of Debian with Docker and containerd, that has heard of nothing."""
-    return Trust(("debian",), DEBIAN, tools=frozenset({"docker", "containerd", "curl"}), folders=FOLDERS)
+    return ObservedTrust(("debian",), DEBIAN, tools=frozenset({"docker", "containerd", "curl"}), folders=FOLDERS)
 
 
-def after(has: Trust, wanted: Wanted, change: Change) -> Trust:
+def after(has: ObservedTrust, wanted: DesiredTrust, change: TrustPlan) -> ObservedTrust:
     """What the host has when the change was made."""
     return replace(
         has,
@@ -70,16 +70,16 @@ def after(has: Trust, wanted: Wanted, change: Change) -> Trust:
 
 
 @pytest.fixture
-def settled(new: Trust, wanted: Wanted) -> Trust:
+def settled(new: ObservedTrust, wanted: DesiredTrust) -> ObservedTrust:
     """A host that has what it should."""
     return after(new, wanted, difference(new, wanted))
 
 
-def paths(change: Change) -> set[str]:
+def paths(change: TrustPlan) -> set[str]:
     return {file.path for file in change.files}
 
 
-def test_what_is_wanted(wanted: Wanted) -> None:
+def test_what_is_wanted(wanted: DesiredTrust) -> None:
     [anchor] = wanted.anchors
     assert wanted.own == {anchor.sha256}
     assert wanted.marker == (f"ca {anchor.sha256}",)
@@ -88,7 +88,7 @@ def test_what_is_wanted(wanted: Wanted) -> None:
     assert wanted.marker_file == "/var/lib/anchorline/sites/blue/anchors"
 
 
-def test_first_rollout(new: Trust, wanted: Wanted) -> None:
+def test_first_rollout(new: ObservedTrust, wanted: DesiredTrust) -> None:
     change = difference(new, wanted)
     name = wanted.anchors[0].name
     certs = {
@@ -103,14 +103,14 @@ def test_first_rollout(new: Trust, wanted: Wanted) -> None:
     assert not change.cause
 
 
-def test_nothing_to_do_afterwards(settled: Trust, wanted: Wanted) -> None:
+def test_nothing_to_do_afterwards(settled: ObservedTrust, wanted: DesiredTrust) -> None:
     change = difference(settled, wanted)
     assert not change
-    assert change == Change()
+    assert change == TrustPlan()
 
 
 @pytest.mark.parametrize("path", ["anchor", "toml", "marker", "hosts", "bundle"])
-def test_one_thing_missing_is_seen(settled: Trust, wanted: Wanted, path: str) -> None:
+def test_one_thing_missing_is_seen(settled: ObservedTrust, wanted: DesiredTrust, path: str) -> None:
     anchor = f"{DEBIAN.folder}/{wanted.anchors[0].name}"
     toml = f"/etc/containerd/certs.d/{wanted.names[0]}/hosts.toml"
     less = {
@@ -126,7 +126,7 @@ def test_one_thing_missing_is_seen(settled: Trust, wanted: Wanted, path: str) ->
     assert bool(change.hosts_line) == (path == "hosts")
 
 
-def test_an_anchor_that_was_altered_is_repaired(settled: Trust, wanted: Wanted) -> None:
+def test_an_anchor_that_was_altered_is_repaired(settled: ObservedTrust, wanted: DesiredTrust) -> None:
     anchor = f"{DEBIAN.folder}/{wanted.anchors[0].name}"
     change = difference(replace(settled, files={**settled.files, anchor: "0" * 64}), wanted)
     assert paths(change) == {anchor}
@@ -134,7 +134,7 @@ def test_an_anchor_that_was_altered_is_repaired(settled: Trust, wanted: Wanted) 
     assert change.what == ("system store repaired",)
 
 
-def test_a_ca_that_the_host_has_already_is_not_doubled(new: Trust, wanted: Wanted) -> None:
+def test_a_ca_that_the_host_has_already_is_not_doubled(new: ObservedTrust, wanted: DesiredTrust) -> None:
     name = wanted.anchors[0].name
     theirs = "/usr/local/share/ca-certificates/company root.crt"
     has = replace(new, bundled=frozenset({name}), elsewhere={name: theirs})
@@ -146,7 +146,7 @@ def test_a_ca_that_the_host_has_already_is_not_doubled(new: Trust, wanted: Wante
     assert f"/etc/docker/certs.d/{wanted.names[0]}/{name}" in paths(change)
 
 
-def test_a_hosts_toml_of_someone_else_is_not_touched(new: Trust, wanted: Wanted) -> None:
+def test_a_hosts_toml_of_someone_else_is_not_touched(new: ObservedTrust, wanted: DesiredTrust) -> None:
     toml = f"/etc/containerd/certs.d/{wanted.names[0]}/hosts.toml"
     change = difference(replace(new, foreign=frozenset({toml})), wanted)
     assert not change
@@ -154,8 +154,8 @@ def test_a_hosts_toml_of_someone_else_is_not_touched(new: Trust, wanted: Wanted)
     # of a registry that isn't ours, or where containerd isn't kept, it is nobody's business
     other = replace(new, foreign=frozenset({"/etc/containerd/certs.d/docker.io/hosts.toml"}))
     assert not difference(other, wanted).cause
-    spared = replace(wanted, stores=("system", "docker"))
-    assert not difference(replace(new, foreign=frozenset({toml})), spared).cause
+    exempt = replace(wanted, stores=("system", "docker"))
+    assert not difference(replace(new, foreign=frozenset({toml})), exempt).cause
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,12 @@ def test_a_hosts_toml_of_someone_else_is_not_touched(new: Trust, wanted: Wanted)
         ("", True),
     ],
 )
-def test_the_line_in_the_hosts_file(settled: Trust, wanted: Wanted, line: str, written: bool) -> None:
+def test_the_line_in_the_hosts_file(settled: ObservedTrust, wanted: DesiredTrust, line: str, written: bool) -> None:
     change = difference(replace(settled, hosts_line=line), wanted)
     assert bool(change) == bool(change.hosts_line) == written
 
 
-def test_what_is_surplus_is_told_and_stays(settled: Trust, wanted: Wanted) -> None:
+def test_what_is_surplus_is_told_and_stays(settled: ObservedTrust, wanted: DesiredTrust) -> None:
     old = f"{DEBIAN.folder}/anchorline-blue-{'0' * 12}.crt"
     has = replace(settled, files={**settled.files, old: "1" * 64})
     change = difference(has, replace(wanted, hosts_line=""))
@@ -181,7 +181,7 @@ def test_what_is_surplus_is_told_and_stays(settled: Trust, wanted: Wanted) -> No
     assert difference(settled, wanted).notes == ()
 
 
-def test_the_marker_forgets_nothing(settled: Trust, wanted: Wanted) -> None:
+def test_the_marker_forgets_nothing(settled: ObservedTrust, wanted: DesiredTrust) -> None:
     before = (f"ca {'1' * 64}", "later words")
     change = difference(replace(settled, marker=before), wanted)
     [marker] = change.files
@@ -190,7 +190,7 @@ def test_the_marker_forgets_nothing(settled: Trust, wanted: Wanted) -> None:
 
 
 @pytest.mark.parametrize("stores", [("system",), ("docker",), ("containerd", "podman"), ()])
-def test_only_the_stores_that_are_asked_for(new: Trust, wanted: Wanted, stores: tuple[str, ...]) -> None:
+def test_only_the_stores_that_are_asked_for(new: ObservedTrust, wanted: DesiredTrust, stores: tuple[str, ...]) -> None:
     change = difference(new, replace(wanted, stores=stores))
     folders = {"system": DEBIAN.folder, **{row.kept_as: row.folder for row in reversed(RUNTIMES.values())}}
     touched = {store for store, folder in folders.items() if any(path.startswith(folder) for path in paths(change))}
@@ -199,7 +199,7 @@ def test_only_the_stores_that_are_asked_for(new: Trust, wanted: Wanted, stores: 
     assert wanted.marker_file in paths(change)
 
 
-def test_a_system_without_a_row(new: Trust, wanted: Wanted) -> None:
+def test_a_system_without_a_row(new: ObservedTrust, wanted: DesiredTrust) -> None:
     strange = replace(new, os_ids=("slackware", "gnu"), family=None)
     change = difference(strange, wanted)
     assert not change
@@ -211,19 +211,19 @@ def test_a_system_without_a_row(new: Trust, wanted: Wanted) -> None:
     assert not runtimes_only.cause
 
 
-def test_local_mode_has_the_system_alone(tmp_path: Path, new: Trust) -> None:
+def test_local_mode_has_the_system_alone(tmp_path: Path, new: ObservedTrust) -> None:
     local = SPEC[: SPEC.index("registry:\n")] + "registry: {mode: local, address: localhost:5000}\n"
     spec = spec_of(tmp_path, local)
-    wanted = Wanted.of(spec, stage(spec))
+    wanted = DesiredTrust.of(spec, stage(spec))
     assert (wanted.names, wanted.hosts_line) == ((), "")
     change = difference(new, wanted)
     assert paths(change) == {f"{DEBIAN.folder}/{wanted.anchors[0].name}", wanted.marker_file}
 
 
-def test_other_cas_go_to_the_system_alone(tmp_path: Path, blue: tuple[Spec, Staged], new: Trust) -> None:
+def test_other_cas_go_to_the_system_alone(tmp_path: Path, blue: tuple[Spec, Staged], new: ObservedTrust) -> None:
     (tmp_path / "company.pem").write_text(blue[1].anchors[0].pem)
     spec = spec_of(tmp_path, SPEC.replace("blue", "green").replace("Blue", "Green") + "trust: {also: [company.pem]}\n")
-    wanted = Wanted.of(spec, stage(spec))
+    wanted = DesiredTrust.of(spec, stage(spec))
     own, also = wanted.anchors
     assert wanted.own == {own.sha256}
     assert wanted.marker == (f"ca {own.sha256}", f"also {also.sha256}")
@@ -235,7 +235,7 @@ def test_other_cas_go_to_the_system_alone(tmp_path: Path, blue: tuple[Spec, Stag
 def test_a_ca_from_outside_is_no_memory_of_a_made_one(tmp_path: Path, blue: tuple[Spec, Staged]) -> None:
     (tmp_path / "company.pem").write_text(blue[1].anchors[0].pem)
     spec = spec_of(tmp_path, "version: 1\nsite: red\nauthority: {certificate: company.pem}\n")
-    wanted = Wanted.of(spec, stage(spec))
+    wanted = DesiredTrust.of(spec, stage(spec))
     assert wanted.marker == (f"also {blue[1].fingerprint}",)
     assert wanted.own == {blue[1].fingerprint}
 
@@ -259,7 +259,7 @@ hosts 192.0.2.10 registry.example.com # anchorline blue
 
 
 def test_reading_an_answer() -> None:
-    assert read(SAID, "blue") == Trust(
+    assert read(SAID, "blue") == ObservedTrust(
         os_ids=("rocky", "rhel", "centos", "fedora"),
         family=FEDORA,
         bundled=frozenset({f"anchorline-blue-{'b' * 12}.crt"}),

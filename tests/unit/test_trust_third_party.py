@@ -11,7 +11,7 @@ import yaml
 from anchorline.authority import Anchor, stage
 from anchorline.spec import load
 from anchorline.trust.stores import merged as stores
-from anchorline.trust.stores.merged import Others, Want, due
+from anchorline.trust.stores.merged import DesiredStores, ObservedStores, due
 from anchorline.trust.stores.third_party import CONFIGURATIONS, Configuration, Fragment, MergeError, bundle
 
 NAMES = ("registry.example.com", "registry.example.com:443")
@@ -115,7 +115,7 @@ def test_two_sites_side_by_side() -> None:
     [
         ("k3s", "mirrors:\n  a: [\n", "/etc/rancher/k3s/registries.yaml, line 3: "),
         ("k3s", "a: 1\na: 2\n", "registries.yaml, line 2: found duplicate key"),
-        ("k3s", "- a\n", "line 1: not a mapping; mend it, it was left as it is"),
+        ("k3s", "- a\n", "line 1: not a mapping; fix it, it was left as it is"),
         ("k3s", "configs: [a]\n", "configs is no mapping"),
         ("k3s", "configs: {registry.example.com: {tls: {ca_file: /etc/company.pem}}}\n", "is /etc/company.pem, which"),
         ("buildkit", "debug = true\n[registry\n", "/etc/buildkit/buildkitd.toml, line 2: "),
@@ -148,12 +148,12 @@ def anchor(tmp_path_factory: pytest.TempPathFactory) -> Anchor:
 
 
 @pytest.fixture
-def wanted(anchor: Anchor) -> Want:
+def wanted(anchor: Anchor) -> DesiredStores:
     stores = [*ROWS, "java", "nss", "environment"]
-    return Want("blue", stores, [anchor], [anchor.pem], NAMES, ["registry.example.com"])
+    return DesiredStores("blue", stores, [anchor], [anchor.pem], NAMES, ["registry.example.com"])
 
 
-def seen(*lines: str) -> Others:
+def seen(*lines: str) -> ObservedStores:
     said: dict[str, list[str]] = {}
     for line in lines:
         word, _, rest = line.partition(" ")
@@ -165,8 +165,8 @@ def text_of(store: str, text: str) -> str:
     return f"config {store} 600 {ROWS[store].path} {b64encode(text.encode()).decode()}"
 
 
-def test_what_is_due(wanted: Want) -> None:
-    has = seen(text_of("gitlab-runner", BEFORE["gitlab-runner"]), "whole gitlab-runner", "whole environment")
+def test_what_is_due(wanted: DesiredStores) -> None:
+    has = seen(text_of("gitlab-runner", BEFORE["gitlab-runner"]), "owned gitlab-runner", "owned environment")
     todo = due(has, wanted, {}, frozenset(), "/bundle.pem")
     assert {file.path for file in todo.files} == {
         "/etc/gitlab-runner/certs/registry.example.com.crt",
@@ -174,23 +174,23 @@ def test_what_is_due(wanted: Want) -> None:
     }
     assert [(file.path, file.mode) for file in todo.merged] == [("/etc/gitlab-runner/config.toml", "600")]
     assert todo.what == ("gitlab-runner", "environment")
-    settled = seen(text_of("gitlab-runner", todo.merged[0].content), "whole gitlab-runner", "whole environment")
+    settled = seen(text_of("gitlab-runner", todo.merged[0].content), "owned gitlab-runner", "owned environment")
     again = due(settled, wanted, {file.path: file.sha256 for file in todo.files}, frozenset(), "/bundle.pem")
     assert (again.files, again.merged, again.what, again.notes) == ((), (), (), ())
 
 
-def test_no_secret_of_others_is_shown(wanted: Want) -> None:
+def test_no_secret_of_others_is_shown(wanted: DesiredStores) -> None:
     has = seen(text_of("gitlab-runner", BEFORE["gitlab-runner"]))
     assert "secret" not in repr(has) + repr(due(has, wanted, {}, frozenset(), ""))
 
 
-def test_a_file_that_does_not_parse_fails_the_host(wanted: Want) -> None:
+def test_a_file_that_does_not_parse_fails_the_host(wanted: DesiredStores) -> None:
     assert "line 1" in due(seen(text_of("buildkit", "[")), wanted, {}, frozenset(), "").cause
     with pytest.raises(ValueError, match=r"buildkitd.toml is not UTF-8 at byte 0"):
         stores.read({"config": [f"buildkit 644 /etc/buildkit/buildkitd.toml {b64encode(bytes([255])).decode()}"]})
 
 
-def test_containerd_is_configured_when_asked_alone(wanted: Want) -> None:
+def test_containerd_is_configured_when_asked_alone(wanted: DesiredStores) -> None:
     has = seen(text_of("containerd", BEFORE["containerd"]))
     shown = due(has, wanted, {}, frozenset(), "")
     assert (shown.merged, shown.cause) == ((), "")
@@ -198,11 +198,11 @@ def test_containerd_is_configured_when_asked_alone(wanted: Want) -> None:
         '/etc/containerd/config.toml should name config_path = "/etc/containerd/certs.d": '
         "`trust: {containerd: {configure: true}}` writes it",
     )
-    asked = Want(**(vars(wanted) | {"configure": True}))
+    asked = DesiredStores(**(vars(wanted) | {"configure": True}))
     assert [file.path for file in due(has, asked, {}, frozenset(), "").merged] == ["/etc/containerd/config.toml"]
 
 
-def test_a_keystore_that_lacks_it(wanted: Want, anchor: Anchor) -> None:
+def test_a_keystore_that_lacks_it(wanted: DesiredStores, anchor: Anchor) -> None:
     keystores = ["keystore java /opt/jdk/bin/keytool /opt/jdk/lib/security/cacerts", "keystore nss ada /home/ada/x"]
     lacks = due(seen(*keystores), wanted, {}, frozenset(), "")
     assert (lacks.lacking, lacks.system, lacks.what) == (True, False, ("java", "nss"))
@@ -214,7 +214,7 @@ def test_a_keystore_that_lacks_it(wanted: Want, anchor: Anchor) -> None:
     assert not due(seen(*keystores, *holds), wanted, {}, frozenset(), "").lacking
     system = "keystore system /bin/keytool /etc/ssl/certs/java/cacerts"
     assert due(seen(system), wanted, {}, frozenset(), "").tasks == (), "the system's store isn't kept"
-    kept = Want(**(vars(wanted) | {"stores": ["system", "java"]}))
+    kept = DesiredStores(**(vars(wanted) | {"stores": ["system", "java"]}))
     assert due(seen(system), kept, {}, frozenset(), "").system
 
 
@@ -239,4 +239,4 @@ def test_back(siblings: bool) -> None:
 
 def test_a_volume_that_stood_there_before_us_stays() -> None:
     text = ROWS["gitlab-runner"].merged(BEFORE["gitlab-runner"], FRAGMENT)
-    assert stores.back(seen(text_of("gitlab-runner", text)), "blue") == stores.Back()
+    assert stores.back(seen(text_of("gitlab-runner", text)), "blue") == stores.StoresRemoval()

@@ -18,12 +18,12 @@ from anchorline.registry.desired import Container
 from anchorline.spec import load
 from anchorline.spec.model import Registry
 from anchorline.spec.values import Endpoint
-from anchorline.trust.observed import Trust
-from anchorline.trust.plan import Change
+from anchorline.trust.observed import ObservedTrust
+from anchorline.trust.plan import TrustPlan
 from anchorline.trust.processes.stale import Process
 from anchorline.trust.stores.families import FAMILIES
-from anchorline.verify.access import Kept
-from anchorline.verify.diagnosis import Case, Diagnosis, Seen, covers, diagnose, is_spared, read
+from anchorline.verify.access import Denied
+from anchorline.verify.diagnosis import Case, Diagnosis, ObservedClient, covers, diagnose, is_exempt, read
 
 NAME = "registry.example.com"
 SPEC = """
@@ -69,11 +69,11 @@ def well(blue: Staged) -> Case:
     return Case(
         host="web",
         site="blue",
-        seen=Seen(NOW, ("192.0.2.10",), "open", served(blue), proxies=(("docker", "", ""), ("-", "", ""))),
-        trust=Trust(
+        seen=ObservedClient(NOW, ("192.0.2.10",), "open", served(blue), proxies=(("docker", "", ""), ("-", "", ""))),
+        trust=ObservedTrust(
             ("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"}), folders=(("docker", "/etc/docker/certs.d"),)
         ),
-        change=Change(),
+        change=TrustPlan(),
         now=NOW,
         ca=blue.ca,
         stores=("system", "docker"),
@@ -108,11 +108,11 @@ def test_a_name_that_resolves_to_another_address(well: Case) -> None:
     astray = sees(well, addresses=("192.0.2.9", "192.0.2.10"))
     assert found(astray).cause == f"{NAME} resolves to 192.0.2.9, not to 192.0.2.10"
     assert found(astray).command.startswith("sed -i ")
-    assert found(replace(astray, change=Change(hosts_line="192.0.2.10 x"))).command == ROLLOUT
+    assert found(replace(astray, change=TrustPlan(hosts_line="192.0.2.10 x"))).command == ROLLOUT
 
 
 @pytest.mark.parametrize(
-    ("way", "rules", "cause", "command"),
+    ("reachability", "rules", "cause", "command"),
     [
         ("refused", (), "nothing listens at 192.0.2.10 port 443", SERVE),
         ("odd", (), "what listens at 192.0.2.10 port 443 doesn't speak TLS", SERVE),
@@ -130,8 +130,8 @@ def test_a_name_that_resolves_to_another_address(well: Case) -> None:
         ),
     ],
 )
-def test_no_way(well: Case, way: str, rules: tuple[str, ...], cause: str, command: str) -> None:
-    assert found(sees(well, way=way, served=(), rules=rules)) == Diagnosis(cause, command)
+def test_no_way(well: Case, reachability: str, rules: tuple[str, ...], cause: str, command: str) -> None:
+    assert found(sees(well, reachability=reachability, served=(), rules=rules)) == Diagnosis(cause, command)
 
 
 def test_a_rule_that_stops_nothing_is_nobodys_business(well: Case) -> None:
@@ -154,7 +154,7 @@ def test_a_proxy_of_who_logs_in(well: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("no_proxy", "name", "spared"),
+    ("no_proxy", "name", "exempt"),
     [
         ("", NAME, False),
         ("*", NAME, True),
@@ -172,8 +172,8 @@ def test_a_proxy_of_who_logs_in(well: Case) -> None:
         ("192.0.2.0/24", NAME, False),
     ],
 )
-def test_who_is_spared_the_proxy(no_proxy: str, name: str, spared: bool) -> None:
-    assert is_spared(no_proxy, name) == spared
+def test_who_is_spared_the_proxy(no_proxy: str, name: str, exempt: bool) -> None:
+    assert is_exempt(no_proxy, name) == exempt
 
 
 @pytest.mark.parametrize(("years", "what"), [(-2, "730 days"), (20, "7300 days")])
@@ -227,9 +227,9 @@ def test_names_that_a_certificate_covers(blue: Staged, name: str, by: str) -> No
 
 
 def test_the_systems_store(well: Case) -> None:
-    lacking = replace(well, change=Change(update="/usr/sbin/update", what=("system store",)))
+    lacking = replace(well, change=TrustPlan(update="/usr/sbin/update", what=("system store",)))
     assert found(lacking) == Diagnosis("the system's store lacks the CA", ROLLOUT)
-    altered = replace(well, change=Change(update="/usr/sbin/update", what=("system store repaired",)))
+    altered = replace(well, change=TrustPlan(update="/usr/sbin/update", what=("system store repaired",)))
     assert found(altered).cause == "the system's store holds an anchor of the site that was altered"
     half = sees(well, curl=60)
     assert found(half) == Diagnosis("the bundle holds the CA, but curl doesn't trust it", FAMILIES[0].repair)
@@ -237,13 +237,13 @@ def test_the_systems_store(well: Case) -> None:
 
 
 def test_a_runtimes_store(well: Case) -> None:
-    assert found(replace(well, change=Change(what=("docker", "/etc/hosts")))) == Diagnosis(
+    assert found(replace(well, change=TrustPlan(what=("docker", "/etc/hosts")))) == Diagnosis(
         f"docker's own store lacks the CA for {NAME}", ROLLOUT
     )
     toml = "/etc/containerd/certs.d/a b/hosts.toml"
     theirs = f"/etc/containerd/certs.d/{NAME}/hosts.toml"
     trust = replace(well.trust, foreign=frozenset({toml, theirs}))
-    foreign = replace(well, trust=trust, change=Change(cause=f"{theirs} is someone else's: move it away"))
+    foreign = replace(well, trust=trust, change=TrustPlan(cause=f"{theirs} is someone else's: move it away"))
     assert found(foreign) == Diagnosis(f"{theirs} is someone else's", f"mv {theirs} {theirs}.before")
 
 
@@ -268,23 +268,25 @@ def test_a_daemon_that_began_before(well: Case, stores: tuple[str, ...], wrong: 
     assert diagnose(replace(case, trust=replace(well.trust, stale=(elsewhere,)))) is None
 
 
-BUNDLE = Kept(frozenset({"debian", "ubuntu"}), "/etc/ssl/certs/ca-certificates.crt", "600 of root", "r")
-KEY = Kept(frozenset({"registry"}), "/var/lib/anchorline/sites/blue/registry/server-key.pem", "600 of root", "r", "7:8")
-DATA = Kept(frozenset({"registry"}), "/srv/the images", "755 of root", "w", "7:8")
+BUNDLE = Denied(frozenset({"debian", "ubuntu"}), "/etc/ssl/certs/ca-certificates.crt", "600 of root", "r")
+KEY = Denied(
+    frozenset({"registry"}), "/var/lib/anchorline/sites/blue/registry/server-key.pem", "600 of root", "r", "7:8"
+)
+DATA = Denied(frozenset({"registry"}), "/srv/the images", "755 of root", "w", "7:8")
 
 
 def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
-    assert found(sees(well, kept=(BUNDLE,))) == Diagnosis(
+    assert found(sees(well, denied=(BUNDLE,))) == Diagnosis(
         f"users can't read {BUNDLE.path}, mode 600 of root", f"chmod o+r {BUNDLE.path}"
     )
-    assert diagnose(replace(sees(well, kept=(BUNDLE,)), stores=("docker",))) is None, "a store that isn't kept"
-    assert diagnose(sees(well, kept=(replace(BUNDLE, whose=frozenset({"arch"})),))) is None, "another system's file"
+    assert diagnose(replace(sees(well, denied=(BUNDLE,)), stores=("docker",))) is None, "a store that isn't kept"
+    assert diagnose(sees(well, denied=(replace(BUNDLE, whose=frozenset({"arch"})),))) is None, "another system's file"
     podman = replace(BUNDLE, whose=frozenset({"podman"}))
-    case = replace(sees(well, kept=(podman,)), trust=replace(well.trust, tools=frozenset({"podman"})))
+    case = replace(sees(well, denied=(podman,)), trust=replace(well.trust, tools=frozenset({"podman"})))
     assert diagnose(case) is None
     assert found(replace(case, stores=("podman",))).command.startswith("chmod o+r ")
     label = replace(BUNDLE, has="a_u:b_r:c_t:s0", label="a_u:b_r:cert_t:s0", lacks="")
-    assert found(sees(well, kept=(label,))) == Diagnosis(
+    assert found(sees(well, denied=(label,))) == Diagnosis(
         f"{BUNDLE.path} has the SELinux label a_u:b_r:c_t:s0, not a_u:b_r:cert_t:s0", f"restorecon -R {BUNDLE.path}"
     )
 
@@ -292,20 +294,20 @@ def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
 def test_the_registry_is_given_what_is_its_own(well: Case) -> None:
     """A key's folder goes to its reader; it isn't opened to everybody."""
     registry = Registry.model_construct(name="registry", data="/srv/the images")
-    case = replace(sees(well, way="refused", kept=(KEY, DATA)), container=Container("blue", registry))
+    case = replace(sees(well, reachability="refused", denied=(KEY, DATA)), container=Container("blue", registry))
     folder = "/var/lib/anchorline/sites/blue/registry"
     assert found(case) == Diagnosis(
         f"the registry (user 7:8) can't read {KEY.path}, mode 600 of root",
         f"chown -R 7:8 {folder} && docker restart registry",
     )
-    assert found(sees(case, kept=(DATA,))) == Diagnosis(
+    assert found(sees(case, denied=(DATA,))) == Diagnosis(
         "the registry (user 7:8) can't write to /srv/the images, mode 755 of root",
         "chown -R 7:8 '/srv/the images' && docker restart registry",
     )
-    way = replace(KEY, path="/var/lib/anchorline", lacks="x")
-    assert found(sees(case, kept=(way,))).command == "chmod o+x /var/lib/anchorline"
+    reachability = replace(KEY, path="/var/lib/anchorline", lacks="x")
+    assert found(sees(case, denied=(reachability,))).command == "chmod o+x /var/lib/anchorline"
     label = replace(KEY, has="a_u:b_r:c_t:s0", label="a_u:b_r:container_file_t:s0:c1,c2", lacks="", reader="")
-    assert found(sees(case, kept=(label,))).command == f"chcon -R {label.label} {folder} && docker restart registry"
+    assert found(sees(case, denied=(label,))).command == f"chcon -R {label.label} {folder} && docker restart registry"
 
 
 def test_reading_who_is_kept() -> None:
@@ -315,45 +317,52 @@ def test_reading_who_is_kept() -> None:
         "denied registry w 755 root /srv",
         "label debian x:y z /e f",
     )
-    assert read(["clock 1", *lines]).kept == (
-        Kept(frozenset({"podman"}), "/etc/a b", "700 of ops", "rx"),
-        Kept(frozenset({"registry"}), "/srv", "755 of root", "w", "7:8"),
-        Kept(frozenset({"debian"}), "/e f", "x:y", label="z"),
+    assert read(["clock 1", *lines]).denied == (
+        Denied(frozenset({"podman"}), "/etc/a b", "700 of ops", "rx"),
+        Denied(frozenset({"registry"}), "/srv", "755 of root", "w", "7:8"),
+        Denied(frozenset({"debian"}), "/e f", "x:y", label="z"),
     )
 
 
 def test_what_comes_first(well: Case, red: Staged) -> None:
-    """All is wrong at once: mended one after the other, each is named in its turn."""
+    """All is wrong at once: fixed one after the other, each is named in its turn."""
     case = replace(
-        sees(well, addresses=(), way="refused", clock=NOW + timedelta(days=9999), served=served(red), down=("docker",)),
-        change=Change(update="x", what=("system store", "docker")),
+        sees(
+            well,
+            addresses=(),
+            reachability="refused",
+            clock=NOW + timedelta(days=9999),
+            served=served(red),
+            down=("docker",),
+        ),
+        change=TrustPlan(update="x", what=("system store", "docker")),
     )
     causes = []
-    for mended in (
+    for fixed in (
         {"addresses": ("192.0.2.10",)},
-        {"way": "open"},
+        {"reachability": "open"},
         {"clock": NOW},
         {"served": well.seen.served},
         {},
     ):
         causes.append(found(case).cause)
-        case = sees(case, **mended)
+        case = sees(case, **fixed)
     expected = ("resolve", "listens", "clock", "issued by", "system's store")
     assert all(word in cause for word, cause in zip(expected, causes, strict=True)), causes
-    case = replace(case, change=Change(what=("docker",)))
+    case = replace(case, change=TrustPlan(what=("docker",)))
     assert "docker's own store" in found(case).cause
-    assert "doesn't answer" in found(replace(case, change=Change())).cause
+    assert "doesn't answer" in found(replace(case, change=TrustPlan())).cause
 
 
 def test_trust_alone(well: Case) -> None:
-    alone = replace(sees(well, addresses=(), way="", served=(), down=("docker",)), endpoint=None)
+    alone = replace(sees(well, addresses=(), reachability="", served=(), down=("docker",)), endpoint=None)
     assert diagnose(alone) is None
-    assert "lacks the CA" in found(replace(alone, change=Change(update="x", what=("system store",)))).cause
+    assert "lacks the CA" in found(replace(alone, change=TrustPlan(update="x", what=("system store",)))).cause
 
 
 def test_where_the_command_is_typed(well: Case) -> None:
-    assert str(found(sees(well, addresses=()))).endswith(f"; mend it here: {ROLLOUT}")
-    assert "; mend it on the host: systemctl start docker" in str(found(sees(well, down=("docker",))))
+    assert str(found(sees(well, addresses=()))).endswith(f"; fix it here: {ROLLOUT}")
+    assert "; fix it on the host: systemctl start docker" in str(found(sees(well, down=("docker",))))
     other = replace(well, spec="s.yml", inventory="inventory/staging.py")
     assert "--data spec=s.yml inventory/staging.py anchorline." in str(found(sees(other, addresses=())))
 
@@ -363,7 +372,7 @@ def test_reading_an_answer(blue: Staged) -> None:
     body = base64.b64encode(leaf.public_bytes(Encoding.DER)).decode()
     lines = f"clock 1700000000\naddress 192.0.2.10\naddress ::1\nway open\nserved {body}\nrule inet a b 7\n"
     lines += "proxy docker http://p:1 a,b\nproxy - - -\ndown containerd\ncurl 60"
-    assert read(lines.splitlines()) == Seen(
+    assert read(lines.splitlines()) == ObservedClient(
         datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
         ("192.0.2.10", "::1"),
         "open",
@@ -379,7 +388,7 @@ def test_reading_an_answer(blue: Staged) -> None:
     "lines",
     [
         [],
-        ["way open"],
+        ["reachability open"],
         ["clock x"],
         ["clock 1", "served ?"],
         ["clock 1", "proxy docker"],

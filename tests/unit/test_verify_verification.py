@@ -9,13 +9,13 @@ import pytest
 from anchorline.authority import Anchor
 from anchorline.registry.desired import Container
 from anchorline.spec.model import Registry
-from anchorline.trust.desired import Wanted
-from anchorline.trust.observed import Trust
-from anchorline.verify.verification import Proof, means, read, stamp, tag, told
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ObservedTrust
+from anchorline.verify.verification import Verification, means, message, read, stamp, tag
 
 CONTAINER = Container("blue", Registry.model_validate({"address": "registry.example.com", "certificate": "server"}))
 ANCHOR = Anchor("anchorline-blue-1.crt", "PEM\n", "1" * 64, "CN=Blue CA", datetime(2036, 1, 1, tzinfo=UTC))
-WANTED = Wanted(
+WANTED = DesiredTrust(
     "blue",
     (ANCHOR,),
     frozenset({"1" * 64}),
@@ -24,23 +24,23 @@ WANTED = Wanted(
     ("registry.example.com",),
     "",
 )
-TRUST = Trust(("debian",), None, tools=frozenset({"docker", "curl"}))
+TRUST = ObservedTrust(("debian",), None, tools=frozenset({"docker", "curl"}))
 LEAF = "2" * 64
 
 
 def test_reading_what_a_trip_printed() -> None:
-    proofs, digest = read(
+    verified, digest = read(
         [
             "noise",
-            "proof docker pushed ok 1530 ",
-            "proof podman pulled failed 20 x509: certificate signed by unknown authority",
+            "verification docker pushed ok 1530 ",
+            "verification podman pulled failed 20 x509: certificate signed by unknown authority",
             "digest sha256:12",
         ]
     )
     assert digest == "sha256:12"
-    assert proofs == [
-        Proof("docker", "pushed", True, 1530),
-        Proof("podman", "pulled", False, 20, "x509: certificate signed by unknown authority"),
+    assert verified == [
+        Verification("docker", "pushed", True, 1530),
+        Verification("podman", "pulled", False, 20, "x509: certificate signed by unknown authority"),
     ]
 
 
@@ -50,11 +50,11 @@ def test_a_trip_that_printed_nothing_proves_nothing() -> None:
 
 def test_what_the_summary_says_of_a_trip() -> None:
     trip = [
-        Proof("docker", "pushed", True, 1500),
-        Proof("docker", "pulled", True, 300),
-        Proof("curl", "pulled", True, 20),
+        Verification("docker", "pushed", True, 1500),
+        Verification("docker", "pulled", True, 300),
+        Verification("curl", "pulled", True, 20),
     ]
-    assert told(trip) == "docker pushed, pulled; curl pulled (1.8 s)"
+    assert message(trip) == "docker pushed, pulled; curl pulled (1.8 s)"
 
 
 @pytest.mark.parametrize("words", ["blue all", "blue @fake/host", "x" * 300, "blue ü:/%"])
@@ -109,5 +109,7 @@ def test_a_stamp_stays_while_nothing_changes() -> None:
     ],
     ids=["anchor", "no anchor", "name", "site", "image", "certificate", "runtime", "no curl"],
 )
-def test_what_makes_the_trip_due_again(wanted: Wanted, container: Container, leaf: str, trust: Trust) -> None:
+def test_what_makes_the_trip_due_again(
+    wanted: DesiredTrust, container: Container, leaf: str, trust: ObservedTrust
+) -> None:
     assert stamp(wanted, container, leaf, trust) != stamp(WANTED, CONTAINER, LEAF, TRUST)

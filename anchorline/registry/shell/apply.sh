@@ -113,29 +113,29 @@ milliseconds() {
 # and 7 s. Running ones go on. The entry ends by itself, should this script be killed. Of the host's own connections only
 # those to its own addresses wait, so that Docker's proxy finds the new container.
 hold() {
-    held=
-    [ -x "$(command -v nft)" ] && nft -f - 2>/dev/null <<END && held=yes
+    holding=
+    [ -x "$(command -v nft)" ] && nft -f - 2>/dev/null <<END && holding=yes
 add table inet anchorline
 delete table inet anchorline
 table inet anchorline {
-    set held { type inet_service; flags timeout; }
+    set holding { type inet_service; flags timeout; }
     chain arriving {
         type filter hook prerouting priority -350;
-        fib daddr type local tcp flags & (syn | ack) == syn tcp dport @held drop
+        fib daddr type local tcp flags & (syn | ack) == syn tcp dport @holding drop
     }
     chain leaving {
         type filter hook output priority -350;
-        fib daddr type local tcp flags & (syn | ack) == syn tcp dport @held drop
+        fib daddr type local tcp flags & (syn | ack) == syn tcp dport @holding drop
     }
 }
-add element inet anchorline held { $port timeout $((drain + patience))s }
+add element inet anchorline holding { $port timeout $((drain + patience))s }
 END
     began=$(milliseconds)
 }
 
 release() {
-    [ -z "$held" ] || nft delete table inet anchorline 2>/dev/null
-    held=
+    [ -z "$holding" ] || nft delete table inet anchorline 2>/dev/null
+    holding=
 }
 
 # without a connection: whether a process in the container listens
@@ -158,7 +158,7 @@ reopen() {
     until listens || hopeless; do
         sleep 0.05
     done
-    echo "${held:-no} $(($(milliseconds) - began))" | sed 's/^yes/waited/; s/^no/refused/'
+    echo "${holding:-no} $(($(milliseconds) - began))" | sed 's/^yes/waited/; s/^no/refused/'
     release
 }
 
@@ -211,7 +211,7 @@ heal() {
 
 main() {
     trap '' HUP PIPE
-    created='' aside='' restarted='' started='' held=''
+    created='' aside='' restarted='' started='' holding=''
     umask 022
     mkdir -p "$state" && exec 9<"$state" || { echo "can't make the folder $state" >&2; exit 1; }
     # before there is anything to undo: that would be the other run's. One that was cut off from control goes on to its end

@@ -93,6 +93,6 @@ def open_constraints(spec: Spec) -> Iterator[Finding]:
         yield Finding(("authority", "name_constraints"), what, "add your networks, or 127.0.0.1/32 and ::1/128")
     elif missing := {4, 6} - versions:
         version = missing.pop()
-        mend = f"add a range of your own, or {'127.0.0.1/32' if version == 4 else '::1/128'}"
+        fix = f"add a range of your own, or {'127.0.0.1/32' if version == 4 else '::1/128'}"
         what = f"without an IPv{version} range, GnuTLS permits every IPv{version} address"
-        yield Finding(("authority", "name_constraints", "ip"), what, mend)
+        yield Finding(("authority", "name_constraints", "ip"), what, fix)

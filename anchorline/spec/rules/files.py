@@ -33,7 +33,7 @@ def missing_file(spec: Spec) -> Iterator[Finding]:
         if spec.authority.key:
             named.append((("authority", "key"), spec.authority.key))
     # no key of these: only the machine that serves them has to have it
-    named += [(("certificates", name, "certificate"), each.certificate) for name, each in spec.brought.items()]
+    named += [(("certificates", name, "certificate"), each.certificate) for name, each in spec.external.items()]
     for loc, path in named:
         if fault := _fault(spec.path(path)):
             yield Finding(loc, f"{clip(spec.path(path))} {fault}", "paths start at the spec's folder")

@@ -40,8 +40,8 @@ def no_certificate(spec: Spec) -> Iterator[Finding]:
         yield Finding(("registry",), what, "name one of `certificates`, or set `mode: local`")
     else:
         what = f"no certificate is called {quote(registry.certificate)}"
-        mend = meant(registry.certificate, spec.certificates) or "declare it under `certificates`"
-        yield Finding(("registry", "certificate"), what, mend)
+        fix = meant(registry.certificate, spec.certificates) or "declare it under `certificates`"
+        yield Finding(("registry", "certificate"), what, fix)
 
 
 @rule("ANC122")
@@ -104,10 +104,10 @@ def local_is_loopback(spec: Spec) -> Iterator[Finding]:
     """A local registry, which speaks plain HTTP, listens or is reached beyond the loopback."""
     if spec.registry is None or spec.registry.mode != "local":
         return
-    mend = "use localhost or 127.0.0.1, or `mode: remote` with a certificate"
+    fix = "use localhost or 127.0.0.1, or `mode: remote` with a certificate"
     for loc, endpoint in ((("registry", "listen"), spec.registry.listen), *_typed(spec.registry)):
         if not is_loopback(endpoint.host):
-            yield Finding(loc, f"{endpoint.host} is beyond the loopback, and `mode: local` is plain HTTP", mend)
+            yield Finding(loc, f"{endpoint.host} is beyond the loopback, and `mode: local` is plain HTTP", fix)
 
 
 @rule("ANC127")

@@ -15,7 +15,7 @@ class Finding(NamedTuple):
 
     loc: Loc
     what: str
-    mend: str
+    fix: str
 
 
 Find = Callable[[Spec], Iterator[Finding]]

@@ -108,15 +108,15 @@ def read(lines: Sequence[str]) -> tuple[Process, ...]:
     return tuple(sorted(found, key=lambda each: order.index(each.name) if each.name in FIRST else len(order)))
 
 
-def told(processes: Collection[Process], kept: Collection[str]) -> Iterator[str]:
+def message(processes: Collection[Process], kept: Collection[str]) -> Iterator[str]:
     """What the summary says of a host's processes, a sentence for each kind. ``kept``: the runtimes' stores that the
     host has for a registry of ours."""
     for change, words in (("remove", "with a root that was removed"), ("add", "with the old roots")):
         here = [each for each in processes if each.place == "host" and each.change == change]
         units: dict[str, str] = {}
         for each in here:
-            spared = FIRST.get(each.name) in kept
-            hint = f"{each.command}; pulls from our registry go on without" if spared else each.command
+            exempt = FIRST.get(each.name) in kept
+            hint = f"{each.command}; pulls from our registry go on without" if exempt else each.command
             units.setdefault(each.unit, f"{each.unit} ({hint})" if hint else each.unit)
         if here:
             yield f"{_count(here, 'process', 'processes')} {words}: {_some(units.values())}"
@@ -128,7 +128,7 @@ def told(processes: Collection[Process], kept: Collection[str]) -> Iterator[str]
         )
 
 
-def spared(stores: Collection[str], tools: Collection[str]) -> set[str]:
+def exempt(stores: Collection[str], tools: Collection[str]) -> set[str]:
     """The runtimes' stores whose daemons pull from a registry of ours whatever roots they hold: those that are kept
     here, and that of a containerd which serves Docker alone, for it pulls nothing itself. ``tools``: the runtimes that
     are in use."""

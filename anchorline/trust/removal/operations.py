@@ -19,8 +19,8 @@ from anchorline.errors import AnchorlineError
 from anchorline.fleet import (
     Answer,
     Commands,
+    Probe,
     Question,
-    Room,
     Run,
     RunError,
     changing,
@@ -34,7 +34,7 @@ from anchorline.trust.observed import HOSTS
 from anchorline.trust.operations import CHANGING, digests_of
 from anchorline.trust.probe import layers, probe
 from anchorline.trust.processes import stale
-from anchorline.trust.removal.plan import Holding, choose, digits, places, read, removal, some, wholes
+from anchorline.trust.removal.plan import ObservedAnchors, choose, digits, owned_files, places, read, removal, some
 
 STEP = "withdraw"
 SOURCES = (*CHANGING, "trust/removal/withdraw.sh")
@@ -52,18 +52,18 @@ def _ask(run: Run, here: Host) -> Question:
             site=run.spec.site,
             users=list(run.spec.trust.users),
             places=places(),
-            wholes=wholes(run.spec.site),
+            owned_files=owned_files(run.spec.site),
             listen=str(listen.nearby) if listen else "",
             port=str(listen.port) if listen else "",
         ),
     )
 
 
-def _read(run: Run, lines: Sequence[str]) -> Holding:
+def _read(run: Run, lines: Sequence[str]) -> ObservedAnchors:
     return read(lines, run.spec.site)
 
 
-def _holdings(run: Run) -> Mapping[str, Holding]:
+def _observed(run: Run) -> Mapping[str, ObservedAnchors]:
     return {name: seen["withdrawal"] for name, seen in run.observations.items()}
 
 
@@ -85,7 +85,7 @@ def _target(run: Run) -> str:
     word = digits(next(iter(run.state.inventory)).data.get("ca"))
     return run.once(
         f"the CA that goes, after {len(run.observations)} hosts",
-        lambda: choose(word, _holdings(run), _declared(run)),
+        lambda: choose(word, _observed(run), _declared(run)),
     )
 
 
@@ -93,7 +93,7 @@ def _certificate(run: Run, sha: str) -> x509.Certificate | None:
     """The CA itself, from the spec or from any host that has it in a file of ours."""
     if sha in _declared(run):
         return x509.load_pem_x509_certificate(_declared(run)[sha][0].pem.encode())
-    ders = (der for holding in _holdings(run).values() for der in holding.certificates.values())
+    ders = (der for observed in _observed(run).values() for der in observed.certificates.values())
     found = (x509.load_der_x509_certificate(der) for der in ders if der.startswith(b"0"))
     return next((each for each in found if Anchor.of("", each).sha256 == sha), None)
 
@@ -113,7 +113,7 @@ def _unneeded(run: Run) -> Iterable[str]:
     except AnchorlineError as error:
         yield str(error)
         return
-    holders = [name for name, holding in _holdings(run).items() if sha in holding.held]
+    holders = [name for name, observed in _observed(run).items() if sha in observed.digests]
     if sha in _declared(run):
         anchor, where = _declared(run)[sha]
         yield (
@@ -131,7 +131,7 @@ def _unneeded(run: Run) -> Iterable[str]:
         )
         return
     authority = _certificate(run, sha)
-    for der in _holdings(run)[run.registry_host.name].served:
+    for der in _observed(run)[run.registry_host.name].served:
         leaf = x509.load_der_x509_certificate(der)
         if authority and leaf != authority and issued(leaf, authority):
             yield (
@@ -140,13 +140,15 @@ def _unneeded(run: Run) -> Iterable[str]:
             )
 
 
-WITHDRAW = Room("withdrawal", _ask, _read, _unneeded)
-DISTRUST = Room("withdrawal", _ask, _read, _known)
+WITHDRAW = Probe("withdrawal", _ask, _read, _unneeded)
+DISTRUST = Probe("withdrawal", _ask, _read, _known)
 
 
 def has_previous(run: Run) -> bool:
     """Whether ``pki/`` has a CA that another took the place of."""
-    return run.once("the previous CA", lambda: any(each.name == PREVIOUS_CA for each in survey(run.spec).others))
+    return run.once(
+        "the previous CA", lambda: any(each.name == PREVIOUS_CA for each in survey(run.spec).other_generations)
+    )
 
 
 @operation()
@@ -166,11 +168,11 @@ def remove(*, ban: bool) -> Commands:
     run = Run.of(here)
     if not run.reached(here):
         return
-    has: Holding = run.observations[here.name]["withdrawal"]
+    has: ObservedAnchors = run.observations[here.name]["withdrawal"]
     try:
         sha = _target(run)
     except RunError:
-        if run.seen_by_all:
+        if run.gathered_all:
             raise
         # the others are still being asked which CA that is, and the plan is judged with the last of them
         host.noop("doesn't hold it")
@@ -196,7 +198,7 @@ def remove(*, ban: bool) -> Commands:
             if line.startswith("still "):
                 run.note(here, f"still trusted, not by us: {line.removeprefix('still ')}")
         lines = [line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]
-        for note in stale.told(stale.read(lines), ()):
+        for note in stale.message(stale.read(lines), ()):
             run.note(here, note)
 
     family = has.trust.family

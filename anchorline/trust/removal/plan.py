@@ -12,31 +12,31 @@ from cryptography import x509
 
 from anchorline.authority.certificates import to_pem
 from anchorline.errors import AnchorlineError
-from anchorline.fleet.script import File, state_folder
+from anchorline.fleet.scripts import File, state_folder
 from anchorline.render import render
-from anchorline.trust.observed import ANCHOR, Trust
+from anchorline.trust.observed import ANCHOR, ObservedTrust
 from anchorline.trust.observed import read as read_trust
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES
-from anchorline.trust.stores.third_party import WHOLES, MergeError, bundle
+from anchorline.trust.stores.third_party import OWNED_FILES, MergeError, bundle
 
 _WORD = re.compile(r"[0-9a-f]{12,64}")
 
 
 @dataclass(frozen=True)
-class Holding:
+class ObservedAnchors:
     """One host's trust with the certificates in our files: by path, in DER form, empty for a file that holds none.
     ``bundles`` are our files that hold several; ``served`` are the certificates that the registry serves, where it is
     here."""
 
-    trust: Trust
+    trust: ObservedTrust
     certificates: Mapping[str, bytes] = field(default_factory=dict)
     bundles: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     served: tuple[bytes, ...] = ()
 
     @property
-    def held(self) -> frozenset[str]:
+    def digests(self) -> frozenset[str]:
         """The CAs that are here: SHA-256 where a certificate or the marker tells it, else the 12 digits of a name."""
         full = {sha256(der).hexdigest() for path, der in self.certificates.items() if der and not _bans(path)}
         full |= {line.split()[1] for line in self.trust.marker if line.startswith(("ca ", "also "))}
@@ -44,7 +44,7 @@ class Holding:
         return frozenset(full | {each for each in short if not any(sha.startswith(each) for sha in full)})
 
 
-def read(lines: Sequence[str], site: str) -> Holding:
+def read(lines: Sequence[str], site: str) -> ObservedAnchors:
     """Read what probe.sh and holdings.sh printed. Raises ValueError for what they can't have printed."""
     certificates: dict[str, bytes] = {}
     bundles: dict[str, list[bytes]] = {}
@@ -61,8 +61,8 @@ def read(lines: Sequence[str], site: str) -> Holding:
             bundles.setdefault(path, []).extend([b64decode(body)] if body else [])
         elif word == "served":
             served.append(b64decode(rest))
-    held = {path: tuple(ders) for path, ders in bundles.items()}
-    return Holding(read_trust(lines, site), certificates, held, tuple(served))
+    digests = {path: tuple(ders) for path, ders in bundles.items()}
+    return ObservedAnchors(read_trust(lines, site), certificates, digests, tuple(served))
 
 
 def places() -> list[str]:
@@ -71,9 +71,9 @@ def places() -> list[str]:
     return list(dict.fromkeys((*system, *(f"{runtime.folder}/*" for runtime in RUNTIMES.values()))))
 
 
-def wholes(site: str) -> list[str]:
+def owned_files(site: str) -> list[str]:
     """The files, with patterns, that are ours as a whole and no single anchor's."""
-    return [bundle(site), *(row.path.format(site=site, host="*") for row in WHOLES)]
+    return [bundle(site), *(row.path.format(site=site, host="*") for row in OWNED_FILES)]
 
 
 def digits(given: object) -> str:
@@ -89,15 +89,15 @@ def digits(given: object) -> str:
     return word
 
 
-def choose(word: str, holdings: Mapping[str, Holding], declared: Iterable[str] = ()) -> str:
+def choose(word: str, hosts: Mapping[str, ObservedAnchors], declared: Iterable[str] = ()) -> str:
     """The one CA whose SHA-256 begins so, of those that hosts hold and the spec declares.
 
     A whole SHA-256 that nobody knows is what a second run finds: it is returned. Raises AnchorlineError for fewer
     digits that nobody knows, or that several CAs begin with.
     """
     known: dict[str, list[str]] = {sha: [] for sha in declared}
-    for host, holding in holdings.items():
-        for sha in holding.held:
+    for host, observed in hosts.items():
+        for sha in observed.digests:
             known.setdefault(sha, []).append(host)
     found = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
     if len(found) == 1:
@@ -136,7 +136,7 @@ class Removal:
         return bool(self.gone or self.files or self.restored or self.tasks)
 
 
-def removal(has: Holding, site: str, sha: str, ban: str = "") -> Removal:
+def removal(has: ObservedAnchors, site: str, sha: str, ban: str = "") -> Removal:
     """What goes from one host: the CA's files, its entries in other files and keystores, its line in the host's memory.
 
     ``ban`` is the certificate as PEM, where it shall be distrusted as well.
@@ -147,13 +147,13 @@ def removal(has: Holding, site: str, sha: str, ban: str = "") -> Removal:
     last = bool(gone) and not any(_digest(path) != sha[:12] for path in ours)
     what = ["system store"] if family and family.path(name) in gone else []
     parts = [_folders(has, site, gone), _bundles(has, site, sha, last=last)]
-    entries = merged.Back()
+    entries = merged.StoresRemoval()
     if bundle(site) in parts[1].gone:
         try:
-            entries = merged.back(has.trust.others, site)
+            entries = merged.back(has.trust.merged_stores, site)
         except MergeError as error:
             return Removal(cause=str(error))
-    tasks = [keystore.task("drop", kept) for kept, keystore in has.trust.others.kept if kept == name]
+    tasks = [keystore.task("drop", kept) for kept, keystore in has.trust.merged_stores.kept if kept == name]
     parts.append(_Part(entries.rewritten, entries.gone, entries.what))
     parts.append(_Part(what=tuple(line.split()[1] for line in tasks)))
     files = [file for part in parts for file in part.files]
@@ -187,7 +187,7 @@ class _Part:
     what: tuple[str, ...] = ()
 
 
-def _folders(has: Holding, site: str, going: Sequence[str]) -> _Part:
+def _folders(has: ObservedAnchors, site: str, going: Sequence[str]) -> _Part:
     """The hosts.toml beside the anchors that go: without them, or not at all."""
     files, gone, what = [], [], []
     for folder in dict.fromkeys(path.rpartition("/")[0] for path in going if "/certs.d/" in path):
@@ -208,7 +208,7 @@ def _store_of(folder: str) -> str:
     return next((row.kept_as for row in rows), folder)
 
 
-def _bundles(has: Holding, site: str, sha: str, *, last: bool) -> _Part:
+def _bundles(has: ObservedAnchors, site: str, sha: str, *, last: bool) -> _Part:
     """Our files that hold several CAs: without this one. With the site's last CA all of them go."""
     files, gone = [], []
     for path, ders in has.bundles.items():
@@ -219,10 +219,10 @@ def _bundles(has: Holding, site: str, sha: str, *, last: bool) -> _Part:
             pems = [to_pem(x509.load_der_x509_certificate(der)).decode() for der in left]
             files.append(File(path, render("bundle.pem.j2", site=site, pems=pems)))
     touched = (*gone, *(file.path for file in files))
-    return _Part(tuple(files), tuple(gone), tuple(row.store for row in WHOLES if any(map(row.is_at, touched))))
+    return _Part(tuple(files), tuple(gone), tuple(row.store for row in OWNED_FILES if any(map(row.is_at, touched))))
 
 
-def _memory(has: Holding, site: str, sha: str) -> _Part:
+def _memory(has: ObservedAnchors, site: str, sha: str) -> _Part:
     marker = f"{state_folder(site)}/anchors"
     left = [line for line in has.trust.marker if line.split()[1:] != [sha]]
     if len(left) == len(has.trust.marker):

@@ -1,5 +1,5 @@
 # What a host holds of a site's CAs, and what it serves, as certificates.
-# From control: $site, $state, $places (folders, with patterns, where anchors of ours may lie), $wholes (files of ours with
+# From control: $site, $state, $places (folders, with patterns, where anchors of ours may lie), $owned_files (files of ours with
 # several), $users (whose homes count), $listen and $port (where the registry is reached from here, on its host).
 
 bodies() {
@@ -30,7 +30,7 @@ done | while read -r place; do
     done
 done
 
-printf '%s\n' "$wholes" | while read -r place; do
+printf '%s\n' "$owned_files" | while read -r place; do
     for each in $place; do
         [ "$(head -n 1 "$each" 2>/dev/null)" = "# anchorline $site" ] || continue
         printf 'bundle %s \n' "$each"

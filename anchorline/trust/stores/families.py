@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 REAL = "real userland"
-"""How ``proved`` begins for a row whose commands ran in the tests on the distribution itself."""
+"""How ``verified`` begins for a row whose commands ran in the tests on the distribution itself."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Family:
         the file that holds every trusted CA afterwards, as PEM.
     ``sources``
         where a CA may lie that the host trusts already under another file's name.
-    ``proved``
+    ``verified``
         how the row was verified: ``real userland DATE``, ``layout`` (its folders and commands on another
         distribution's userland), or ``documentation``.
     ``beside``
@@ -55,7 +55,7 @@ class Family:
     repair: str
     bundle: str
     sources: tuple[str, ...]
-    proved: str
+    verified: str
     suffix: str = ".crt"
     beside: str = ""
     hashed: str = ""
@@ -99,7 +99,7 @@ _DEBIAN = Family(
     repair="/usr/sbin/update-ca-certificates --fresh",
     bundle="/etc/ssl/certs/ca-certificates.crt",
     sources=("/usr/local/share/ca-certificates", "/usr/share/ca-certificates"),
-    proved=f"{REAL} 2026-11-24",
+    verified=f"{REAL} 2026-11-24",
     hashed="/etc/ssl/certs",
     java="/etc/ssl/certs/java/cacerts",
     # the hook isn't told of a local file that went (ca-certificates-java 20230710), and Java would trust it on
@@ -116,9 +116,9 @@ _PHOTON = (
 FAMILIES = (
     _DEBIAN,
     # Debian's own script, as these distributions package it
-    replace(_DEBIAN, name="ubuntu", ids=frozenset({"ubuntu", "linuxmint"}), proved="documentation"),
-    replace(_DEBIAN, name="gentoo", ids=frozenset({"gentoo"}), proved="documentation", java="", forget=""),
-    replace(_DEBIAN, name="void", ids=frozenset({"void"}), proved="documentation", java="", forget=""),
+    replace(_DEBIAN, name="ubuntu", ids=frozenset({"ubuntu", "linuxmint"}), verified="documentation"),
+    replace(_DEBIAN, name="gentoo", ids=frozenset({"gentoo"}), verified="documentation", java="", forget=""),
+    replace(_DEBIAN, name="void", ids=frozenset({"void"}), verified="documentation", java="", forget=""),
     Family(
         "arch",
         frozenset({"arch", "manjaro"}),
@@ -130,7 +130,7 @@ FAMILIES = (
             "/etc/ca-certificates/trust-source/anchors",
             "/usr/share/ca-certificates/trust-source/anchors",
         ),
-        proved="layout",
+        verified="layout",
         hashed="/etc/ssl/certs",
         p11="/usr/bin/trust",
         blocklist="/etc/ca-certificates/trust-source/blocklist",
@@ -144,7 +144,7 @@ FAMILIES = (
         repair="/usr/bin/update-ca-trust",
         bundle="/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
         sources=("/etc/pki/ca-trust/source/anchors", "/usr/share/pki/ca-trust-source/anchors"),
-        proved="layout",
+        verified="layout",
         hashed="/etc/pki/ca-trust/extracted/pem/directory-hash",
         p11="/usr/bin/trust",
         blocklist="/etc/pki/ca-trust/source/blocklist",
@@ -159,7 +159,7 @@ FAMILIES = (
         repair="/usr/sbin/update-ca-certificates -f",
         bundle="/var/lib/ca-certificates/ca-bundle.pem",
         sources=("/etc/pki/trust/anchors", "/usr/share/pki/trust/anchors"),
-        proved="documentation",
+        verified="documentation",
         hashed="/etc/ssl/certs",
         p11="/usr/bin/trust",
         blocklist="/etc/pki/trust/blocklist",
@@ -173,7 +173,7 @@ FAMILIES = (
         repair="/usr/sbin/update-ca-certificates",
         bundle="/etc/ssl/certs/ca-certificates.crt",
         sources=("/usr/local/share/ca-certificates", "/usr/share/ca-certificates"),
-        proved="documentation",
+        verified="documentation",
         beside="/etc/ssl/certs",
         hashed="/etc/ssl/certs",
     ),
@@ -185,7 +185,7 @@ FAMILIES = (
         repair=_PHOTON,
         bundle="/etc/pki/tls/certs/ca-bundle.crt",
         sources=("/etc/ssl/certs",),
-        proved="documentation",
+        verified="documentation",
         suffix=".pem",
         hashed="/etc/ssl/certs",
     ),
@@ -198,7 +198,7 @@ FAMILIES = (
         repair="/usr/sbin/update-ca-certificates --fresh",
         bundle="/etc/ssl/certs/ca-certificates.crt",
         sources=("/etc/ssl/certs", "/usr/share/ca-certificates"),
-        proved="documentation",
+        verified="documentation",
         suffix=".pem",
         hashed="/etc/ssl/certs",
     ),
@@ -210,7 +210,7 @@ FAMILIES = (
         repair="/run/current-system/sw/bin/nixos-rebuild switch",
         bundle="/etc/ssl/certs/ca-certificates.crt",
         sources=("/etc/nixos",),
-        proved="documentation",
+        verified="documentation",
         declared="declare it in configuration.nix: security.pki.certificateFiles = [ {file} ];",
     ),
 )

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from anchorline.authority import Anchor
-from anchorline.fleet.script import File
+from anchorline.fleet.scripts import File
 from anchorline.trust.stores.third_party import (
     CONFIGURATIONS,
+    OWNED_FILES,
     SHARED,
-    WHOLES,
     Configuration,
     Fragment,
     MergeError,
@@ -54,13 +54,13 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Others:
+class ObservedStores:
     """What the look saw. ``holds`` are anchors (file names) with the keystores that have them, ``kept`` those that we
     put there; ``siblings`` says whether other sites are on the host."""
 
     texts: Mapping[str, Text] = field(default_factory=dict)
     backups: Mapping[str, str] = field(default_factory=dict)
-    wholes: frozenset[str] = frozenset()
+    owned_files: frozenset[str] = frozenset()
     keystores: tuple[Keystore, ...] = ()
     holds: frozenset[tuple[str, str]] = frozenset()
     kept: tuple[tuple[str, Keystore], ...] = ()
@@ -70,10 +70,10 @@ class Others:
     def stores(self) -> frozenset[str]:
         """The stores that are in use here."""
         rows = (row.store for row in CONFIGURATIONS if row.path in self.texts)
-        return frozenset(rows) | self.wholes | {STORES[each.kind] for each in self.keystores}
+        return frozenset(rows) | self.owned_files | {STORES[each.kind] for each in self.keystores}
 
 
-def read(said: Mapping[str, Sequence[str]]) -> Others:
+def read(said: Mapping[str, Sequence[str]]) -> ObservedStores:
     """Read what others.sh printed, by the first word of each line. Raises ValueError for what it can't have printed."""
     texts = {}
     for line in said.get("config", ()):
@@ -84,10 +84,10 @@ def read(said: Mapping[str, Sequence[str]]) -> Others:
         name, _, kind, rest = line.split(" ", 3)
         path, _, who = rest.rpartition(" ")
         kept.append((name, Keystore(kind, who, path)))
-    return Others(
+    return ObservedStores(
         texts=texts,
         backups={path: _decoded(path, body) for path, *body in map(str.split, said.get("backup", ()))},
-        wholes=frozenset(said.get("whole", ())),
+        owned_files=frozenset(said.get("owned", ())),
         keystores=tuple(Keystore(*line.split(maxsplit=2)) for line in said.get("keystore", ())),
         holds=frozenset((name, path) for name, path in (line.split(maxsplit=1) for line in said.get("holds", ()))),
         kept=tuple(kept),
@@ -99,11 +99,11 @@ def _decoded(path: str, body: Sequence[str]) -> str:
     try:
         return b64decode("".join(body), validate=True).decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 at byte {error.start}; mend it, it was left as it is") from None
+        raise ValueError(f"{path} is not UTF-8 at byte {error.start}; fix it, it was left as it is") from None
 
 
 @dataclass(frozen=True)
-class Due:
+class StoresPlan:
     """What has to be done about these stores on one host. ``merged`` are files of others, ``unchanged`` what they were
     when they were read; ``tasks`` ask every keystore, ``lacking`` tells that one lacks an anchor, ``system`` that it is
     one that the system's update keeps; ``cause`` set: it can't be done."""
@@ -120,7 +120,7 @@ class Due:
 
 
 @dataclass(frozen=True)
-class Want:
+class DesiredStores:
     """What these stores should have: all anchors in keystores, the site's ``own`` where they vouch for its registry's
     names alone."""
 
@@ -133,18 +133,20 @@ class Want:
     configure: bool = False
 
 
-def due(has: Others, wanted: Want, files: Mapping[str, str], foreign: frozenset[str], system_bundle: str) -> Due:
+def due(
+    has: ObservedStores, wanted: DesiredStores, files: Mapping[str, str], foreign: frozenset[str], system_bundle: str
+) -> StoresPlan:
     """What one host lacks. ``files`` are ours, path to SHA-256; ``foreign`` those of others in their places."""
     rows = [row for row in CONFIGURATIONS if row.path in has.texts and row.store in wanted.stores]
     try:
-        merging = _merging(has, wanted, rows) if wanted.own and wanted.names else Due()
+        merging = _merging(has, wanted, rows) if wanted.own and wanted.names else StoresPlan()
     except MergeError as error:
-        return Due(cause=str(error))
+        return StoresPlan(cause=str(error))
     ours = _ours(has, wanted, rows, system_bundle) if wanted.own else []
     if strange := [file.path for file in ours if file.path in foreign]:
-        return Due(cause=f"{strange[0]} is someone else's: move it away, and the next run writes ours")
+        return StoresPlan(cause=f"{strange[0]} is someone else's: move it away, and the next run writes ours")
     differing = [file for file in ours if files.get(file.path) != file.sha256]
-    stores = [row.store for file in differing for row in WHOLES if row.is_at(file.path)]
+    stores = [row.store for file in differing for row in OWNED_FILES if row.is_at(file.path)]
     keystores = [each for each in has.keystores if {STORES[each.kind], NEEDS.get(each.kind)} <= {None, *wanted.stores}]
     lacking = [each for each in keystores for anchor in wanted.anchors if (anchor.name, each.path) not in has.holds]
     what = (*merging.what, *(stores or [SHARED] * bool(differing)), *(STORES[each.kind] for each in lacking))
@@ -158,7 +160,7 @@ def due(has: Others, wanted: Want, files: Mapping[str, str], foreign: frozenset[
     )
 
 
-def _merging(has: Others, wanted: Want, rows: Sequence[Configuration]) -> Due:
+def _merging(has: ObservedStores, wanted: DesiredStores, rows: Sequence[Configuration]) -> StoresPlan:
     """The files of others. Raises MergeError for one that can't be merged."""
     merged, unchanged, what, notes = [], [], [], []
     for row in rows:
@@ -180,22 +182,22 @@ def _merging(has: Others, wanted: Want, rows: Sequence[Configuration]) -> Due:
         unchanged.append(File(row.path, old.content, old.mode))
         what.append(row.store)
         notes.append(row.word)
-    return Due(merged=tuple(merged), unchanged=tuple(unchanged), what=tuple(what), notes=tuple(notes))
+    return StoresPlan(merged=tuple(merged), unchanged=tuple(unchanged), what=tuple(what), notes=tuple(notes))
 
 
-def _ours(has: Others, wanted: Want, rows: Sequence[Configuration], system_bundle: str) -> list[File]:
+def _ours(has: ObservedStores, wanted: DesiredStores, rows: Sequence[Configuration], system_bundle: str) -> list[File]:
     """The files that are ours as a whole; the site's bundle where a file of others names it."""
     named = wanted.names and any(not row.common for row in rows)
-    files = [File(bundle(wanted.site), WHOLES[0].text(wanted.site, wanted.own, ""))] if named else []
-    for row in WHOLES:
-        if row.store in has.wholes and row.store in wanted.stores:
+    files = [File(bundle(wanted.site), OWNED_FILES[0].text(wanted.site, wanted.own, ""))] if named else []
+    for row in OWNED_FILES:
+        if row.store in has.owned_files and row.store in wanted.stores:
             text = row.text(wanted.site, wanted.own, system_bundle)
             files += [File(path, text) for path in row.paths(wanted.site, wanted.hosts)]
     return files
 
 
 @dataclass(frozen=True)
-class Back:
+class StoresRemoval:
     """How files of others get rid of our entries: ``rewritten`` with their new content, ``restored`` from the backup,
     ``gone`` where nothing but ours was in them; ``spent`` are backups that nobody needs any more."""
 
@@ -207,7 +209,7 @@ class Back:
     what: tuple[str, ...] = ()
 
 
-def back(has: Others, site: str) -> Back:
+def back(has: ObservedStores, site: str) -> StoresRemoval:
     """Take the site's entries out of every file of others. Raises MergeError for one that doesn't parse any more."""
     rewritten, restored, gone, spent, unchanged, what = [], [], [], [], [], []
     fragment = Fragment((), bundle(site))
@@ -228,4 +230,4 @@ def back(has: Others, site: str) -> Back:
             spent += [row.path + BACKUP] if backup is not None and SHARED not in left else []
         else:
             gone.append(row.path)
-    return Back(*map(tuple, (rewritten, restored, gone, spent, unchanged, what)))  # type: ignore[arg-type]
+    return StoresRemoval(*map(tuple, (rewritten, restored, gone, spent, unchanged, what)))  # type: ignore[arg-type]

@@ -1,5 +1,5 @@
 # What a host has of stores that aren't folders of CAs. From control: $site, $state, $configurations (store, path, what
-# tells that it is in use), $wholes (store, path with a pattern, what tells), $bundle (the site's own), $java (a command),
+# tells that it is in use), $owned_files (store, path with a pattern, what tells), $bundle (the site's own), $java (a command),
 # $jvms (folders of others, with patterns), $system_keystores (that a system's update keeps), $users, $databases (NSS databases in a home, with
 # patterns), $nicknames (of the anchors: NAME SHA-256 as keytool prints it), $sites (the folder of all sites' state).
 # Base64 of a whole file is one word; what it may hold of others' secrets goes to control alone, and is never printed.
@@ -20,8 +20,8 @@ printf '%s\n' "$configurations" | while read -r store path tells; do
 done
 
 ours "$bundle"
-printf '%s\n' "$wholes" | while read -r store path tells; do
-    ! used "$tells" || echo "whole $store"
+printf '%s\n' "$owned_files" | while read -r store path tells; do
+    ! used "$tells" || echo "owned $store"
     for each in $path; do ours "$each"; done
 done
 

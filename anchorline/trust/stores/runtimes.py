@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from anchorline.fleet.script import File
+from anchorline.fleet.scripts import File
 from anchorline.render import render
 
 

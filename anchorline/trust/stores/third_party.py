@@ -103,7 +103,7 @@ class Configuration:
         return document
 
     def _unread(self, line: int, cause: str | None) -> MergeError:
-        return MergeError(f"{self.path}, line {line}: {cause}; mend it, it was left as it is")
+        return MergeError(f"{self.path}, line {line}: {cause}; fix it, it was left as it is")
 
     def _dump(self, document: Document) -> str:
         if self.path.endswith(".toml"):
@@ -133,7 +133,7 @@ def _inner(document: Document, *keys: str) -> Document:
             document[key] = {}
         document = document[key]
         if not isinstance(document, MutableMapping):
-            raise MergeError(f"{'.'.join(keys[: depth + 1])} is no mapping; mend it, it was left as it is")
+            raise MergeError(f"{'.'.join(keys[: depth + 1])} is no mapping; fix it, it was left as it is")
     return document
 
 
@@ -287,7 +287,7 @@ def bundle(site: str) -> str:
 
 
 @dataclass(frozen=True)
-class Whole:
+class OwnedFile:
     """A file that is ours as a whole, in a place where others have theirs. Its first line tells: ``# anchorline SITE``.
 
     ``path`` may have ``{site}``, and ``{host}`` for each of the registry's hosts; ``template`` renders it.
@@ -311,7 +311,9 @@ class Whole:
         return render(self.template, site=site, pems=pems, system=system)
 
 
-WHOLES = (
-    Whole("gitlab-runner", "/etc/gitlab-runner/certs/{host}.crt", used=("/etc/gitlab-runner/config.toml",)),
-    Whole("environment", "/etc/profile.d/50-anchorline-{site}.sh", used=("/etc/profile.d",), template="profile.sh.j2"),
+OWNED_FILES = (
+    OwnedFile("gitlab-runner", "/etc/gitlab-runner/certs/{host}.crt", used=("/etc/gitlab-runner/config.toml",)),
+    OwnedFile(
+        "environment", "/etc/profile.d/50-anchorline-{site}.sh", used=("/etc/profile.d",), template="profile.sh.j2"
+    ),
 )

@@ -3,20 +3,16 @@ from __future__ import annotations
 import re
 import subprocess
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from anchorline.fleet.probe import Question
-from anchorline.fleet.script import PRELUDE, File, script, stdin
+from anchorline.fleet.scripts import PRELUDE, File, script, stdin
 from anchorline.fleet.wire import CLOCK, END, MACHINE, join, split
 
-SOURCES = sorted(
-    f"{room.name}/{file.name}"
-    for room in files("anchorline").iterdir()
-    if room.is_dir()
-    for file in room.iterdir()
-    if file.name.endswith(".sh")
-)
+PACKAGE = Path(str(files("anchorline")))
+SOURCES = sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.sh"))
 HEREDOC = re.compile(r"<<-?\s*(['\"]?)(?P<word>\w+)\1.*?\n(?P<body>.*?)^[ \t]*(?P=word)$", re.DOTALL | re.MULTILINE)
 
 HOSTILE = [
