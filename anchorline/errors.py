@@ -15,55 +15,35 @@ Each says what is wrong, where, and what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from anchorline.problem import Place, Problem, Where, in_order
 
 
 class AnchorlineError(Exception):
-    """What a user can fix. Its text is the whole message; no traceback goes with it."""
+    """What a user can fix: its ``problems``. Its text is the whole message; no traceback goes with it."""
 
+    def __init__(self, cause: str, fix: str = "", where: Where | Place = Where.NOWHERE) -> None:
+        self.problems: tuple[Problem, ...] = (Problem(cause, fix, where),)
+        super().__init__(str(self.problems[0]))
 
-@dataclass(frozen=True, order=True)
-class Place:
-    """Where something is written: a file, a line counted from 1 (0: the file as a whole), and a key path
-    such as ``certificates.server.hosts[1]``."""
-
-    file: Path
-    line: int = 0
-    key: str = ""
-
-    def __str__(self) -> str:
-        line = f":{self.line}" if self.line else ""
-        key = f": {self.key}" if self.key else ""
-        return f"{self.file}{line}{key}"
-
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """One thing that is wrong in what the user wrote.
-
-    ``code`` names a lint rule; an error that no rule stands behind has none. A warning doesn't stop a deploy.
-    """
-
-    place: Place
-    what: str
-    fix: str = ""
-    code: str = ""
-    warning: bool = False
-
-    def __str__(self) -> str:
-        code = f"{self.code} " if self.code else ""
-        fix = f"; {self.fix}" if self.fix else ""
-        return f"{self.place}: {code}{self.what}{fix}"
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> Self:
+        """One error for all of them, a line each."""
+        every = tuple(problems)
+        made = cls("\n".join(map(str, every)))
+        made.problems = every
+        return made
 
 
 class SpecError(AnchorlineError):
     """The spec can't be used. ``problems`` holds everything that is wrong with it, in the file's order."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
-        super().__init__("\n".join(map(str, self.problems)))
+        ordered = in_order(problems)
+        super().__init__("\n".join(map(str, ordered)))
+        self.problems = ordered
 
 
 class AuthorityError(AnchorlineError):

@@ -11,7 +11,8 @@ from anchorline.authority.external import fitting_key
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import CA
 from anchorline.authority.survey import Survey, survey
-from anchorline.errors import AuthorityError, Place, Problem
+from anchorline.errors import AuthorityError
+from anchorline.problem import Health, Place, Problem
 from anchorline.spec import check as check_spec
 from anchorline.spec.model import ExistingAuthority
 from anchorline.spec.source import Loc, read
@@ -35,7 +36,7 @@ def check(path: Path) -> Iterator[Problem]:
     try:
         found = survey(spec)
     except AuthorityError as error:
-        yield Problem(Place(path), str(error))
+        yield Problem(str(error), where=Place(path))
         return
     said: set[str] = set()
     for status in found.statuses:
@@ -43,10 +44,10 @@ def check(path: Path) -> Iterator[Problem]:
             place = document.place((*at[status.name], "certificate"))
             for line in status.reason.splitlines():
                 said.add(line)
-                yield Problem(place, line, warning=status.problem is None)
+                yield Problem(line, where=place, health=Health.WARNING if status.problem is None else Health.BAD)
     for name, problem in _wrong_keys(found):
         if problem not in said:
-            yield Problem(document.place((*at[name], "key")), problem)
+            yield Problem(problem, where=document.place((*at[name], "key")))
 
 
 def _wrong_keys(found: Survey) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,8 @@ from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import CA, Store
 from anchorline.authority.survey import names_of
 from anchorline.commands import anchorline
-from anchorline.errors import AuthorityError, Place, Problem
+from anchorline.errors import AuthorityError
+from anchorline.problem import Place, Problem
 from anchorline.spec.model import Spec
 
 PLAIN_IN_GIT = "ANC301"
@@ -53,7 +54,7 @@ def plain_in_git(spec: Spec) -> Iterator[Problem]:
         tracked, untracked = _git(spec.pki, "--cached"), _git(spec.pki, "--others", "--exclude-standard")
     except (OSError, subprocess.SubprocessError) as error:
         what = f"git can't tell whether it takes the keys here, which aren't encrypted: {_cause(error)}"
-        yield Problem(Place(spec.pki), what, f"git -C {spec.pki} status has to work", PLAIN_IN_GIT)
+        yield Problem(what, f"git -C {spec.pki} status has to work", Place(spec.pki), code=PLAIN_IN_GIT)
         return
     for file in plain:
         if file in tracked | untracked:
@@ -61,7 +62,7 @@ def plain_in_git(spec: Spec) -> Iterator[Problem]:
             what += "in git" if file in tracked else "and git doesn't ignore it"
             fix = f"git rm --cached {spec.pki / file}; {_renewal(spec, file)}; " if file in tracked else ""
             fix += f"encrypt the keys: {anchorline('pki passphrase', spec.file)}; or have git ignore them"
-            yield Problem(Place(spec.pki / file), what, fix, PLAIN_IN_GIT)
+            yield Problem(what, fix, Place(spec.pki / file), code=PLAIN_IN_GIT)
 
 
 def _is_plain(file: Path) -> bool:

@@ -19,7 +19,8 @@ from anchorline.authority.plan import CertificateStatus
 from anchorline.authority.store import CA, NEXT_CA, PREVIOUS_CA, is_ca
 from anchorline.authority.survey import Survey, survey
 from anchorline.commands import anchorline, pyinfra
-from anchorline.errors import AnchorlineError, Place, Problem
+from anchorline.errors import AnchorlineError
+from anchorline.problem import Place, Problem
 from anchorline.spec.model import ExistingAuthority, Registry, Spec
 from anchorline.spec.values import Endpoint
 
@@ -36,11 +37,11 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
     try:
         found = survey(spec)
     except AnchorlineError as error:
-        yield Problem(Place(spec.pki), str(error), code=UNKNOWN)
+        yield Problem(str(error), where=Place(spec.pki), code=UNKNOWN)
         return
     for status in found.statuses:
         if status.certificate is None:
-            yield Problem(Place(status.file), status.reason, anchorline("pki show", spec.file), UNKNOWN)
+            yield Problem(status.reason, anchorline("pki show", spec.file), Place(status.file), code=UNKNOWN)
         for certificate in _certificates(status, found):
             yield from _soon(certificate, str(status.file), within, found, _fix(status, found))
     for file in map(spec.path, spec.trust.also):
@@ -49,7 +50,7 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
             for certificate in read_certificates(disk.read(file), file):
                 yield from _soon(certificate, str(file), within, found, "put its successor into trust.also, and deploy")
         except AnchorlineError as error:
-            yield Problem(Place(file), str(error).removeprefix(f"{file}: "), code=UNKNOWN)
+            yield Problem(str(error).removeprefix(f"{file}: "), where=Place(file), code=UNKNOWN)
     if spec.registry and spec.registry.mode == "remote":
         yield from _served(spec.registry, within, found)
 
@@ -87,7 +88,7 @@ def _soon(certificate: x509.Certificate, where: str, within: timedelta, found: S
     if left < within:
         days = f"{left.days} day{'s' * (left.days != 1)}"
         when = f"ends on {end:%Y-%m-%d}, in {days}" if left > timedelta() else f"ended on {end:%Y-%m-%d}"
-        yield Problem(Place(Path(where)), f"{name_of(certificate)} {when}", fix, SOON)
+        yield Problem(f"{name_of(certificate)} {when}", fix, Place(Path(where)), code=SOON)
 
 
 def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Problem]:
@@ -97,7 +98,7 @@ def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Pr
     roots += [external.root] if external and external.root else []
     if not roots and not external:
         yield Problem(
-            Place(Path(place)), "there is no CA to ask it with", anchorline("pki issue", found.spec.file), UNKNOWN
+            "there is no CA to ask it with", anchorline("pki issue", found.spec.file), Place(Path(place)), code=UNKNOWN
         )
         return
     cas = "".join(each.public_bytes(Encoding.PEM).decode() for each in roots)
@@ -111,11 +112,11 @@ def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Pr
             der = connection.getpeercert(binary_form=True) or b""
     except ssl.SSLCertVerificationError as error:
         reason = f"it serves what doesn't verify: {error.verify_message}"
-        yield Problem(Place(Path(place)), reason, _deploy(found), UNKNOWN)
+        yield Problem(reason, _deploy(found), Place(Path(place)), code=UNKNOWN)
     except OSError as error:
         late = isinstance(error, TimeoutError)
         reason = f"no answer in {PATIENCE} s" if late else error.strerror or str(error) or type(error).__name__
         fix = "see that it runs, and that this machine reaches it"
-        yield Problem(Place(Path(place)), f"it can't be asked what it serves: {reason}", fix, UNKNOWN)
+        yield Problem(f"it can't be asked what it serves: {reason}", fix, Place(Path(place)), code=UNKNOWN)
     else:
         yield from _soon(x509.load_der_x509_certificate(der), place, within, found, _deploy(found))

@@ -15,7 +15,7 @@ from anchorline.authority.custody import plain_in_git
 from anchorline.authority.expiry import ending
 from anchorline.cli.base import Command, SpecPath
 from anchorline.commands import SPEC
-from anchorline.errors import Problem
+from anchorline.problem import Problem, in_order
 from anchorline.spec import check as check_spec
 from anchorline.spec.schema import schema as spec_schema
 from anchorline.spec.values import parse_duration
@@ -57,9 +57,9 @@ def check(spec: Path, form: str, expiry: str | None) -> None:
 
     Exit code 0: clean, warnings apart. 1: errors.
     """
-    problems = sorted(problem for checker in CHECKERS for problem in checker(spec))
+    problems = in_order(problem for checker in CHECKERS for problem in checker(spec))
     if expiry is not None:
-        problems += _ending(spec, expiry)
+        problems += tuple(_ending(spec, expiry))
     errors = sum(not problem.warning for problem in problems)
     if form == "json":
         click.echo(json.dumps([_as_data(problem) for problem in problems], indent=2))
@@ -83,7 +83,7 @@ def _as_data(problem: Problem) -> dict[str, Any]:
         "key": problem.place.key,
         "level": "warning" if problem.warning else "error",
         "code": problem.code,
-        "what": problem.what,
+        "cause": problem.cause,
         "fix": problem.fix,
     }
 

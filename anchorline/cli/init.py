@@ -18,11 +18,12 @@ from anchorline.authority.check import check as check_brought
 from anchorline.authority.disk import refusals
 from anchorline.cli.base import Command
 from anchorline.commands import SPEC
-from anchorline.errors import Place, Problem, SpecError
+from anchorline.errors import SpecError
 from anchorline.init.answers import QUESTIONS, Answers, Prompt
 from anchorline.init.cfssl import Cfssl, find
 from anchorline.init.site import files
 from anchorline.init.write import require_free, write
+from anchorline.problem import Place, Problem, in_order
 from anchorline.spec import check
 from anchorline.spec.values import Endpoint
 
@@ -148,7 +149,7 @@ def _check(made: Mapping[str, bytes]) -> list[Problem]:
         write(Path(folder), made)
         spec = Path(folder, SPEC)
         found = [*check(spec).problems, *check_brought(spec)]
-    problems = sorted(_in_the_site(each, f"{folder}/") for each in found)
+    problems = [*in_order(_in_the_site(each, f"{folder}/") for each in found)]
     if errors := [each for each in problems if not each.warning]:
         raise SpecError(errors)
     return problems
@@ -157,7 +158,7 @@ def _check(made: Mapping[str, bytes]) -> list[Problem]:
 def _in_the_site(problem: Problem, folder: str) -> Problem:
     """With the paths that it has for somebody in the site's folder."""
     place = Place(Path(str(problem.place.file).removeprefix(folder)), problem.place.line, problem.place.key)
-    return replace(problem, place=place, what=problem.what.replace(folder, ""))
+    return replace(problem, where=place, cause=problem.cause.replace(folder, ""))
 
 
 def _tell(folder: Path, made: Mapping[str, bytes], problems: list[Problem], keys: Path | None) -> None:

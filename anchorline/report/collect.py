@@ -13,9 +13,10 @@ from anchorline.authority.survey import survey
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Run, RunError
 from anchorline.fleet.guard import Over
+from anchorline.problem import Health, Problem, Where
 from anchorline.report import site
 from anchorline.report.hosts import BY_HAND, View, facts, groups_of, seen, unreachable
-from anchorline.report.model import HERE, CertificateReport, Condition, Finding, Health, Kind, Report
+from anchorline.report.model import CertificateReport, Condition, Kind, Report
 from anchorline.report.model import Host as HostReport
 
 DOCTOR = "anchorline.verify.doctor"
@@ -68,11 +69,11 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> HostReport:
     failure, verification = run.failures.get(name), run.verified.get(name, "")
     changes, notes = tuple(run.changes.get(name, ())), tuple(run.notes.get(name, ()))
     known = facts(view, host) if view and "trust" in run.observations.get(name, ()) else {"groups": groups_of(host)}
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Problem, ...] = ()
     if failure or host in over.state.failed_hosts:
         step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "its own output says why")
         fix = run.command(NEXT[step], name) if step in NEXT else ""
-        findings = (Finding(f"{step}: {cause}", fix, HERE if fix else ""),)
+        findings = (Problem(f"{step}: {cause}", fix, Where.HERE if fix else Where.NOWHERE),)
         condition = Condition.FAILED
     elif changes or verification:
         done = Condition.CHANGED if changes else Condition.VERIFIED
@@ -83,12 +84,12 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> HostReport:
     return HostReport(name, condition, findings=findings, notes=notes, verification=verification, **known)
 
 
-def _blocked_by(run: Run) -> list[Finding]:
+def _blocked_by(run: Run) -> list[Problem]:
     """Why the gate of a rotation didn't open in this run."""
     if not run.blocked_by:
         return []
     cause, *more = (line.strip() for line in run.blocked_by)
-    return [Finding("; ".join([cause, *more[:-1]]), more[-1] if more else "", health=Health.BAD)]
+    return [Problem("; ".join([cause, *more[:-1]]), more[-1] if more else "", health=Health.BAD)]
 
 
 def _planned(run: Run, certificates: tuple[CertificateReport, ...]) -> tuple[CertificateReport, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from anchorline.report.model import Condition, Host, Report
 
-VERSION = 1
+VERSION = 2
 """Of this form. Keys may come to it; one that changes or goes makes it 2."""
 
 _OTHERWISE = {"version", "kind", "hosts"}

@@ -17,9 +17,10 @@ from anchorline.authority.operations import staged
 from anchorline.authority.plan import TO_ISSUE
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Run, clock, machines
+from anchorline.problem import Health, Problem, Where
 from anchorline.registry.plan import conflicts
 from anchorline.registry.probe import container, observed_registry, what_is_due
-from anchorline.report.model import HERE, ON_THE_HOST, Condition, Finding, Health, Life
+from anchorline.report.model import Condition, Life
 from anchorline.report.model import Host as HostReport
 from anchorline.report.probe import ENOUGH
 from anchorline.trust.generations import generations as generations_of
@@ -71,7 +72,7 @@ _CONDITIONS = {
 
 def unreachable(host: Host, cause: str) -> HostReport:
     """A host that couldn't be connected to."""
-    finding = Finding(cause, AGAIN, health=Health.UNKNOWN)
+    finding = Problem(cause, AGAIN, health=Health.UNKNOWN)
     return HostReport(host.name, Condition.UNREACHABLE, groups_of(host), (finding,))
 
 
@@ -81,7 +82,7 @@ def seen(view: View, here: Host) -> HostReport:
     if here.name not in run.observations:
         failure = run.failures.get(here.name)
         cause = failure.cause if failure else "it wasn't looked at"
-        finding = Finding(cause, run.command(BY_HAND, here.name), HERE, Health.UNKNOWN)
+        finding = Problem(cause, run.command(BY_HAND, here.name), Where.HERE, Health.UNKNOWN)
         return HostReport(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
     findings = tuple(_findings(view, here))
     healths = {finding.health for finding in findings}
@@ -146,27 +147,27 @@ def life_of(name: str, certificate: x509.Certificate, view: View) -> Life:
     )
 
 
-def _findings(view: View, here: Host) -> Iterator[Finding]:
+def _findings(view: View, here: Host) -> Iterator[Problem]:
     run = view.run
     said = [*_registry(run, here), *_trust(run, here)]
     yield from said
     if not said and container(run) and not has_verified(run, here.name):
         step = run.command("anchorline.verify.clients", here.name)
-        yield Finding(
-            "it hasn't verified what is served now: its last verification failed, or is of before", step, HERE
+        yield Problem(
+            "it hasn't verified what is served now: its last verification failed, or is of before", step, Where.HERE
         )
     for digest in view.unknown_cas.get(here.name, ()):
         fix = "bring back the pki/ that made it, or run from the checkout that has it"
-        yield Finding(f"it knows the CA {digest} as the site's, and pki/{run.spec.site} doesn't", fix)
+        yield Problem(f"it knows the CA {digest} as the site's, and pki/{run.spec.site} doesn't", fix)
     if names := view.duplicates.get(here.name):
-        yield Finding(*machines.message(names))
+        yield Problem(*machines.message(names))
     seen_room = run.observations[here.name].get("report")
     for place, left in seen_room.room.items() if seen_room else ():
         if left < ENOUGH:
-            yield Finding(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", ON_THE_HOST)
+            yield Problem(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", Where.ON_THE_HOST)
     cause, _, fix = clock.message(run.clocks.get(here.name, 0)).rpartition("; ")
     if cause:
-        yield Finding(cause, fix, ON_THE_HOST, Health.WARNING)
+        yield Problem(cause, fix, Where.ON_THE_HOST, Health.WARNING)
     yield from _stale(run, here)
 
 
@@ -179,18 +180,18 @@ def has_verified(run: Run, name: str) -> bool:
         return False  # nothing was issued yet, so nothing is served
 
 
-def _trust(run: Run, here: Host) -> Iterator[Finding]:
+def _trust(run: Run, here: Host) -> Iterator[Problem]:
     """The one cause that the doctor names, or else what a rollout would change."""
     if staged(run).ca is None and run.spec.authority is not None:
         return  # there is nothing to hold a host against: that is the site's own finding
     if found := diagnosis_of(run, here):
-        yield Finding(found.cause, found.command, HERE if found.here else ON_THE_HOST)
+        yield Problem(found.cause, found.command, Where.HERE if found.here else Where.ON_THE_HOST)
     elif drift := difference(trust_of(run, here), wanted(run)).what:
         roll_out = run.command("anchorline.trust.rollout", here.name)
-        yield Finding(f"it lacks something of: {', '.join(drift)}", roll_out, HERE)
+        yield Problem(f"it lacks something of: {', '.join(drift)}", roll_out, Where.HERE)
 
 
-def _registry(run: Run, here: Host) -> Iterator[Finding]:
+def _registry(run: Run, here: Host) -> Iterator[Problem]:
     """What keeps the registry from its host, or what a deploy would do to it."""
     registry = container(run)
     if registry is None or here.name != run.registry_host.name:
@@ -199,7 +200,7 @@ def _registry(run: Run, here: Host) -> Iterator[Finding]:
     if reasons := conflicts(has, registry):
         for reason in reasons:
             cause, _, fix = reason.partition(": ")
-            yield Finding(cause, fix)
+            yield Problem(cause, fix)
         return
     try:
         due, why = what_is_due(run, registry, has)
@@ -207,17 +208,17 @@ def _registry(run: Run, here: Host) -> Iterator[Finding]:
         return  # no certificate yet: that is the site's own finding
     if due:
         serve = run.command("anchorline.registry.serve", here.name)
-        yield Finding(f"the registry is to be {_DONE[due]}: {why}", serve, HERE)
+        yield Problem(f"the registry is to be {_DONE[due]}: {why}", serve, Where.HERE)
     for status in staged(run).statuses:
         if status.name == registry.registry.certificate and status.state in TO_ISSUE and status.certificate:
             cause = f"the certificate that it serves is {status.state}: {status.reason}"
-            yield Finding(cause, run.command(DEPLOY), HERE)
+            yield Problem(cause, run.command(DEPLOY), Where.HERE)
 
 
 _DONE = {"create": "created", "replace": "replaced", "restart": "restarted", "start": "started"}
 
 
-def _stale(run: Run, here: Host) -> Iterator[Finding]:
+def _stale(run: Run, here: Host) -> Iterator[Problem]:
     """Processes that hold the roots of before, unless they read a store that is kept at every pull."""
     has, wants = trust_of(run, here), wanted(run)
     kept = exempt(wants.stores, has.tools) if wants.names else set()
@@ -228,8 +229,8 @@ def _stale(run: Run, here: Host) -> Iterator[Finding]:
     for name, each in told.items():
         roots = "a root that was removed" if each.change == "remove" else "the old roots"
         if each.place == "host":
-            place = ON_THE_HOST if each.command else ""
-            yield Finding(f"{name} holds {roots}", each.command or "restart it", place, Health.WARNING)
+            place = Where.ON_THE_HOST if each.command else Where.NOWHERE
+            yield Problem(f"{name} holds {roots}", each.command or "restart it", place, Health.WARNING)
         else:
             fix = "give it the CA in its image or by a volume"
-            yield Finding(f"the container {name} has other roots than the host", fix, health=Health.WARNING)
+            yield Problem(f"the container {name} has other roots than the host", fix, health=Health.WARNING)

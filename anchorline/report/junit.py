@@ -14,8 +14,9 @@ from datetime import UTC
 from itertools import chain
 from xml.etree import ElementTree as ET
 
+from anchorline.problem import Health, Problem
 from anchorline.report.characters import visible_lines
-from anchorline.report.model import CertificateReport, Finding, Health, Host, RegistryReport, Report, RotationReport
+from anchorline.report.model import CertificateReport, Host, RegistryReport, Report, RotationReport
 from anchorline.report.words import holdings, remaining, seconds
 
 _FAILS = {Health.BAD: "failure", Health.UNKNOWN: "error"}
@@ -83,7 +84,7 @@ def _host(host: Host) -> _Case:
     )
 
 
-def _told(finding: Finding, host: str) -> str:
+def _told(finding: Problem, host: str) -> str:
     words = str(finding)
     return words if words.startswith(f"{host}: ") else f"{host}: {words}"
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from anchorline.report.model import Health, Life, Report
+from anchorline.problem import Health
+from anchorline.report.model import Life, Report
 from anchorline.report.words import plural, remaining
 
 MOST = 40

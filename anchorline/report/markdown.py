@@ -8,18 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 
+from anchorline.problem import Health
 from anchorline.report.cells import ROWS, code, names, prose, table
-from anchorline.report.model import (
-    WORST_FIRST,
-    Cause,
-    CertificateReport,
-    Condition,
-    Health,
-    Host,
-    Kind,
-    Report,
-    StepReport,
-)
+from anchorline.report.model import WORST_FIRST, Cause, CertificateReport, Condition, Host, Kind, Report, StepReport
 from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 LARGEST = 65_536

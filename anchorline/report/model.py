@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from anchorline.problem import Health, Problem
+
 
 class Kind(StrEnum):
     """What the report is of."""
@@ -18,15 +20,6 @@ class Kind(StrEnum):
     STATUS = "status"
     RUN = "run"
     PLAN = "plan"
-
-
-class Health(StrEnum):
-    """How good something is: the four colours that every form has."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-    UNKNOWN = "unknown"
 
 
 WORST_FIRST = (Health.BAD, Health.UNKNOWN, Health.WARNING, Health.GOOD)
@@ -66,26 +59,6 @@ _HEALTH = {
     Condition.UNKNOWN: Health.UNKNOWN,
     Condition.UNREACHABLE: Health.UNKNOWN,
 }
-
-HERE, ON_THE_HOST = "here", "on the host"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that isn't as declared: the cause, and the next step.
-
-    ``fix`` is a command or a sentence; ``where`` says where a command is typed (``HERE``, ``ON_THE_HOST``), and is
-    empty for a sentence. ``health`` is BAD, WARNING, or UNKNOWN for what couldn't be told.
-    """
-
-    cause: str
-    fix: str = ""
-    where: str = ""
-    health: Health = Health.BAD
-
-    def __str__(self) -> str:
-        place = f" {self.where}" if self.where else ""
-        return f"{self.cause}; fix it{place}: {self.fix}" if self.fix else self.cause
 
 
 @dataclass(frozen=True)
@@ -129,7 +102,7 @@ class Host:
     name: str
     condition: Condition
     groups: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Problem, ...] = ()
     system: str = ""
     runtimes: tuple[str, ...] = ()
     stores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -192,7 +165,7 @@ class Cause:
     """Hosts that have the same thing wrong. The finding's command has ``HOST`` for the host's name. No ``hosts``: it
     concerns the site."""
 
-    finding: Finding
+    finding: Problem
     hosts: tuple[str, ...] = ()
 
     @property
@@ -217,7 +190,7 @@ class Report:
     registry: RegistryReport | None = None
     rotation: RotationReport | None = None
     steps: tuple[StepReport, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Problem, ...] = ()
     finished: bool = True
     version: str = ""
 
@@ -230,7 +203,7 @@ class Report:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """All findings, the site's first, then the same ones of many hosts together, the worst and the most first."""
-        alike: dict[Finding, list[str]] = {}
+        alike: dict[Problem, list[str]] = {}
         for host in self.hosts:
             for finding in host.findings:
                 alike.setdefault(without_name(finding, host.name), []).append(host.name)
@@ -255,7 +228,7 @@ class Report:
         yield from (finding.health for finding in self.findings)
 
 
-def without_name(finding: Finding, host: str) -> Finding:
+def without_name(finding: Problem, host: str) -> Problem:
     """The finding with ``HOST`` for the host's own name, so that it is the same as another host's."""
     typed = f"--limit {shlex.quote(host)} "
     cause = finding.cause.removeprefix(f"{host}: ").replace(typed, _HOST)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from anchorline.problem import Health, Problem
 from anchorline.render import render
 from anchorline.report.alike import FEW, alike, same
 from anchorline.report.characters import visible_lines
 from anchorline.report.lives import line
-from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report, without_name
+from anchorline.report.model import Condition, Host, Kind, Report, without_name
 from anchorline.report.words import plural, remaining, seconds, size
 
 _NAMED = 12
@@ -58,7 +59,7 @@ class Task:
     """Something to do: the ``anchor`` to which hosts point, what is wrong, and where."""
 
     anchor: str
-    finding: Finding
+    finding: Problem
     fix: str
     names: Names
 
@@ -170,7 +171,7 @@ def _worst(report: Report) -> str:
     return next((each for each in ("bad", "unknown", "warning", "change") if each in looks), "good")
 
 
-def _tasks(report: Report, numbers: Mapping[Finding, int], down: set[str], *, reach: bool) -> Iterator[Task]:
+def _tasks(report: Report, numbers: Mapping[Problem, int], down: set[str], *, reach: bool) -> Iterator[Task]:
     """The causes of the hosts that answered (and the site's), or of those that didn't."""
     for cause in report.causes:
         names = [name for name in cause.hosts if (name not in down) is reach]

@@ -14,8 +14,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from anchorline.problem import Health
 from anchorline.report.characters import visible_lines
-from anchorline.report.model import Condition, Health, Host, Kind, Life, RegistryReport, Report, without_name
+from anchorline.report.model import Condition, Host, Kind, Life, RegistryReport, Report, without_name
 
 KIB = 1024
 LONGEST = 500

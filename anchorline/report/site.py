@@ -14,15 +14,13 @@ from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline
 from anchorline.fleet import Run
 from anchorline.fleet.clock import wrong_here
+from anchorline.problem import Health, Problem, Where
 from anchorline.registry.probe import container, observed_registry
 from anchorline.report.hosts import DEPLOY, View, has_verified, life_of
 from anchorline.report.model import (
-    HERE,
     WORST_FIRST,
     CertificateReport,
     Condition,
-    Finding,
-    Health,
     Host,
     Kind,
     RegistryReport,
@@ -115,28 +113,28 @@ def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> RegistryReport | No
     )
 
 
-def findings(run: Run, of: Sequence[CertificateReport], turning: RotationReport | None) -> Iterator[Finding]:
+def findings(run: Run, of: Sequence[CertificateReport], turning: RotationReport | None) -> Iterator[Problem]:
     """What isn't as declared and concerns no single host."""
     by = anchorline("pki issue", run.file) if explicit(run) else run.command(DEPLOY)
     for each in of:
         if each.health is Health.BAD:
             first = "pki/ has no CA yet" if each.name == "ca" and each.state == State.MISSING else each.reason
             cause = f"{each.name} is {each.state}: {first}"
-            yield Finding(cause, by, HERE) if each.issues else Finding(cause)
+            yield Problem(cause, by, Where.HERE) if each.issues else Problem(cause)
         elif each.health is Health.WARNING:
-            yield Finding(f"{each.name}: {each.reason}", health=Health.WARNING)
+            yield Problem(f"{each.name}: {each.reason}", health=Health.WARNING)
     if turning and turning.missing:
         waits = "; ".join(f"{host}: {why}" for host, why in [*turning.missing.items()][:5])
         more = f"; and {len(turning.missing) - 5} more" if len(turning.missing) > 5 else ""
         cause = f"rotation: {'blocked, ' if turning.blocked else ''}{turning.words}; missing {waits}{more}"
-        yield Finding(cause, run.command(DEPLOY), HERE, Health.BAD if turning.blocked else Health.WARNING)
+        yield Problem(cause, run.command(DEPLOY), Where.HERE, Health.BAD if turning.blocked else Health.WARNING)
     elif turning:
         health = Health.WARNING
         away = withdrawal(turning.ca.sha256, run.file, run.inventory)
         fix = run.command(DEPLOY) if turning.stage == "made" else away
-        yield Finding(f"rotation: {turning.words.partition(';')[0]}", fix, HERE, health)
+        yield Problem(f"rotation: {turning.words.partition(';')[0]}", fix, Where.HERE, health)
     if why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations}):
-        yield Finding(why, "timedatectl set-ntp true", HERE)
+        yield Problem(why, "timedatectl set-ntp true", Where.HERE)
 
 
 def steps(

@@ -13,8 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from anchorline.problem import Health
 from anchorline.report.characters import visible
-from anchorline.report.model import Cause, CertificateReport, Condition, Health, Host, Kind, Report
+from anchorline.report.model import Cause, CertificateReport, Condition, Host, Kind, Report
 from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 WIDE = 1000

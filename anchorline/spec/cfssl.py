@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anchorline.errors import Problem
+from anchorline.problem import Problem
 from anchorline.spec.source import Document, Loc, read
 from anchorline.spec.values import clip
 from anchorline.spec.words import unknown_key
@@ -52,7 +52,7 @@ def _beside_csr(spec: Document, loc: Loc, entry: dict[str, Any]) -> list[Problem
     for key in [key for key in entry if key not in ("csr", "profile")]:
         place = spec.place((*loc, key))
         if key in _REQUEST:
-            problems.append(Problem(place, "stands beside `csr`, which gives it", "remove one of them"))
+            problems.append(Problem("stands beside `csr`, which gives it", "remove one of them", place))
         else:
             problems.append(unknown_key(place, key, ("csr", "profile")))
         del entry[key]
@@ -67,12 +67,12 @@ def _insert(spec: Document, loc: Loc, folder: Path, known: tuple[str, ...], belo
         parent = parent[step]
     path = parent.pop(last)
     if not isinstance(path, str):
-        return [Problem(spec.place(loc), "isn't a path", "write the path of a cfssl JSON file")]
+        return [Problem("isn't a path", "write the path of a cfssl JSON file", spec.place(loc))]
     document, problems = read(folder / path)
     if document is None:
         here = spec.place(loc)
         return [
-            each if each.place.line else replace(each, place=here, what=f"{clip(path)} {each.what}")
+            each if each.place.line else replace(each, where=here, cause=f"{clip(path)} {each.cause}")
             for each in problems
         ]
     for key in [key for key in document.data if key not in known]:
@@ -81,10 +81,10 @@ def _insert(spec: Document, loc: Loc, folder: Path, known: tuple[str, ...], belo
     content: Any = document.data
     for step in below:
         if step not in content:
-            return [*problems, Problem(document.place(()), f"`{step}` is missing", "is it cfssl's ca-config.json?")]
+            return [*problems, Problem(f"`{step}` is missing", "is it cfssl's ca-config.json?", document.place(()))]
         content = content[step]
     if not isinstance(content, dict):
-        return [*problems, Problem(document.place(below), "isn't a mapping", "is it cfssl's ca-config.json?")]
+        return [*problems, Problem("isn't a mapping", "is it cfssl's ca-config.json?", document.place(below))]
     problems += _adapt(document, content, authority="ca" in known)
     parent[last] = content
     spec.graft(loc, document, below)
@@ -108,7 +108,7 @@ def _adapt(file: Document, content: dict[str, Any], *, authority: bool) -> list[
     life.setdefault("expiry", DEFAULT_AUTHORITY_EXPIRY)
     zero = life.pop("pathlenzero", "false")
     if zero not in ("true", "false"):
-        return [Problem(file.place(("ca", "pathlenzero")), "is neither true nor false")]
+        return [Problem("is neither true nor false", where=file.place(("ca", "pathlenzero")))]
     if zero == "true" and life.get("pathlen", "0") != "0":
-        return [Problem(file.place(("ca", "pathlenzero")), "contradicts `pathlen`", "keep one of them")]
+        return [Problem("contradicts `pathlen`", "keep one of them", file.place(("ca", "pathlenzero")))]
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anchorline.errors import Problem
+from anchorline.problem import Health, Problem
 from anchorline.spec.model import Spec
 from anchorline.spec.rules import RULES
 from anchorline.spec.source import Document
@@ -17,7 +17,13 @@ def lint(spec: Spec, document: Document) -> list[Problem]:
         if rule.warning and rule.code in spec.ignore:
             continue
         problems += [
-            Problem(document.place(found.loc), found.what, found.fix, rule.code, rule.warning)
+            Problem(
+                found.cause,
+                found.fix,
+                document.place(found.loc),
+                code=rule.code,
+                health=Health.WARNING if rule.warning else Health.BAD,
+            )
             for found in rule.find(spec)
         ]
     return list(dict.fromkeys(problems))
@@ -29,9 +35,9 @@ def _ignored(spec: Spec, document: Document) -> list[Problem]:
         place = document.place(("ignore", index))
         if code not in RULES:
             warnings = [each.code for each in RULES.values() if each.warning]
-            problems.append(Problem(place, f"no rule is called {quote(code)}", meant(code, warnings)))
+            problems.append(Problem(f"no rule is called {quote(code)}", meant(code, warnings), place))
         elif not RULES[code].warning:
-            problems.append(Problem(place, f"{code} is an error, and errors can't be ignored", "fix it instead"))
+            problems.append(Problem(f"{code} is an error, and errors can't be ignored", "fix it instead", place))
     return problems
 
 

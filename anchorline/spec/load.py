@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from anchorline.errors import Problem, SpecError
+from anchorline.errors import SpecError
+from anchorline.problem import Problem, in_order
 from anchorline.spec import cfssl
 from anchorline.spec.lint import lint
 from anchorline.spec.model import Spec
@@ -49,14 +50,14 @@ def check(path: Path) -> CheckResult:
     """Read a spec and say everything that is wrong with it. Raises nothing."""
     document, problems = read(path)
     if document is None:
-        return CheckResult(None, tuple(sorted(problems)))
+        return CheckResult(None, in_order(problems))
     problems += cfssl.resolve(document, path.parent)
     spec = _validate(document, path.absolute(), problems)
     if spec is None or problems:
-        return CheckResult(None, tuple(sorted(problems)))
+        return CheckResult(None, in_order(problems))
     problems = lint(spec, document)
     fit = all(each.warning for each in problems)
-    return CheckResult(spec if fit else None, tuple(sorted(problems)))
+    return CheckResult(spec if fit else None, in_order(problems))
 
 
 def _validate(document: Document, file: Path, problems: list[Problem]) -> Spec | None:
@@ -80,4 +81,4 @@ def _problems(document: Document, error: ErrorDetails) -> list[Problem]:
     if error["type"] == "extra_forbidden":
         beyond_the_model = {"csr"} if raw[2:-1] == ("CertificateRequest",) else set()
         return [unknown_key(document.place(loc), str(loc[-1]), fields_at(Spec, raw[:-1]) | beyond_the_model)]
-    return [Problem(document.place(loc), *explain(error))]
+    return [Problem(*explain(error), document.place(loc))]

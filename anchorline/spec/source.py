@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from anchorline.errors import Place, Problem
+from anchorline.problem import Place, Problem
 from anchorline.spec.values import quote
 
 Loc = tuple[str | int, ...]
@@ -65,29 +65,29 @@ def read(file: Path) -> tuple[Document | None, list[Problem]]:
     try:
         root = _compose(text)
     except _TooMuchError as error:
-        return None, [Problem(Place(file, error.line), *error.args)]
+        return None, [Problem(str(error), "a spec never needs that", Place(file, error.line))]
     except yaml.MarkedYAMLError as error:
         return None, [_syntax_problem(file, text, error)]
     except (yaml.YAMLError, ValueError) as error:
-        return None, [Problem(Place(file), f"isn't YAML: {error}")]
+        return None, [Problem(f"isn't YAML: {error}", where=Place(file))]
     if root is None:
-        return None, [Problem(Place(file), "is empty", "`anchorline schema` prints what may stand in it")]
+        return None, [Problem("is empty", "`anchorline schema` prints what may stand in it", Place(file))]
     if not isinstance(root, yaml.MappingNode):
         line = root.start_mark.line + 1
-        return None, [Problem(Place(file, line), "isn't a mapping", "write lines such as `site: production`")]
+        return None, [Problem("isn't a mapping", "write lines such as `site: production`", Place(file, line))]
     reader = _Reader(file)
     try:
         data = reader.mapping(root, (), "")
     except _TooMuchError as error:
-        return None, [Problem(Place(file, error.line), *error.args)]
+        return None, [Problem(str(error), "a spec never needs that", Place(file, error.line))]
     return Document(file, data, reader.places), reader.problems
 
 
 class _TooMuchError(Exception):
     """The document is out of all proportion; going on would only cost time."""
 
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(what, "a spec never needs that")
+    def __init__(self, line: int, cause: str) -> None:
+        super().__init__(cause)
         self.line = line
 
 
@@ -96,22 +96,22 @@ def _text(file: Path) -> str | Problem:
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
-            return Problem(place, "is a folder" if stat.S_ISDIR(status.st_mode) else "isn't a regular file")
+            return Problem("is a folder" if stat.S_ISDIR(status.st_mode) else "isn't a regular file", where=place)
         if status.st_size > LARGEST:
-            return Problem(place, f"has {status.st_size:,} bytes; {LARGEST:,} is the most")
+            return Problem(f"has {status.st_size:,} bytes; {LARGEST:,} is the most", where=place)
         raw = file.read_bytes()
     except FileNotFoundError:
-        return Problem(place, "doesn't exist")
+        return Problem("doesn't exist", where=place)
     except (OSError, ValueError) as error:
-        return Problem(place, f"can't be read: {getattr(error, 'strerror', None) or error}")
+        return Problem(f"can't be read: {getattr(error, 'strerror', None) or error}", where=place)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        return Problem(Place(file, line), f"isn't UTF-8: byte 0x{raw[error.start]:02x}", "save it as UTF-8")
+        return Problem(f"isn't UTF-8: byte 0x{raw[error.start]:02x}", "save it as UTF-8", Place(file, line))
     if found := _UNPRINTABLE.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        return Problem(Place(file, line), f"holds the control character U+{ord(found[0]):04X}", "remove it")
+        return Problem(f"holds the control character U+{ord(found[0]):04X}", "remove it", Place(file, line))
     # JSON may be indented with tabs, YAML not; between braces neither gives indentation a meaning
     return text.replace("\t", " ") if text.lstrip().startswith("{") else text
 
@@ -138,10 +138,10 @@ def _syntax_problem(file: Path, text: str, error: yaml.MarkedYAMLError) -> Probl
     line = min(mark.line + 1, len(lines)) if mark else 0  # what is missing at the end, PyYAML finds behind it
     what = error.problem or error.context or "it can't be read"
     if "single document" in (error.context or ""):
-        return Problem(Place(file, line), "holds several documents", "one file is one site; remove what follows `---`")
+        return Problem("holds several documents", "one file is one site; remove what follows `---`", Place(file, line))
     written = lines[line - 1] if 0 < line <= len(lines) else ""
     fix = "indent with spaces, not tabs" if "\t" in written[: len(written) - len(written.lstrip())] else ""
-    return Problem(Place(file, line), f"isn't {'JSON' if file.suffix == '.json' else 'YAML'}: {what}", fix)
+    return Problem(f"isn't {'JSON' if file.suffix == '.json' else 'YAML'}: {what}", fix, Place(file, line))
 
 
 class _Reader:
@@ -216,4 +216,4 @@ class _Reader:
         return data
 
     def _problem(self, place: Place, what: str, fix: str) -> None:
-        self.problems.append(Problem(place, what, fix))
+        self.problems.append(Problem(what, fix, place))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from anchorline.errors import Place, Problem
+from anchorline.problem import Place, Problem
 from anchorline.spec.source import Loc
 from anchorline.spec.values import quote
 
@@ -66,8 +66,8 @@ def meant(word: str, known: Iterable[str]) -> str:
 def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
     """The problem of a key that nothing reads."""
     if key in UNSUPPORTED:
-        return Problem(place, f"is cfssl's, but anchorline doesn't know {UNSUPPORTED[key]}", "remove it")
-    return Problem(place, "unknown key", meant(key, known))
+        return Problem(f"is cfssl's, but anchorline doesn't know {UNSUPPORTED[key]}", "remove it", place)
+    return Problem("unknown key", meant(key, known), place)
 
 
 def explain(error: ErrorDetails) -> tuple[str, str]:

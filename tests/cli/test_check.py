@@ -65,7 +65,7 @@ def test_json_is_for_programs(tmp_path: Path) -> None:
             "key": "registry.image",
             "level": "warning",
             "code": "ANC221",
-            "what": "registry:3 may be another image tomorrow",
+            "cause": "registry:3 may be another image tomorrow",
             "fix": "pin its digest: NAME@sha256:…",
         }
     ]

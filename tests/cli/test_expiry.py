@@ -49,7 +49,7 @@ class Site:
         """The exit code, code and words of each problem, and standard error."""
         ran = loaded("anchorline").run(["check", "--format", "json", *arguments], self.folder)
         found = json.loads(ran.stdout) if ran.stdout else []
-        return ran.returncode, [(each["code"], each["what"]) for each in found], ran.stderr
+        return ran.returncode, [(each["code"], each["cause"]) for each in found], ran.stderr
 
     @contextmanager
     def serving(self, certificate: Path, key: Path) -> Iterator[None]:

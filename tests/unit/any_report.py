@@ -7,13 +7,10 @@ from datetime import UTC, datetime
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from anchorline.problem import Health, Problem, Where
 from anchorline.report.model import (
-    HERE,
-    ON_THE_HOST,
     CertificateReport,
     Condition,
-    Finding,
-    Health,
     Host,
     Kind,
     Life,
@@ -66,10 +63,10 @@ _HEALTHS = st.sampled_from(Health)
 
 LIVES = st.builds(Life, WORDS, WORDS, _SOME, _MOMENTS, _MOMENTS, st.integers(-9999, 99999), WORDS, WORDS)
 FINDINGS = st.builds(
-    Finding,
+    Problem,
     WORDS,
     WORDS,
-    st.sampled_from(["", HERE, ON_THE_HOST]),
+    st.sampled_from(["", Where.HERE, Where.ON_THE_HOST]),
     st.sampled_from([Health.BAD, Health.UNKNOWN, Health.WARNING]),
 )
 HOSTS = st.builds(

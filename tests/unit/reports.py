@@ -9,13 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from anchorline.problem import Health, Problem, Where
 from anchorline.report.model import (
-    HERE,
-    ON_THE_HOST,
     CertificateReport,
     Condition,
-    Finding,
-    Health,
     Host,
     Kind,
     Life,
@@ -60,7 +57,7 @@ NEXT = life("ca", 3640, of=3650, generation="next")
 SERVER = life()
 
 
-def host(name: str, condition: Condition = Condition.AS_DECLARED, *findings: Finding) -> Host:
+def host(name: str, condition: Condition = Condition.AS_DECLARED, *findings: Problem) -> Host:
     """A host that was reached and has what it should, and besides what is wrong with it."""
     system, runtimes = _SYSTEMS.get(name, ("debian 13", ("docker",)))
     return Host(
@@ -77,7 +74,7 @@ def host(name: str, condition: Condition = Condition.AS_DECLARED, *findings: Fin
     )
 
 
-def silent(name: str, condition: Condition, *findings: Finding) -> Host:
+def silent(name: str, condition: Condition, *findings: Problem) -> Host:
     """A host of which nothing but its findings is known."""
     return Host(name, condition, groups=("clients",), findings=findings)
 
@@ -126,20 +123,20 @@ def broken() -> Report:
     """The lab with something wrong at each step: a leaf about to expire, another one served, a generation that
     ``pki/`` doesn't know, a stale process, a clock that is off, a full disk, a held rotation, a host that is down."""
     known = good()
-    stale = Finding(
-        "1 process with the old roots: docker.service", "systemctl restart docker", ON_THE_HOST, Health.WARNING
+    stale = Problem(
+        "1 process with the old roots: docker.service", "systemctl restart docker", Where.ON_THE_HOST, Health.WARNING
     )
-    foreign = Finding(
+    foreign = Problem(
         "the system store holds a CA of this site that pki/ doesn't know (4bdb60137bfa)",
         "pyinfra -y inventory anchorline.trust.withdraw --data ca=4bdb60137bfa",
-        HERE,
+        Where.HERE,
     )
-    clock = Finding(
-        "its clock is 9 h 0 min ahead: certificates end early there", "timedatectl set-ntp true", ON_THE_HOST
+    clock = Problem(
+        "its clock is 9 h 0 min ahead: certificates end early there", "timedatectl set-ntp true", Where.ON_THE_HOST
     )
-    served = Finding("the certificate served is another one than that in pki/", _SERVE, HERE)
-    full = Finding("12 MiB left where the images go", "docker system prune -a", ON_THE_HOST)
-    down = Finding("unreachable: Connection refused", "", "", Health.UNKNOWN)
+    served = Problem("the certificate served is another one than that in pki/", _SERVE, Where.HERE)
+    full = Problem("12 MiB left where the images go", "docker system prune -a", Where.ON_THE_HOST)
+    down = Problem("unreachable: Connection refused", health=Health.UNKNOWN)
     others = life("server", 40, generation="4bdb60137bfa")
     hosts = (
         host("registry", Condition.DIFFERS, full, served),
@@ -158,13 +155,13 @@ def broken() -> Report:
         silent("debian12", Condition.UNREACHABLE, down),
     )
     due = life(days=12)
-    blocked = Finding(
+    blocked = Problem(
         "rotation: blocked, 1 of 5 hosts not seen to trust Example Fleet CA G2; the present CA goes on to serve",
         "bring debian12 up, then deploy; a host that is gone: `rotation: {without: [HOST]}`",
         health=Health.WARNING,
     )
     reason = f"less than 33% of its life is left, it ends on {due.ends:%Y-%m-%d}"
-    due_finding = Finding(f"server: due: {reason}", "pyinfra -y inventory deploy.py", HERE, Health.WARNING)
+    due_finding = Problem(f"server: due: {reason}", "pyinfra -y inventory deploy.py", Where.HERE, Health.WARNING)
     assert known.registry is not None
     return replace(
         known,
@@ -196,7 +193,7 @@ def run() -> Report:
     """A deploy that changed two hosts, failed on one, and didn't reach one."""
     known = good()
     cause = "trust: update-ca-certificates ended with 1: No space left on device"
-    failed = Finding(cause, "make room under /etc, then pyinfra -y --limit arch-layout inventory deploy.py", HERE)
+    failed = Problem(cause, "make room under /etc, then pyinfra -y --limit arch-layout inventory deploy.py", Where.HERE)
     changed = ("system store", "docker", "/etc/hosts")
     return replace(
         known,
@@ -206,7 +203,7 @@ def run() -> Report:
             replace(host("debian", Condition.CHANGED), changes=changed),
             replace(host("arch-layout", Condition.FAILED, failed), verification=""),
             host("fedora-layout", Condition.VERIFIED),
-            silent("debian12", Condition.UNREACHABLE, Finding("not connected: timed out", health=Health.UNKNOWN)),
+            silent("debian12", Condition.UNREACHABLE, Problem("not connected: timed out", health=Health.UNKNOWN)),
         ),
         steps=_steps(trust=(Health.BAD, "3 of 5 hosts trust the CA"), verify=(Health.UNKNOWN, "3 of 5 hosts")),
     )
@@ -226,7 +223,7 @@ def plan() -> Report:
         replace(host(name, Condition.WOULD_CHANGE), stores={}, served=None, verification="", drift=what)
         for name, what in drift.items()
     ]
-    down = silent("debian12", Condition.UNREACHABLE, Finding("not connected: timed out", health=Health.UNKNOWN))
+    down = silent("debian12", Condition.UNREACHABLE, Problem("not connected: timed out", health=Health.UNKNOWN))
     return replace(
         known,
         kind=Kind.PLAN,
@@ -247,25 +244,29 @@ def nothing_to_do() -> Report:
 
 def many(count: int, *, wrong: int = 10) -> Report:
     """A fleet of so many hosts, of which every ``wrong``-th isn't well, in turn in six ways. No ``wrong``: all are."""
-    down = Finding("unreachable: timed out", health=Health.UNKNOWN)
-    stale = Finding("1 process with the old roots: dockerd", "systemctl restart docker", ON_THE_HOST, Health.WARNING)
-    clock = Finding("its clock is 2 h 0 min behind", "timedatectl set-ntp true", ON_THE_HOST)
+    down = Problem("unreachable: timed out", health=Health.UNKNOWN)
+    stale = Problem(
+        "1 process with the old roots: dockerd", "systemctl restart docker", Where.ON_THE_HOST, Health.WARNING
+    )
+    clock = Problem("its clock is 2 h 0 min behind", "timedatectl set-ntp true", Where.ON_THE_HOST)
 
     def one(number: int) -> Host:
         name = "registry" if number == 0 else f"host-{number}.dc{number % 7}.example.com"
         if number == 0 or not wrong or number % wrong:
             return host(name)
-        lacks = Finding(
-            "the system's store lacks the CA", f"pyinfra -y --limit {name} inventory anchorline.trust.rollout", HERE
+        lacks = Problem(
+            "the system's store lacks the CA",
+            f"pyinfra -y --limit {name} inventory anchorline.trust.rollout",
+            Where.HERE,
         )
-        own = Finding(f"{name}: disk {number} answers nothing", "replace it")
+        own = Problem(f"{name}: disk {number} answers nothing", "replace it")
         return (
             host(name, Condition.DIFFERS, lacks),
             silent(name, Condition.UNREACHABLE, down),
             replace(host(name, Condition.ATTENTION, stale), stale=("dockerd",)),
             replace(host(name, Condition.DIFFERS, clock), clock=-7200.0),
             host(name, Condition.DIFFERS, own, lacks),
-            silent(name, Condition.UNKNOWN, Finding("the answer can't be read", "log in", "", Health.UNKNOWN)),
+            silent(name, Condition.UNKNOWN, Problem("the answer can't be read", "log in", health=Health.UNKNOWN)),
         )[number // wrong % 6]
 
     health = Health.BAD if wrong and count > wrong else Health.GOOD

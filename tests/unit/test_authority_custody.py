@@ -241,12 +241,12 @@ def test_a_gitignore_of_somebody_else_stays(spec: Spec) -> None:
 def test_a_plain_key_that_git_would_take(tree: Spec) -> None:
     found = list(plain_in_git(tree))
     assert [problem.place.file.name for problem in found] == ["ca-key.pem", "server-key.pem"]
-    assert all(not problem.warning and "doesn't ignore it" in problem.what for problem in found)
+    assert all(not problem.warning and "doesn't ignore it" in problem.cause for problem in found)
     (tree.folder / ".gitignore").write_text("*-key.pem\n")
     assert list(plain_in_git(tree)) == []
     git(tree.folder, "add", "-f", "pki/test/ca-key.pem", "pki/test/server-key.pem")
     ca, server = plain_in_git(tree)
-    assert "in git" in ca.what
+    assert "in git" in ca.cause
     assert f"git rm --cached {tree.pki / 'ca-key.pem'}; take it for known: anchorline pki rotate" in ca.fix
     assert "anchorline pki rekey server" in server.fix
 
@@ -295,7 +295,7 @@ def test_git_that_refuses_is_no_clean_bill(tree: Spec) -> None:
     for path in (tree.folder, tree.folder / ".git"):
         os.chown(path, 65534, -1)
     [problem] = plain_in_git(tree)
-    assert "dubious ownership" in problem.what
+    assert "dubious ownership" in problem.cause
     assert not problem.warning
 
 

@@ -110,13 +110,13 @@ class Site:
             stage(self.spec, NOW)
         lines = str(caught.value).splitlines()
         assert all(line.startswith(str(self.folder)) for line in lines)
-        said = [problem.what for problem in self.check() if not problem.warning]
+        said = [problem.cause for problem in self.check() if not problem.warning]
         assert said == sorted(lines), "check says the same"
         return "\n".join(line.partition(": ")[2] for line in lines)
 
     def check(self) -> list[Any]:
         _ = self.spec
-        return sorted(check(self.folder / "anchorline.yml"), key=lambda each: each.what)
+        return sorted(check(self.folder / "anchorline.yml"), key=lambda each: each.cause)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_the_key_of_another(site: Site) -> None:
     with pytest.raises(AuthorityError, match=r"server-key\.pem: this is not the key of CN=Registry"):
         stage(site.spec, NOW).pair("server")
     (problem,) = site.check()
-    assert "is not the key of" in problem.what
+    assert "is not the key of" in problem.cause
     assert (problem.place.line, problem.place.key, problem.warning) == (4, "certificates.server.key", False)
 
 
@@ -181,7 +181,7 @@ def test_an_encrypted_key(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PassphraseError, match="set ANCHORLINE_PASSPHRASE"):
         stage(site.spec, NOW).pair("server")
     monkeypatch.setenv(keys.PASSPHRASE, "wrong")
-    assert "is not this key's passphrase" in site.check()[0].what
+    assert "is not this key's passphrase" in site.check()[0].cause
     monkeypatch.setenv(keys.PASSPHRASE, "secret")
     assert site.check() == []
     assert "BEGIN PRIVATE KEY" in stage(site.spec, NOW).pair("server").key_pem
@@ -324,11 +324,11 @@ class TestACaThatExists:
         site.put("ca.pem", b"".join(each.pem for each in chain))
         with pytest.raises(AuthorityError, match=said):
             stage(site.spec, NOW)
-        assert any(said in each.what and each.place.key == "authority.certificate" for each in site.check())
+        assert any(said in each.cause and each.place.key == "authority.certificate" for each in site.check())
 
     def test_the_key_of_another(self, site: Site) -> None:
         site.put("ca.pem", MIDDLE.pem + ROOT.pem)
         site.put("ca-key.pem", keys.write(OTHER.key))
         (problem,) = site.check()
-        assert "ca-key.pem: this is not the key of CN=Company Issuing" in problem.what
+        assert "ca-key.pem: this is not the key of CN=Company Issuing" in problem.cause
         assert problem.place.key == "authority.key"

@@ -41,7 +41,7 @@ def restored(kind: Any, value: Any) -> Any:
 
 def report_of(text: str) -> Report:
     told = json.loads(text)
-    assert told["version"] == 1
+    assert told["version"] == 2
     again = restored(Report, {**told, "version": told["anchorline"]})
     assert isinstance(again, Report)
     return again

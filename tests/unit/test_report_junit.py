@@ -8,9 +8,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given, settings
 
+from anchorline.problem import Health, Problem
 from anchorline.report.characters import visible_lines
 from anchorline.report.junit import junit
-from anchorline.report.model import Condition, Finding, Health, Report
+from anchorline.report.model import Condition, Report
 from tests.unit.any_report import REPORTS, thousands
 from tests.unit.reports import EVERY, broken, good, host, many, plan
 from tests.unit.tools import junit_schema, program
@@ -54,7 +55,7 @@ def test_every_report_is_valid(name: str, schema: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_document_is_refused(old: str, new: str, objection: str, schema: Path, tmp_path: Path) -> None:
-    report = replace(broken(), findings=(Finding("a bell: \x07"),))
+    report = replace(broken(), findings=(Problem("a bell: \x07"),))
     document = tmp_path / "report.xml"
     assert old in junit(report)
     document.write_text(junit(report).replace(old, new), encoding="utf-8")
@@ -113,10 +114,10 @@ def test_the_site_has_a_case_for_each_of_its_parts() -> None:
 
 
 def test_a_bad_finding_of_the_site_fails_it() -> None:
-    found = cases(replace(good(), findings=(Finding("no CA", "restore pki/"),)), "site")
+    found = cases(replace(good(), findings=(Problem("no CA", "restore pki/"),)), "site")
     failure = found["site"].find("failure")
     assert failure is not None
-    assert failure.attrib["message"] == "no CA; fix it: restore pki/"
+    assert failure.attrib["message"] == "no CA; restore pki/"
 
 
 def test_a_run_that_was_broken_off_is_an_error() -> None:

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from anchorline.problem import Health, Problem, Where
 from anchorline.report import cells
 from anchorline.report.cells import FEW, LONGEST, LONGEST_COMMAND, ROWS
 from anchorline.report.characters import visible
 from anchorline.report.markdown import LARGEST, markdown
-from anchorline.report.model import Condition, Finding, Health, Host, Kind, Report, StepReport
+from anchorline.report.model import Condition, Host, Kind, Report, StepReport
 from tests.unit.any_report import NASTY, REPORTS, thousands
 from tests.unit.reports import EVERY, broken, good, host, many, many_planned, nothing_to_do, plan, run, silent
 
@@ -106,7 +107,7 @@ def test_every_report_is_whole(name: str) -> None:
 
 @pytest.mark.parametrize("words", NASTY)
 def test_words_stay_in_their_cell(words: str) -> None:
-    finding = Finding(words, words, "here")
+    finding = Problem(words, words, Where.HERE)
     assert_whole(
         replace(
             good(),
@@ -120,7 +121,7 @@ def test_words_stay_in_their_cell(words: str) -> None:
 
 @pytest.mark.parametrize("words", ["a|b", "`x` <b>", "a\nb", "<script>x</script>", "[a](b)", "&lt;", "**a**"])
 def test_words_that_are_not_escaped_are_found(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = replace(good(), hosts=(host("debian", Condition.DIFFERS, Finding(words)),))
+    report = replace(good(), hosts=(host("debian", Condition.DIFFERS, Problem(words)),))
     assert_whole(report)
     for module in ("anchorline.report.cells", "anchorline.report.markdown"):
         monkeypatch.setattr(f"{module}.prose", lambda text: text)
@@ -136,7 +137,7 @@ def test_any_report_is_whole(report: Report) -> None:
 
 @pytest.mark.parametrize("at", ["@", "\\@", "&#64;"])
 def test_nobody_is_called(at: str) -> None:
-    text = markdown(replace(good(), hosts=(host("debian", Condition.DIFFERS, Finding(f"{at}everybody, look")),)))
+    text = markdown(replace(good(), hosts=(host("debian", Condition.DIFFERS, Problem(f"{at}everybody, look")),)))
     prose = re.sub(r"<code>.*?</code>", "", text)
     assert not re.search(r"@\w", unescape(prose))
 
@@ -147,7 +148,7 @@ def test_the_verdict_comes_first() -> None:
     assert markdown(run()).startswith("### ❌ production: 3 of 5 hosts are done\n")
     assert markdown(replace(good(), finished=False)).startswith("### ❔ production: broken off: ")
     assert markdown(replace(good(), hosts=())).startswith("### ✅ production: no host was looked at\n")
-    site = replace(good(), findings=(Finding("no CA"),))
+    site = replace(good(), findings=(Problem("no CA"),))
     assert markdown(site).startswith("### ❌ production: all 5 hosts are as declared, 1 finding on the site\n")
 
 
@@ -171,7 +172,7 @@ def test_causes_are_grouped_and_hosts_folded() -> None:
 
 
 def test_what_one_host_has_alone_is_ready_to_be_typed() -> None:
-    lacks = Finding("it lacks the CA", "pyinfra -y --limit debian inventory anchorline.trust.rollout", "here")
+    lacks = Problem("it lacks the CA", "pyinfra -y --limit debian inventory anchorline.trust.rollout", Where.HERE)
     [row] = titled(markdown(replace(good(), hosts=(host("debian", Condition.DIFFERS, lacks),))), "What to do next").rows
     assert row == ("❌", "it lacks the CA", "debian", f"here: {lacks.fix}")
 
@@ -218,7 +219,7 @@ def test_a_plan_says_when_nothing_would_change() -> None:
     assert text.startswith("### ✅ production: nothing would change\n")
     assert "Nothing would change: 5 hosts as declared, and no certificate to issue." in text
     assert "#### What would change" not in text
-    down = silent("debian12", Condition.UNREACHABLE, Finding("timed out", health=Health.UNKNOWN))
+    down = silent("debian12", Condition.UNREACHABLE, Problem("timed out", health=Health.UNKNOWN))
     partly = markdown(replace(nothing_to_do(), hosts=(host("debian"), down)))
     assert partly.startswith("### ❔ production: nothing would change, 1 host can't be planned for\n")
     assert "1 host as declared, and no certificate to issue, as far as it could be looked at." in partly
@@ -230,7 +231,7 @@ def _worst(character: str) -> Report:
 
     def one(number: int) -> Host:
         name = f"{number}{character * 250}"
-        finding = Finding(f"{number}{long}", f"{number}{long}", "on the host")
+        finding = Problem(f"{number}{long}", f"{number}{long}", Where.ON_THE_HOST)
         condition = (Condition.DIFFERS, Condition.AS_DECLARED, Condition.CHANGED)[number % 3]
         return replace(host(name, condition, finding), drift=(f"{number}{long}",), notes=(long,))
 
@@ -244,7 +245,7 @@ def _worst(character: str) -> Report:
         registry=replace(base.registry, address=long, host=long, image=long, version=long, words=long),
         rotation=replace(base.rotation, words=long, stage=long),
         steps=tuple(replace(each, words=long) for each in base.steps),
-        findings=tuple(Finding(f"{each}{long}") for each in range(50)),
+        findings=tuple(Problem(f"{each}{long}") for each in range(50)),
     )
 
 

@@ -12,16 +12,14 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 
+from anchorline.problem import Health, Problem, Where
 from anchorline.render import render
 from anchorline.report.alike import FEW, alike
 from anchorline.report.characters import visible_lines
 from anchorline.report.lives import MOST, line
 from anchorline.report.model import (
-    HERE,
     CertificateReport,
     Condition,
-    Finding,
-    Health,
     Host,
     Kind,
     RegistryReport,
@@ -44,7 +42,7 @@ BYTES_OF_A_HOST, BYTES_OF_A_PAGE = 300, 2_000_000
 
 def hostile() -> Report:
     """A report in which every text is ``HOSTILE``; one name is the longest, one is in UTF-8."""
-    bad = Finding(f"cause {HOSTILE}", f"run {HOSTILE}", HERE)
+    bad = Problem(f"cause {HOSTILE}", f"run {HOSTILE}", Where.HERE)
     odd = replace(CA, name=HOSTILE, subject=HOSTILE, generation=HOSTILE)
     one = Host(
         name=f"host{HOSTILE}",
@@ -72,7 +70,7 @@ def hostile() -> Report:
         registry=RegistryReport(HOSTILE, HOSTILE, HOSTILE, Health.BAD, HOSTILE, HOSTILE, HOSTILE, 0, 0, 0, 0),
         rotation=RotationReport("made", odd, (HOSTILE,), {HOSTILE: HOSTILE}, blocked=True, words=HOSTILE),
         steps=(StepReport(HOSTILE, Health.BAD, HOSTILE),),
-        findings=(Finding(HOSTILE),),
+        findings=(Problem(HOSTILE),),
         finished=False,
         version=HOSTILE,
     )
@@ -218,7 +216,7 @@ def test_five_thousand_hosts_are_small() -> None:
 def test_five_thousand_hosts_with_a_cause_each_are_small() -> None:
     hosts = [
         replace(
-            each, condition=Condition.DIFFERS, findings=(Finding(f"the disk of /var has {number} KiB left", "df -h"),)
+            each, condition=Condition.DIFFERS, findings=(Problem(f"the disk of /var has {number} KiB left", "df -h"),)
         )
         for number, each in enumerate(many(5000).hosts)
     ]
@@ -234,7 +232,7 @@ def test_a_cause_of_many_hosts_has_a_card_before_one_of_one() -> None:
 
 
 def test_a_cause_of_those_that_answered_and_of_those_that_did_not_has_two_places() -> None:
-    same = Finding("timed out", "", "", Health.UNKNOWN)
+    same = Problem("timed out", health=Health.UNKNOWN)
     hosts = (silent("a", Condition.UNREACHABLE, same), silent("b", Condition.UNKNOWN, same))
     ids = Reader(page(replace(good(), hosts=hosts))).all("id")
     assert {"cause-1", "unreached-1"} <= set(ids)
@@ -243,8 +241,8 @@ def test_a_cause_of_those_that_answered_and_of_those_that_did_not_has_two_places
 
 def test_code_in_a_sentence_is_code() -> None:
     assert "<code>rotation: {without: [HOST]}</code>" in page(broken())
-    assert "a &lt;b&gt; <code>&lt;c&gt;</code> d" in page(replace(good(), findings=(Finding("x", "a <b> `<c>` d"),)))
-    assert "a `b" in page(replace(good(), findings=(Finding("x", "a `b"),)))
+    assert "a &lt;b&gt; <code>&lt;c&gt;</code> d" in page(replace(good(), findings=(Problem("x", "a <b> `<c>` d"),)))
+    assert "a `b" in page(replace(good(), findings=(Problem("x", "a `b"),)))
 
 
 def test_a_host_that_is_well_takes_little() -> None:
@@ -275,7 +273,7 @@ def test_few_hosts_have_a_place_each_the_worst_first() -> None:
     ("report", "words"),
     [
         (good(), "All 5 hosts are as declared"),
-        (replace(good(), findings=(Finding("x"),)), "All 5 hosts are as declared, the site is not"),
+        (replace(good(), findings=(Problem("x"),)), "All 5 hosts are as declared, the site is not"),
         (replace(good(), hosts=good().hosts[:1]), "The host is as declared"),
         (broken(), "0 of 5 hosts are as declared"),
         (run(), "3 of 5 hosts are done"),

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
+from anchorline.problem import Health, Problem
 from anchorline.report.characters import visible_lines
-from anchorline.report.model import Finding, Health, Report, without_name
+from anchorline.report.model import Report, without_name
 from anchorline.report.prometheus import LONGEST, METRICS, prometheus
 from tests.unit.any_report import REPORTS, thousands
 from tests.unit.reports import EVERY, NOW, broken, good, host, life, many
@@ -221,7 +222,7 @@ def test_any_report_is_taken_and_whole() -> None:
         hosts=tuple(each for report in reports for each in report.hosts),
         certificates=tuple(each for report in reports for each in report.certificates),
         steps=tuple(each for report in reports for each in report.steps),
-        findings=tuple(Finding(report.site, report.spec) for report in reports),
+        findings=tuple(Problem(report.site, report.spec) for report in reports),
     )
     assert len(whole.hosts) > 100
     assert conflicts(prometheus(whole)) == ""

@@ -9,8 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from anchorline.problem import Health, Problem, Where
 from anchorline.report.markdown import markdown
-from anchorline.report.model import HERE, Condition, Finding, Health, Host, Kind, Report, without_name
+from anchorline.report.model import Condition, Host, Kind, Report, without_name
 from anchorline.report.page import page
 from anchorline.report.text import draw, folded, text
 from tests.unit import reports
@@ -32,7 +33,7 @@ def changed(name: str, what: str = "", note: str = "") -> Host:
 
 
 def failed(name: str, cause: str) -> Host:
-    return Host(name, Condition.FAILED, findings=(Finding(cause, f"pyinfra --limit {name} inventory x"),))
+    return Host(name, Condition.FAILED, findings=(Problem(cause, f"pyinfra --limit {name} inventory x"),))
 
 
 def test_a_good_fleet_has_nothing_to_do() -> None:
@@ -70,7 +71,7 @@ def test_a_pipe_gets_a_line_for_each_host() -> None:
 
 def test_control_characters_move_no_cursor() -> None:
     evil = "web\x1b[2J\x07\r\n[red]1[/red]\x9b"
-    finding = Finding(f"cause {evil}", f"fix {evil}", health=Health.BAD)
+    finding = Problem(f"cause {evil}", f"fix {evil}", health=Health.BAD)
     said = text(replace(reports.good(), hosts=(Host(evil, Condition.DIFFERS, findings=(finding,)),)))
     assert not {"\x1b", "\x07", "\r", "\x9b"} & set(said)
     assert "[red]1[/red]" in said, "it is text, and no markup of rich's"
@@ -107,7 +108,7 @@ def test_a_run_that_was_broken_off_says_so() -> None:
 
 
 def test_what_is_not_the_same_on_each_is_told_of_none() -> None:
-    there = reports.host("a", Condition.DIFFERS, Finding("it lacks the CA"))
+    there = reports.host("a", Condition.DIFFERS, Problem("it lacks the CA"))
     lacks = replace(there, name="b", stores={"system": ()}, clock=9000.0)
     (both,) = folded([there, lacks], Kind.STATUS)
     assert (both.name, both.stores, both.clock) == ("a and 1 more", {}, None)
@@ -134,15 +135,15 @@ def test_a_plan_names_the_certificates_that_it_would_issue() -> None:
 @pytest.mark.parametrize("form", [text, markdown, page])
 def test_one_failed_host_of_many_has_a_command_to_be_pasted(form: Callable[[Report], str]) -> None:
     """At 3 a.m. nobody puts a name in the place of a word."""
-    evil = reports.host("a;b", Condition.DIFFERS, Finding("down", "pyinfra -y --limit 'a;b' inventory x", HERE))
+    evil = reports.host("a;b", Condition.DIFFERS, Problem("down", "pyinfra -y --limit 'a;b' inventory x", Where.HERE))
     report = replace(reports.good(), hosts=(*reports.many(399).hosts, evil))
     assert "pyinfra -y --limit 'a;b' inventory x" in unescape(form(report))
     several = [replace(evil, name=f"h{number}", findings=(step(f"h{number}"),)) for number in range(30)]
     assert "pyinfra -y --limit HOST inventory x" in unescape(form(replace(report, hosts=(*several,))))
 
 
-def step(host: str) -> Finding:
-    return Finding("down", f"pyinfra -y --limit {host} inventory x", HERE)
+def step(host: str) -> Problem:
+    return Problem("down", f"pyinfra -y --limit {host} inventory x", Where.HERE)
 
 
 def test_only_a_cause_that_begins_with_the_name_loses_it() -> None:
@@ -151,10 +152,10 @@ def test_only_a_cause_that_begins_with_the_name_loses_it() -> None:
         "reaching myweb: down": "reaching myweb: down",
         "registry: web: x": "registry: web: x",
     }
-    assert {cause: without_name(Finding(cause), "web").cause for cause in causes} == causes
+    assert {cause: without_name(Problem(cause), "web").cause for cause in causes} == causes
 
 
 @pytest.mark.parametrize(("kind", "code"), [(Kind.STATUS, 2), (Kind.RUN, 1), (Kind.PLAN, 1)])
 def test_a_run_that_could_not_reach_a_host_has_not_done_what_it_was_for(kind: Kind, code: int) -> None:
-    down = Host("a", Condition.UNREACHABLE, findings=(Finding("down", health=Health.UNKNOWN),))
+    down = Host("a", Condition.UNREACHABLE, findings=(Problem("down", health=Health.UNKNOWN),))
     assert replace(reports.good(), kind=kind, hosts=(down,)).exit_code == code

@@ -117,7 +117,7 @@ def test_what_cfssl_would_drop_in_silence_is_a_problem(
     (path.parent / "sub").mkdir()
     for name, data in files.items():
         (path.parent / "sub" / f"{name}.json").write_text(json.dumps(data, indent="\t"))
-    problems = [each for each in check(path).problems if "`signing` is missing" not in each.what]
+    problems = [each for each in check(path).problems if "`signing` is missing" not in each.cause]
     assert [(each.place.file, each.place.line, each.place.key) for each in problems] == [
         (path.parent / "sub" / f"{kind}.json", line, key)
     ], problems

@@ -60,7 +60,7 @@ def _well_formed(report: CheckResult) -> None:
     """What every outcome has in common."""
     assert bool(report.spec) is not bool(report.errors)
     for problem in report.problems:
-        assert problem.what
+        assert problem.cause
         assert "\n" not in str(problem)
         assert len(str(problem)) < 1000
         assert "pydantic" not in str(problem)

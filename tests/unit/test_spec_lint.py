@@ -158,7 +158,7 @@ def test_a_rule_finds_its_case_in_its_place(code: str, changes: Changes, keys: l
     assert [each.place.key for each in found] == keys, problems
     for each in found:
         assert each.warning is RULES[code].warning
-        assert each.what
+        assert each.cause
         assert each.fix
         assert each.place.line
 

@@ -55,7 +55,7 @@ def test_a_broken_file_is_one_problem_in_its_place(name: str, tmp_path: Path) ->
     content, line, key, words = BROKEN[name]
     path = tmp_path / "anchorline.yml"
     path.write_bytes(content)
-    problems = [each for each in check(path).problems if "unknown key" not in each.what]
+    problems = [each for each in check(path).problems if "unknown key" not in each.cause]
     assert [(each.place.file, each.place.line, each.place.key) for each in problems] == [(path, line, key)], problems
     assert words in str(problems[0])
 
@@ -65,7 +65,7 @@ def test_aliases_that_multiply_are_stopped_early(tmp_path: Path) -> None:
     path = tmp_path / "anchorline.yml"
     path.write_text(f"a0: &a0 [x]\n{levels}\n")
     (problem,) = check(path).problems
-    assert f"over {source.MOST_NODES:,} values" in problem.what
+    assert f"over {source.MOST_NODES:,} values" in problem.cause
 
 
 def test_an_alias_is_what_it_stands_for(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_what_is_no_readable_file(make: Callable[[Path], None] | None, words: st
         make(path)
     (problem,) = check(path).problems
     assert problem.place.file == path
-    assert words in problem.what
+    assert words in problem.cause
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -149,13 +149,13 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
     path.write_bytes(HEAD)
     path.chmod(0)
     (problem,) = check(path).problems
-    assert "Permission denied" in problem.what
+    assert "Permission denied" in problem.cause
 
 
 @pytest.mark.parametrize("path", ["x\0y", "x" * 300, "/dev/null/x"])
 def test_paths_that_no_system_takes(path: str) -> None:
     (problem,) = check(Path(path)).problems
-    assert "can't be read" in problem.what
+    assert "can't be read" in problem.cause
 
 
 def test_the_reader_does_without_the_c_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ class Finding(NamedTuple):
     """Where in the spec a rule is broken, what is wrong there and what to do."""
 
     loc: Loc
-    what: str
+    cause: str
     fix: str
 
 

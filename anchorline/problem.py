@@ -1,0 +1,89 @@
+"""One thing that is wrong: the cause, what to do about it, and where. The same value from its origin to every form.
+
+Text is made from it at the end, and never taken apart again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Health(StrEnum):
+    """How good something is: the four colours that every report has."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+class Where(StrEnum):
+    """Where a fix that is a command is typed."""
+
+    NOWHERE = ""
+    """It is a sentence, and no command."""
+    HERE = "here"
+    ON_THE_HOST = "on the host"
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where something is written: a file, a line counted from 1 (0: the file as a whole), and a key path
+    such as ``certificates.server.hosts[1]``."""
+
+    file: Path
+    line: int = 0
+    key: str = ""
+
+    def __str__(self) -> str:
+        line = f":{self.line}" if self.line else ""
+        key = f": {self.key}" if self.key else ""
+        return f"{self.file}{line}{key}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong. ``fix`` is a command or a sentence.
+
+    ``where`` is the place of a file in which it is written, and where it is fixed; or where the command is typed.
+    ``code`` names a lint rule; what no rule stands behind has none. ``health`` is BAD, WARNING (it stops nothing) or
+    UNKNOWN (it couldn't be told).
+    """
+
+    cause: str
+    fix: str = ""
+    where: Where | Place = Where.NOWHERE
+    health: Health = Health.BAD
+    code: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where it is written. Raises TypeError for what isn't written anywhere."""
+        if not isinstance(self.where, Place):
+            raise TypeError(f"{self.cause}: it stands in no file")
+        return self.where
+
+    @property
+    def warning(self) -> bool:
+        """Whether it stops nothing."""
+        return self.health is Health.WARNING
+
+    @property
+    def advice(self) -> str:
+        """The fix with where it is typed, as a sentence goes on with it; nothing where there is none."""
+        if not self.fix or isinstance(self.where, Place) or not self.where:
+            return self.fix
+        return f"fix it {self.where}: {self.fix}"
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if isinstance(self.where, Place) else ""
+        code = f"{self.code} " if self.code else ""
+        return f"{place}{code}{self.cause}{f'; {self.advice}' if self.fix else ''}"
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems of files, in the files' order."""
+    return tuple(sorted(problems, key=lambda each: (each.place, each.cause, each.fix)))
