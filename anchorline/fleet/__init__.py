@@ -1,5 +1,7 @@
 """The whole fleet at once: the look before the touch, the gates between the steps, the summary at the end."""
 
+from typing import TYPE_CHECKING, Any
+
 from anchorline.fleet.deploy import begin, gather
 from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
 from anchorline.fleet.probe import Probe, Question
@@ -26,3 +28,12 @@ __all__ = [
     "state_folder",
     "stdin",
 ]
+
+
+if not TYPE_CHECKING:  # or every misspelt name would have a type
+
+    def __getattr__(name: str) -> Any:
+        """What an older anchorline had is refused, with what to do."""
+        from anchorline.fleet.outdated import missing
+
+        missing(__name__, name)
