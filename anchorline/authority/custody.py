@@ -32,7 +32,7 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
     """
     store = Store(spec.pki)
     if not spec.pki.is_dir():
-        raise AuthorityError(f"{spec.pki}: no keys here yet; {anchorline('pki issue', spec.file)}")
+        raise AuthorityError("no keys here yet", anchorline("pki issue", spec.file), Place(spec.pki))
     store.commit({}, None)  # what an interrupted run decided comes first
     seen = store.look(names_of(spec))
     files: dict[str, bytes] = {}

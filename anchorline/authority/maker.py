@@ -15,6 +15,7 @@ from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
 from anchorline.authority.store import CA, certificate_file, key_file
 from anchorline.authority.survey import Survey
 from anchorline.errors import AuthorityError
+from anchorline.problem import Place
 from anchorline.spec.model import DeclaredAuthority, ExistingAuthority
 
 
@@ -79,19 +80,21 @@ class Maker:
         existing = found.spec.authority if isinstance(found.spec.authority, ExistingAuthority) else None
         if existing is not None:
             if existing.key is None:
-                raise AuthorityError(f"authority: no key is given, but to be issued: {waiting}; give `key:` as well")
+                raise AuthorityError(f"authority: no key is given, but to be issued: {waiting}", "give `key:` as well")
             file = found.spec.path(existing.key)
             pem = disk.read_key(file)
         else:
             file = found.store.path(key_file(found.signer))
             if not found.contents.has(key_file(found.signer)):
                 raise AuthorityError(
-                    f"{file}: the CA's key isn't here, but to be issued: {waiting}; restore it, or issue where it is"
+                    f"the CA's key isn't here, but to be issued: {waiting}",
+                    "restore it, or issue where it is",
+                    Place(file),
                 )
             pem = found.store.read(key_file(found.signer))
         key = self.passphrase.read(pem, file)
         if not keys.fit(key, found.chain.issuer.public_key()):
-            raise AuthorityError(f"{file}: this is not the key of the CA; restore the one that belongs to it")
+            raise AuthorityError("this is not the key of the CA", "restore the one that belongs to it", Place(file))
         return Issuer(found.chain.issuer, key, found.chain.above)
 
 
@@ -99,12 +102,13 @@ def stored_key(found: Survey, name: str, certificate: x509.Certificate, passphra
     """A certificate's key from the store. Raises AuthorityError where it isn't there or doesn't fit."""
     file = found.store.path(key_file(name))
     if not found.contents.has(file.name):
-        raise AuthorityError(f"{file}: the key of {name} isn't here; restore it, or deploy where it is")
+        raise AuthorityError(f"the key of {name} isn't here", "restore it, or deploy where it is", Place(file))
     pem = found.store.read(key_file(name))
     key = passphrase.read(pem, file)
     if not keys.fit(key, certificate.public_key()):
         raise AuthorityError(
-            f"{file}: this is not the key of {certificate_file(name)}; restore the one that belongs to it, "
-            "or move both away, and a new pair is made"
+            f"this is not the key of {certificate_file(name)}",
+            "restore the one that belongs to it, or move both away, and a new pair is made",
+            Place(file),
         )
     return key

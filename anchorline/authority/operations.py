@@ -12,6 +12,7 @@ from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
 from anchorline.fleet.operations import Commands, for_the_fleet
 from anchorline.fleet.run import Run
+from anchorline.problem import Place
 
 STEP = "authority"
 
@@ -26,8 +27,9 @@ def _staged(run: Run) -> Staged:
     if made.changes and explicit(run):
         why = "; ".join(f"{change.name}: {change.reason}" for change in made.changes)
         raise AuthorityError(
-            f"{run.spec.pki}: to be issued ({why}), and `authority: {{issue: explicit}}` has no deploy do it: "
-            f"run `{anchorline('pki issue', run.file)}` where pki/ is kept, and deploy what it wrote"
+            f"to be issued ({why}), and `authority: {{issue: explicit}}` has no deploy do it",
+            f"run `{anchorline('pki issue', run.file)}` where pki/ is kept, and deploy what it wrote",
+            Place(run.spec.pki),
         )
     return made
 

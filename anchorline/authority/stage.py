@@ -34,6 +34,7 @@ from anchorline.authority.store import (
 from anchorline.authority.survey import Survey, also, survey
 from anchorline.commands import anchorline
 from anchorline.errors import AnchorlineError, AuthorityError
+from anchorline.problem import Place
 from anchorline.spec.model import Spec
 
 BROUGHT = "# issued elsewhere\n"
@@ -205,7 +206,7 @@ class Staged:
             raise KeyError(name)
         if status.certificate is None:
             raise status.problem or AuthorityError(
-                f"{status.file}: not issued yet; {anchorline(f'pki issue {name}', self._survey.spec.file)}"
+                "not issued yet", anchorline(f"pki issue {name}", self._survey.spec.file), Place(status.file)
             )
         return status.certificate
 

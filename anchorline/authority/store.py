@@ -38,6 +38,7 @@ from pathlib import Path
 from anchorline.authority import disk, gitignore, keys
 from anchorline.authority.disk import refusals
 from anchorline.errors import AuthorityError, StoreError
+from anchorline.problem import Place
 
 CA = "ca"
 NEXT, PREVIOUS, RETIRED = "next", "previous", "retired"
@@ -89,7 +90,8 @@ class Contents:
     """What was in the folder when it was looked at: certificates as they were read; of keys that there are some.
 
     ``marks`` tells later whether something changed; ``unfinished`` are the files that an interrupted commit left to
-    place, ``going`` those of them that it takes away; ``problems`` are those of single files.
+    place, ``going`` those of them that it takes away; ``problems`` are those of single files, and
+    ``damaged`` those of them that are keys and can be read, but hold none.
     """
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
@@ -97,6 +99,7 @@ class Contents:
     problems: Mapping[str, AuthorityError] = field(default_factory=dict)
     unfinished: frozenset[str] = frozenset()
     going: frozenset[str] = frozenset()
+    damaged: frozenset[str] = frozenset()
 
     def has(self, file: str) -> bool:
         """Whether the file exists, in its place or in an unfinished commit."""
@@ -127,6 +130,7 @@ class Store:
             going = frozenset(file for file in unfinished if not self._where(file).stat().st_size)
             certificates: dict[str, bytes] = {}
             problems: dict[str, AuthorityError] = {}
+            damaged: set[str] = set()
             for file in (file for file in files if file not in going and (file in marks or file in unfinished)):
                 path = self._where(file)
                 try:
@@ -138,12 +142,14 @@ class Store:
                         certificates[file] = disk.read(path)
                 except AuthorityError as problem:
                     problems[file] = problem
+                    if not isinstance(problem, StoreError):
+                        damaged.add(file)
             for file in filter(disk.is_key, self._replaced_files()):
                 try:
                     disk.check_key(self.path(file))
                 except StoreError as problem:
                     problems[file] = problem
-            return Contents(marks, certificates, problems, unfinished, going)
+            return Contents(marks, certificates, problems, unfinished, going, frozenset(damaged))
 
     def read(self, file: str) -> bytes:
         """A file as it is. Raises StoreError where it isn't there, or is a key that others may read."""
@@ -216,7 +222,7 @@ class Store:
         changed = {file for file in {*marks, *seen.marks} if marks.get(file) != seen.marks.get(file)}
         changed |= unfinished ^ seen.unfinished
         if changed:
-            raise StoreError(f"{self.folder}: {', '.join(sorted(changed))} changed since it was read; run again")
+            raise StoreError(f"{', '.join(sorted(changed))} changed since it was read", "run again", Place(self.folder))
 
     def _require_keys(self, files: Mapping[str, bytes], replaces: Mapping[str, str]) -> None:
         """No CA key may be lost: one that is there is named by the commit, or lies in another place of it."""
@@ -228,8 +234,8 @@ class Store:
                     raise self._taken(self.path(file), "nothing was changed")
 
     @staticmethod
-    def _taken(path: Path, outcome: str) -> StoreError:
-        return StoreError(f"{path}: a CA key is here already, and none is ever replaced; {outcome}")
+    def _taken(path: Path, outcome: str, fix: str = "") -> StoreError:
+        return StoreError(f"a CA key is here already, and none is ever replaced; {outcome}", fix, Place(path))
 
     def _draft(self, files: Mapping[str, bytes], replaces: Mapping[str, str]) -> None:
         """Write all files, then make them the commit."""
@@ -297,8 +303,8 @@ class Store:
         if there == source.read_bytes():
             return  # an interrupted run came this far
         if _sha256(there) not in self._replaceable():
-            outcome = "nothing was changed" if fresh else f"{source} is another one; keep the right one of the two"
-            raise self._taken(target, outcome) from None
+            another = (f"{source} is another one", "keep the right one of the two")
+            raise self._taken(target, *(("nothing was changed",) if fresh else another)) from None
         source.replace(target)
 
     def _replaceable(self) -> frozenset[str]:
@@ -351,9 +357,11 @@ class Store:
             try:
                 fcntl.flock(descriptor, how | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StoreError(f"{self.folder}: another run holds it; let that one end, then run again") from None
+                raise StoreError(
+                    "another run holds it", "let that one end, then run again", Place(self.folder)
+                ) from None
             if not self._is(descriptor):
-                raise StoreError(f"{self.folder}: changed since it was read; run again")
+                raise StoreError("changed since it was read", "run again", Place(self.folder))
             yield True
         finally:
             # a deploy runs under gevent, which closes a folder later than it is told to

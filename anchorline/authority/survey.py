@@ -28,6 +28,7 @@ from anchorline.authority.store import (
     key_file,
 )
 from anchorline.errors import AuthorityError
+from anchorline.problem import Place
 from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec
 
 # a name becomes file names; "x-key" would be the key of "x"
@@ -87,15 +88,15 @@ class Survey:
     def require_usable(self, only: Iterable[str] | None = None) -> None:
         """Raise what stands in the way, all of it at once; of the certificates, those of ``only``."""
         chosen = set(self.spec.certificates) if only is None else set(only)
-        problems = [
+        errors = [
             each.problem
             for each in self.statuses
             if each.problem and (each.name in chosen or each.name not in self.spec.certificates)
         ]
-        if len(problems) == 1:
-            raise problems[0]
-        if problems:
-            raise AuthorityError("\n".join(map(str, problems)))
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise AuthorityError.of(problem for error in errors for problem in error.problems)
 
 
 def names_of(spec: Spec) -> tuple[str, ...]:
@@ -114,11 +115,11 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
     for name in spec.certificates:
         if name == CA or not _NAME.fullmatch(name):
             raise AuthorityError(
-                f"certificates.{name}: no name for a file; letters, digits, dots and hyphens, "
-                "but not 'ca', and not ending in '-key'"
+                f"certificates.{name}: no name for a file",
+                "letters, digits, dots and hyphens, but not 'ca', and not ending in '-key'",
             )
     if spec.requests and spec.authority is None:
-        raise AuthorityError("certificates are declared, but no authority to issue them; declare one")
+        raise AuthorityError("certificates are declared, but no authority to issue them", "declare one")
     store = Store(spec.pki)
     contents = store.look(names_of(spec))
     chain, authority = _authority(spec, store, contents, now)
@@ -167,7 +168,7 @@ def _declared(
     declared: DeclaredAuthority, spec: Spec, store: Store, contents: Contents, now: datetime
 ) -> tuple[Chain | None, CertificateStatus]:
     file, key = store.path(certificate_file(CA)), store.path(key_file(CA))
-    problem = contents.problems.get(file.name) or contents.problems.get(key.name)
+    problem = contents.problems.get(file.name)
     if problem:
         return None, CertificateStatus.broken(CA, problem, file)
     if not contents.has(file.name):
@@ -175,14 +176,17 @@ def _declared(
         if not left:
             return None, CertificateStatus(CA, State.MISSING, "this site has no CA yet", file)
         problem = AuthorityError(
-            f"{file}: the CA's certificate is missing, but {', '.join(left)} {'is' if len(left) == 1 else 'are'} here; "
-            f"restore it from a backup, or move {store.folder} away to begin anew with another CA"
+            f"the CA's certificate is missing, but {', '.join(left)} {'is' if len(left) == 1 else 'are'} here",
+            f"restore it from a backup, or move {store.folder} away to begin anew with another CA",
+            Place(file),
         )
         return None, CertificateStatus.broken(CA, problem, file)
     try:
         chain = read_chain(contents.certificates[file.name], file)
     except AuthorityError as unreadable:
         return None, CertificateStatus.broken(CA, unreadable, file)
+    if unfit := contents.problems.get(key.name):
+        return chain, CertificateStatus.broken(CA, unfit, file, chain.root)
     return chain, _judged(CA, declared, chain, file, now)
 
 
@@ -239,15 +243,18 @@ def _certificate(
     if not contents.has(file.name):
         if not contents.has(key.name):
             return CertificateStatus(name, State.MISSING, "not issued yet", file)
-        half = AuthorityError(f"{file}: missing, but {key.name} is here; restore it, or move the key away")
+        half = AuthorityError(f"missing, but {key.name} is here", "restore it, or move the key away", Place(file))
         return CertificateStatus.broken(name, half, file)
     try:
         certificate = read_certificates(contents.certificates[file.name], file)[0]
     except AuthorityError as damaged:
         return CertificateStatus.broken(name, damaged, file)
-    unsafe = contents.problems.get(key.name)
-    if unsafe:
-        return CertificateStatus.broken(name, unsafe, file, certificate)
+    unfit = contents.problems.get(key.name)
+    if unfit:
+        if key.name in contents.damaged:
+            fix = f"restore the key from a backup, or move it and {file.name} away, and a new pair is made"
+            unfit = AuthorityError.of(replace(each, fix=fix) for each in unfit.problems)
+        return CertificateStatus.broken(name, unfit, file, certificate)
     if chain is None:
         return CertificateStatus(name, State.BROKEN, "the CA that issued it isn't here", file, certificate)
     status = judge(name, wanted, certificate, chain.issuer, file, now, spec.renewal)
@@ -255,8 +262,9 @@ def _certificate(
         return status
     if status.state in TO_ISSUE:
         half = AuthorityError(
-            f"{key}: missing, and {file.name} has to be issued again ({status.reason}); "
-            f"restore the key from a backup, or move {file.name} away, and a new pair is made"
+            f"missing, and {file.name} has to be issued again ({status.reason})",
+            f"restore the key from a backup, or move {file.name} away, and a new pair is made",
+            Place(key),
         )
         return CertificateStatus.broken(name, half, file, certificate)
     return CertificateStatus(name, State.OK, f"{key.name} isn't here: it can be trusted, not served", file, certificate)
