@@ -22,18 +22,10 @@ from anchorline.authority.certificates import fingerprint, name_of, to_pem
 from anchorline.authority.external import hosts_of
 from anchorline.authority.issued import Issue, lines
 from anchorline.authority.keys import PrivateKey
+from anchorline.authority.layout import CA, JOURNAL, certificate_file, der_file, files_of, key_file, request_file
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import authority_differences, judge_life
-from anchorline.authority.store import (
-    CA,
-    JOURNAL,
-    Store,
-    certificate_file,
-    der_file,
-    files_of,
-    key_file,
-    request_file,
-)
+from anchorline.authority.store import Store
 from anchorline.authority.survey import names_of
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.problem import Place

@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from anchorline.authority import keys
-from anchorline.authority.gitignore import key_files
+from anchorline.authority.layout import CA, key_files
 from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.store import CA, Store
+from anchorline.authority.store import Store
 from anchorline.authority.survey import names_of
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from anchorline.authority.layout import is_key
 from anchorline.errors import StoreError
 from anchorline.problem import Place
 
@@ -24,11 +25,6 @@ _FIX = {
     errno.EPERM: "let this user at it and run again",
     errno.ENOENT: "restore it from a backup, or fix its path",
 }
-
-
-def is_key(file: str) -> bool:
-    """Whether a file of this name holds a private key."""
-    return file.endswith("-key.pem")
 
 
 @contextmanager

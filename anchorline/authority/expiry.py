@@ -13,8 +13,8 @@ from anchorline.authority import disk
 from anchorline.authority.anchors import read_certificates
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.generations import withdrawal
+from anchorline.authority.layout import CA, NEXT_CA, PREVIOUS_CA, is_ca
 from anchorline.authority.plan import CertificateStatus
-from anchorline.authority.store import CA, NEXT_CA, PREVIOUS_CA, is_ca
 from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline, pyinfra
 from anchorline.errors import AnchorlineError

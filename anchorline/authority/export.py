@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority.certificates import to_pem
-from anchorline.authority.store import CA
+from anchorline.authority.layout import CA
 from anchorline.authority.survey import also, survey
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError

@@ -24,9 +24,9 @@ from anchorline.authority.anchors import (
 from anchorline.authority.certificates import name_of
 from anchorline.authority.constraints import Constraints
 from anchorline.authority.keys import PrivateKey
+from anchorline.authority.layout import CA
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import CertificateStatus, State, due_from, judge_life
-from anchorline.authority.store import CA
 from anchorline.errors import AuthorityError
 from anchorline.problem import Place, Problem
 from anchorline.spec.model import ExistingAuthority, Registry, Spec

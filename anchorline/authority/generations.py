@@ -13,19 +13,11 @@ from pathlib import Path
 
 from anchorline.authority import profile
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.layout import CA, NEXT_CA, PREVIOUS_CA, RETIRED, certificate_file, files_of, key_file
 from anchorline.authority.maker import Maker
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import State
 from anchorline.authority.stage import Change, Staged
-from anchorline.authority.store import (
-    CA,
-    NEXT_CA,
-    PREVIOUS_CA,
-    RETIRED,
-    certificate_file,
-    files_of,
-    key_file,
-)
 from anchorline.authority.survey import Survey, survey
 from anchorline.commands import INVENTORY, pyinfra
 from anchorline.errors import AuthorityError

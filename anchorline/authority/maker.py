@@ -10,9 +10,9 @@ from cryptography import x509
 from anchorline.authority import certificates, disk, keys, profile
 from anchorline.authority.certificates import Issuer
 from anchorline.authority.keys import PrivateKey
+from anchorline.authority.layout import CA, certificate_file, key_file
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
-from anchorline.authority.store import CA, certificate_file, key_file
 from anchorline.authority.survey import Survey
 from anchorline.errors import AuthorityError
 from anchorline.problem import Place

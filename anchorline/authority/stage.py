@@ -16,10 +16,7 @@ from anchorline.authority import issued, keys
 from anchorline.authority.anchors import read_certificates
 from anchorline.authority.certificates import fingerprint, to_pem
 from anchorline.authority.issued import Issue
-from anchorline.authority.maker import Made, Maker, stored_key
-from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.plan import CertificateStatus, State
-from anchorline.authority.store import (
+from anchorline.authority.layout import (
     CA,
     JOURNAL,
     NEXT_CA,
@@ -31,6 +28,9 @@ from anchorline.authority.store import (
     key_file,
     request_file,
 )
+from anchorline.authority.maker import Made, Maker, stored_key
+from anchorline.authority.passphrase import Passphrase
+from anchorline.authority.plan import CertificateStatus, State
 from anchorline.authority.survey import Survey, also, survey
 from anchorline.commands import anchorline
 from anchorline.errors import AnchorlineError, AuthorityError

@@ -35,50 +35,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anchorline.authority import disk, gitignore, keys
+from anchorline.authority import disk, keys, layout
 from anchorline.authority.disk import refusals
+from anchorline.authority.layout import CA, JOURNAL, PREVIOUS, PREVIOUS_CA, RETIRED, files_of, is_key, key_file
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.problem import Place
 
-CA = "ca"
-NEXT, PREVIOUS, RETIRED = "next", "previous", "retired"
-NEXT_CA, PREVIOUS_CA = f"{NEXT}/{CA}", f"{PREVIOUS}/{CA}"
-JOURNAL, LEDGER = "issued.jsonl", "sightings.jsonl"
 DRAFT, COMMIT, REPLACES = ".draft", ".commit", ".replaces"
 FOLDER_MODE = 0o700
 
 Mark = tuple[int, int, int]
-
-
-def certificate_file(name: str) -> str:
-    """cfssljson's name for a certificate."""
-    return f"{name}.pem"
-
-
-def key_file(name: str) -> str:
-    """cfssljson's name for a key."""
-    return f"{name}-key.pem"
-
-
-def request_file(name: str) -> str:
-    """cfssljson's name for a signing request."""
-    return f"{name}.csr"
-
-
-def der_file(name: str) -> str:
-    """The DER form that a CA has beside it, as ``openssl x509 -outform der`` gives it."""
-    return f"{name}.crt"
-
-
-def is_ca(name: str) -> bool:
-    """Whether this is the name of a CA, in whatever generation."""
-    return name.rpartition("/")[2] == CA
-
-
-def files_of(name: str) -> tuple[str, ...]:
-    """All files that belong to a certificate or a CA."""
-    files = (key_file(name), certificate_file(name), request_file(name))
-    return (*files, der_file(name)) if is_ca(name) else files
 
 
 def _is_ca_key(file: str) -> bool:
@@ -136,7 +102,7 @@ class Store:
                 try:
                     if file == key_file(PREVIOUS_CA):
                         disk.check_key(path)  # nothing needs it any more, but it is a secret
-                    elif disk.is_key(file):
+                    elif is_key(file):
                         keys.require_form(disk.read_key(path), path)
                     elif file.endswith(".pem"):
                         certificates[file] = disk.read(path)
@@ -144,7 +110,7 @@ class Store:
                     problems[file] = problem
                     if not isinstance(problem, StoreError):
                         damaged.add(file)
-            for file in filter(disk.is_key, self._replaced_files()):
+            for file in filter(is_key, self._replaced_files()):
                 try:
                     disk.check_key(self.path(file))
                 except StoreError as problem:
@@ -154,7 +120,7 @@ class Store:
     def read(self, file: str) -> bytes:
         """A file as it is. Raises StoreError where it isn't there, or is a key that others may read."""
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
-            return (disk.read_key if disk.is_key(file) else disk.read)(self._where(file))
+            return (disk.read_key if is_key(file) else disk.read)(self._where(file))
 
     def read_text(self, file: str) -> str:
         """A file of lines, with what an interrupted commit adds to it. Nothing where there is none."""
@@ -167,7 +133,7 @@ class Store:
         """The certificates in ``previous/`` and ``retired/``, by their files; those that can't be read are left out."""
         found: dict[str, bytes] = {}
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
-            for file in filter(lambda file: not disk.is_key(file), self._replaced_files()):
+            for file in filter(lambda file: not is_key(file), self._replaced_files()):
                 with suppress(StoreError):
                     found[file] = disk.read(self.path(file))
         return found
@@ -208,7 +174,7 @@ class Store:
                         self._require_unchanged(seen, [file for name in names for file in files_of(name)])
                     self._place()
                     self._require_keys(files, replaces or {})
-                    self._draft({**files, **gitignore.kept(self.folder, files)}, replaces or {})
+                    self._draft({**files, **layout.gitignore(self.folder, files)}, replaces or {})
                     self._place(fresh=True)
         except BaseException:
             if created:
@@ -259,7 +225,7 @@ class Store:
         commit = self.path(COMMIT)
         if not commit.is_dir():
             return
-        files = sorted(self._unfinished(), key=lambda file: (not _is_ca_key(file), not disk.is_key(file), file))
+        files = sorted(self._unfinished(), key=lambda file: (not _is_ca_key(file), not is_key(file), file))
         every = {parent for file in files for parent in self.path(file).parents}
         folders = sorted(each for each in every if each.is_relative_to(self.folder))
         decided = f"the new files are complete in {COMMIT}, and the next run puts them in place"

@@ -13,20 +13,19 @@ from cryptography import x509
 from anchorline.authority import disk, external, profile
 from anchorline.authority.anchors import Chain, read_certificates, read_chain, require_ca, require_current
 from anchorline.authority.external import ExternalCertificate
-from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State, judge, judge_authority
-from anchorline.authority.profile import DesiredCertificate
-from anchorline.authority.store import (
+from anchorline.authority.layout import (
     CA,
     NEXT_CA,
     PREVIOUS,
     PREVIOUS_CA,
     RETIRED,
-    Contents,
-    Store,
     certificate_file,
     files_of,
     key_file,
 )
+from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State, judge, judge_authority
+from anchorline.authority.profile import DesiredCertificate
+from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError
 from anchorline.problem import Place
 from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec

@@ -13,10 +13,10 @@ from anchorline.authority.adopt import adopt as take_over
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.custody import reencrypt
 from anchorline.authority.export import FORMS, exported, require_known
+from anchorline.authority.layout import CA
 from anchorline.authority.passphrase import NEW, Passphrase, prompt
 from anchorline.authority.plan import TO_ISSUE, State
 from anchorline.authority.stage import Staged, stage
-from anchorline.authority.store import CA
 from anchorline.authority.survey import survey
 from anchorline.cli.base import Group, names_to_export, names_to_issue, spec_option
 from anchorline.cli.show import as_data, draw

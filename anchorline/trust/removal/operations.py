@@ -13,7 +13,7 @@ from pyinfra.api import Host, operation
 from anchorline.authority import Anchor, survey
 from anchorline.authority.anchors import issued
 from anchorline.authority.generations import retire
-from anchorline.authority.store import NEXT, NEXT_CA, PREVIOUS_CA
+from anchorline.authority.layout import NEXT, NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import also
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import (
