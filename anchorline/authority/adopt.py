@@ -25,8 +25,8 @@ from anchorline.authority.keys import PrivateKey
 from anchorline.authority.layout import CA, JOURNAL, certificate_file, der_file, files_of, key_file, request_file
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import authority_differences, judge_life
+from anchorline.authority.read import names_of
 from anchorline.authority.store import Store
-from anchorline.authority.survey import names_of
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.problem import Place
 from anchorline.spec.model import CertificateRequest, DeclaredAuthority, Spec

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from anchorline.authority import disk, keys
 from anchorline.authority.disk import refusals
-from anchorline.authority.external import fitting_key
 from anchorline.authority.layout import CA
+from anchorline.authority.maker import fitting_key
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.survey import Survey, survey
 from anchorline.errors import AuthorityError

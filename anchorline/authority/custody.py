@@ -12,8 +12,8 @@ from pathlib import Path
 from anchorline.authority import keys
 from anchorline.authority.layout import CA, key_files
 from anchorline.authority.passphrase import Passphrase
+from anchorline.authority.read import names_of
 from anchorline.authority.store import Store
-from anchorline.authority.survey import names_of
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
 from anchorline.problem import Place, Problem

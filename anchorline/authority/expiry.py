@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cryptography import x509
 
-from anchorline.authority import disk
 from anchorline.authority.anchors import read_certificates
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.generations import withdrawal
@@ -34,8 +33,8 @@ def ending(found: Survey, within: timedelta) -> Iterator[Problem]:
             yield from soon(certificate, status.file, within, found.now, _fix(status, found))
     for file in map(found.spec.path, found.spec.trust.also):
         try:
-            # also() would refuse one that has ended, and say nothing of the others
-            for certificate in read_certificates(disk.read(file), file):
+            # Survey.also() would refuse one that has ended, and say nothing of the others
+            for certificate in read_certificates(found.files.certificate(file), file):
                 yield from soon(certificate, file, within, found.now, "put its successor into trust.also, and deploy")
         except AnchorlineError as error:
             yield from untold(error.problems, file)

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority.certificates import to_pem
 from anchorline.authority.layout import CA
-from anchorline.authority.survey import also, survey
+from anchorline.authority.survey import survey
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
 from anchorline.problem import Place, Where
@@ -33,7 +33,7 @@ def exported(spec: Spec, name: str | None, form: str) -> bytes:
         return status.certificate.public_bytes(serialization.Encoding.DER)
     root = (chain.root,) if chain.root else ()
     if status is found.authority:
-        documents = (*root, *(also(spec, found.now) if form == "bundle" else ()))
+        documents = (*root, *(found.also() if form == "bundle" else ()))
     else:
         documents = (status.certificate, *chain.intermediates, *(root if form == "bundle" else ()))
     return b"".join(dict.fromkeys(map(to_pem, documents)))

@@ -1,4 +1,4 @@
-"""What somebody else made: a CA, and certificates that are served as they are. Read and judged without a key."""
+"""What somebody else made: a CA, and certificates that are served as they are. Judged without a key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from anchorline.authority import disk, keys
 from anchorline.authority.anchors import (
     Chain,
     basic_constraints,
@@ -23,13 +22,12 @@ from anchorline.authority.anchors import (
 )
 from anchorline.authority.certificates import name_of
 from anchorline.authority.constraints import Constraints
-from anchorline.authority.keys import PrivateKey
 from anchorline.authority.layout import CA
-from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import CertificateStatus, State, due_from, judge_life
+from anchorline.authority.read import Files
 from anchorline.errors import AuthorityError
 from anchorline.problem import Place, Problem
-from anchorline.spec.model import ExistingAuthority, Registry, Spec
+from anchorline.spec.model import Registry, Spec
 from anchorline.spec.names import covers
 from anchorline.spec.values import Name
 
@@ -47,27 +45,11 @@ class ExternalCertificate:
     root: x509.Certificate | None
     key_file: Path
 
-    def key(self, passphrase: Passphrase) -> PrivateKey:
-        """Its key. Raises StoreError, PassphraseError, and AuthorityError where it doesn't fit."""
-        return fitting_key(self.key_file, self.certificate, passphrase)
 
-
-def fitting_key(file: Path, certificate: x509.Certificate, passphrase: Passphrase) -> PrivateKey:
-    """The key in ``file``. Raises StoreError, PassphraseError, and AuthorityError where it isn't the certificate's."""
-    pem = disk.read_key(file)
-    key = passphrase.read(pem, file)
-    if not keys.fit(key, certificate.public_key()):
-        raise AuthorityError(
-            f"this is not the key of {name_of(certificate)}", "give the one that belongs to it", Place(file)
-        )
-    return key
-
-
-def authority(existing: ExistingAuthority, spec: Spec, now: datetime) -> tuple[Chain | None, CertificateStatus]:
+def authority(files: Files, file: Path, now: datetime) -> tuple[Chain | None, CertificateStatus]:
     """A CA that exists, and how it stands: chain, usages and pathlen, and every date up to the root."""
-    file = spec.path(existing.certificate)
     try:
-        chain = read_chain(disk.read(file), file)
+        chain = read_chain(files.certificate(file), file)
     except AuthorityError as problem:
         return None, CertificateStatus.broken(CA, problem, file)
     for certificate in (*chain.above, chain.issuer):
@@ -78,8 +60,8 @@ def authority(existing: ExistingAuthority, spec: Spec, now: datetime) -> tuple[C
     return chain, statuses[0]
 
 
-def look(
-    spec: Spec, name: str, roots: Collection[x509.Certificate] | None, now: datetime
+def judge(
+    spec: Spec, name: str, files: Files, roots: Collection[x509.Certificate] | None, now: datetime
 ) -> tuple[ExternalCertificate | None, CertificateStatus]:
     """A certificate that was brought, and how it stands. Its chain has to end at one of ``roots``; None: anywhere.
 
@@ -88,7 +70,7 @@ def look(
     existing = spec.external[name]
     file, key = spec.path(existing.certificate), spec.path(existing.key)
     try:
-        chain = read_certificates(disk.read(file), file)
+        chain = read_certificates(files.certificate(file), file)
     except AuthorityError as problem:
         return None, CertificateStatus.broken(name, problem, file)
     leaf, *above = chain
@@ -99,14 +81,8 @@ def look(
     if registry and registry.certificate == name:
         wrong += _unfit_to_serve(leaf, registry)
     problems = [Problem(*each, Place(file)) for each in wrong]
-    here = True
-    try:
-        with disk.refusals(key):
-            here = key.exists()
-        if here:
-            keys.require_form(disk.read_key(key), key)
-    except AuthorityError as unsafe:
-        problems += unsafe.problems
+    if unfit := files.keys.get(key):
+        problems += unfit.problems
     if problems:
         state = State.EXPIRED if now > leaf.not_valid_after_utc else State.BROKEN
         return external, CertificateStatus.broken(name, AuthorityError.of(problems), file, leaf, state)
@@ -116,7 +92,7 @@ def look(
         )
         return external, CertificateStatus(name, State.DUE, due, file, leaf)
     return external, CertificateStatus(
-        name, State.OK, "" if here else f"{key} isn't here: it can't be served", file, leaf
+        name, State.OK, "" if key in files.keys else f"{key} isn't here: it can't be served", file, leaf
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography import x509
 
 from anchorline.authority import certificates, disk, keys, profile
-from anchorline.authority.certificates import Issuer
+from anchorline.authority.certificates import Issuer, name_of
 from anchorline.authority.keys import PrivateKey
 from anchorline.authority.layout import CA, certificate_file, key_file
 from anchorline.authority.passphrase import Passphrase
@@ -96,6 +97,16 @@ class Maker:
         if not keys.fit(key, found.chain.issuer.public_key()):
             raise AuthorityError("this is not the key of the CA", "restore the one that belongs to it", Place(file))
         return Issuer(found.chain.issuer, key, found.chain.above)
+
+
+def fitting_key(file: Path, certificate: x509.Certificate, passphrase: Passphrase) -> PrivateKey:
+    """The key in ``file``. Raises StoreError, PassphraseError, and AuthorityError where it isn't the certificate's."""
+    key = passphrase.read(disk.read_key(file), file)
+    if not keys.fit(key, certificate.public_key()):
+        raise AuthorityError(
+            f"this is not the key of {name_of(certificate)}", "give the one that belongs to it", Place(file)
+        )
+    return key
 
 
 def stored_key(found: Survey, name: str, certificate: x509.Certificate, passphrase: Passphrase) -> PrivateKey:

@@ -28,10 +28,10 @@ from anchorline.authority.layout import (
     key_file,
     request_file,
 )
-from anchorline.authority.maker import Made, Maker, stored_key
+from anchorline.authority.maker import Made, Maker, fitting_key, stored_key
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import CertificateStatus, State
-from anchorline.authority.survey import Survey, also, survey
+from anchorline.authority.survey import Survey, survey
 from anchorline.commands import anchorline
 from anchorline.errors import AnchorlineError, AuthorityError
 from anchorline.problem import Place
@@ -117,7 +117,7 @@ class Staged:
         roots += [each.certificate for name, each in made.items() if name == NEXT_CA]
         # in an order that a promotion doesn't change, for files of hosts hold them in it
         self.own = tuple(sorted((*([self.ca] if self.ca else []), *roots), key=fingerprint))
-        self.anchors = trusted.anchors(found.spec.site, (*self.own, *also(found.spec, found.now)))
+        self.anchors = trusted.anchors(found.spec.site, (*self.own, *found.also()))
         self.changes = (*first, *_changes(found, made))
 
     def __repr__(self) -> str:
@@ -214,7 +214,7 @@ class Staged:
         served = self.certificate(name)
         made, external = self._made.get(name), self._survey.external.get(name)
         if external:
-            key = external.key(self._passphrase)
+            key = fitting_key(external.key_file, external.certificate, self._passphrase)
         else:
             key = made.key if made else stored_key(self._survey, name, self._leaf(name), self._passphrase)
         return Pair(served.pem, keys.write(key).decode(), served.fingerprint)

@@ -1,4 +1,4 @@
-"""How a site's CA and certificates stand: the store and the spec, read and compared. Needs no key, changes nothing."""
+"""How a site's CA and certificates stand: what was read, compared with the spec. Needs no key, changes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from anchorline.authority import disk, external, profile
+from anchorline.authority import external, profile
 from anchorline.authority.anchors import Chain, read_certificates, read_chain, require_ca, require_current
 from anchorline.authority.external import ExternalCertificate
 from anchorline.authority.layout import (
@@ -25,6 +25,7 @@ from anchorline.authority.layout import (
 )
 from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State, judge, judge_authority
 from anchorline.authority.profile import DesiredCertificate
+from anchorline.authority.read import Files, names_of, read
 from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError
 from anchorline.problem import Place
@@ -49,8 +50,7 @@ class Survey:
 
     spec: Spec
     now: datetime
-    store: Store
-    contents: Contents
+    files: Files
     wanted: Mapping[str, DesiredCertificate]
     chain: Chain | None
     authority: CertificateStatus | None
@@ -59,6 +59,16 @@ class Survey:
     other_generations: tuple[CertificateStatus, ...] = ()
     signer: str = CA
     external: Mapping[str, ExternalCertificate] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Store:
+        """The site's folder below pki/."""
+        return Store(self.spec.pki)
+
+    @property
+    def contents(self) -> Contents:
+        """What is in the store."""
+        return self.files.contents
 
     @property
     def statuses(self) -> tuple[CertificateStatus, ...]:
@@ -74,6 +84,11 @@ class Survey:
         ) + tuple(each for each in self.certificates if each.name in self.spec.external)
         generations = {PREVIOUS_CA: self.chain} if self.chain else {}
         return replace(self, chain=chain, certificates=certificates, generations=generations, signer=NEXT_CA)
+
+    def also(self) -> Iterator[x509.Certificate]:
+        """The certificates of ``trust.also``. Raises AuthorityError for a file of which there is none, and for a CA
+        that has ended: it would be rolled out for nothing."""
+        yield from _also(self.spec, self.files, self.now)
 
     def above(self, name: str) -> Chain | ExternalCertificate | None:
         """What knows the intermediates and the root of a certificate."""
@@ -98,12 +113,6 @@ class Survey:
             raise AuthorityError.of(problem for error in errors for problem in error.problems)
 
 
-def names_of(spec: Spec) -> tuple[str, ...]:
-    """The names whose files lie in the spec's store: the certificates that we issue, and the CA where we make it."""
-    made = (CA, NEXT_CA, PREVIOUS_CA) if isinstance(spec.authority, DeclaredAuthority) else ()
-    return (*made, *spec.requests)
-
-
 def survey(spec: Spec, now: datetime | None = None) -> Survey:
     """Read a site's store and judge it.
 
@@ -119,9 +128,13 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
             )
     if spec.requests and spec.authority is None:
         raise AuthorityError("certificates are declared, but no authority to issue them", "declare one")
-    store = Store(spec.pki)
-    contents = store.look(names_of(spec))
-    chain, authority = _authority(spec, store, contents, now)
+    return _judged(spec, read(spec), now)
+
+
+def _judged(spec: Spec, files: Files, now: datetime) -> Survey:
+    """All of it from what was read: the CA, its other generations, the certificates."""
+    store, contents = Store(spec.pki), files.contents
+    chain, authority = _authority(spec, store, files, now)
     generations, other_generations = _generations(spec, store, contents, now)
     if authority and chain and NEXT_CA in generations and authority.state in (State.CHANGED, State.EXPIRED):
         # the next one is made by the spec as it is now, and takes its place
@@ -132,35 +145,23 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
     certificates = tuple(_certificate(name, wanted[name], store, contents, chain, now, spec) for name in wanted)
     roots = None
     if spec.external and authority and not authority.problem:
-        roots = [*(each.root for each in (chain, *generations.values()) if each), *also(spec, now)]
-    looks = {name: external.look(spec, name, roots, now) for name in spec.external}
-    certificates += tuple(status for _, status in looks.values())
+        roots = [*(each.root for each in (chain, *generations.values()) if each), *_also(spec, files, now)]
+    judged = {name: external.judge(spec, name, files, roots, now) for name in spec.external}
+    certificates += tuple(status for _, status in judged.values())
     return Survey(
-        *(spec, now, store, contents, wanted, chain, authority, certificates, generations, other_generations),
-        external={name: found for name, (found, _) in looks.items() if found},
+        *(spec, now, files, wanted, chain, authority, certificates, generations, other_generations),
+        external={name: found for name, (found, _) in judged.items() if found},
     )
 
 
-def also(spec: Spec, now: datetime) -> Iterator[x509.Certificate]:
-    """The certificates of ``trust.also``. A CA that has ended is refused: it would be rolled out for nothing."""
-    for relative in spec.trust.also:
-        file = spec.path(relative)
-        for certificate in read_certificates(disk.read(file), file):
-            require_ca(certificate, file)
-            require_current(certificate, file, now, "take it out of the file, or the file out of trust.also")
-            yield certificate
-
-
-def _authority(
-    spec: Spec, store: Store, contents: Contents, now: datetime
-) -> tuple[Chain | None, CertificateStatus | None]:
+def _authority(spec: Spec, store: Store, files: Files, now: datetime) -> tuple[Chain | None, CertificateStatus | None]:
     match spec.authority:
         case None:
             return None, None
         case ExistingAuthority() as existing:
-            return external.authority(existing, spec, now)
+            return external.authority(files, spec.path(existing.certificate), now)
         case DeclaredAuthority() as declared:
-            return _declared(declared, spec, store, contents, now)
+            return _declared(declared, spec, store, files.contents, now)
 
 
 def _declared(
@@ -186,10 +187,12 @@ def _declared(
         return None, CertificateStatus.broken(CA, unreadable, file)
     if unfit := contents.problems.get(key.name):
         return chain, CertificateStatus.broken(CA, unfit, file, chain.root)
-    return chain, _judged(CA, declared, chain, file, now)
+    return chain, _judged_authority(CA, declared, chain, file, now)
 
 
-def _judged(name: str, declared: DeclaredAuthority, chain: Chain, file: Path, now: datetime) -> CertificateStatus:
+def _judged_authority(
+    name: str, declared: DeclaredAuthority, chain: Chain, file: Path, now: datetime
+) -> CertificateStatus:
     generation = profile.generation(declared, chain.root)
     status = judge_authority(profile.desired_authority(declared, max(1, generation)), chain, file, now)
     return replace(status, name=name)
@@ -214,7 +217,7 @@ def _generations(
             statuses.append(CertificateStatus.broken(name, unreadable, file))
             continue
         if name == NEXT_CA and isinstance(spec.authority, DeclaredAuthority):
-            statuses.append(_judged(name, spec.authority, chains[name], file, now))
+            statuses.append(_judged_authority(name, spec.authority, chains[name], file, now))
         else:
             statuses.append(CertificateStatus(name, State.OK, "trusted until it is withdrawn", file, chains[name].root))
     unsafe = {file: problem for file, problem in contents.problems.items() if file.startswith(_REPLACED)}
@@ -267,3 +270,11 @@ def _certificate(
         )
         return CertificateStatus.broken(name, half, file, certificate)
     return CertificateStatus(name, State.OK, f"{key.name} isn't here: it can be trusted, not served", file, certificate)
+
+
+def _also(spec: Spec, files: Files, now: datetime) -> Iterator[x509.Certificate]:
+    for file in map(spec.path, spec.trust.also):
+        for certificate in read_certificates(files.certificate(file), file):
+            require_ca(certificate, file)
+            require_current(certificate, file, now, "take it out of the file, or the file out of trust.also")
+            yield certificate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -14,7 +13,6 @@ from anchorline.authority import Anchor, survey
 from anchorline.authority.anchors import issued
 from anchorline.authority.generations import retire
 from anchorline.authority.layout import NEXT, NEXT_CA, PREVIOUS_CA
-from anchorline.authority.survey import also
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import (
     Answer,
@@ -74,7 +72,7 @@ def _declared(run: Run) -> dict[str, tuple[Anchor, str]]:
 
 def _read_declared(run: Run) -> dict[str, tuple[Anchor, str]]:
     site, there = run.spec.site, survey(run.spec)
-    found = [(each, "`trust: {also: ...}`") for each in also(run.spec, datetime.now(UTC))]
+    found = [(each, "`trust: {also: ...}`") for each in there.also()]
     found += [(there.chain.root, "`authority`")] if there.chain else []
     found += [(chain.root, f"`{run.spec.pki / NEXT}`") for name, chain in there.generations.items() if name == NEXT_CA]
     return {anchor.sha256: (anchor, where) for each, where in found for anchor in [Anchor.of(site, each)]}
