@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from pyinfra import host
-from pyinfra.api import FileUploadCommand, FunctionCommand, operation
+from pyinfra.api import FileUploadCommand, FunctionCommand
 
 from anchorline.authority.operations import serving
-from anchorline.fleet import Answer, File, Run, changing, failing, script, stdin
+from anchorline.fleet import Answer, File, Fleet, Run, Step, changing, failing, operation, script, stdin
+from anchorline.problem import Problem
 from anchorline.registry.desired import DRAIN, PORT, Container
 from anchorline.registry.probe import container, digests, observed_registry, variables, what_is_due
 
-STEP = "registry"
 PATIENCE = 30
 """Seconds that a registry gets to become healthy."""
 DEADLINE = 600
@@ -24,46 +24,46 @@ _WINDOWS = {
 }
 
 
-@operation()
+@operation
 def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
     """Run the registry as the spec says: create, replace, restart or start its container where one of them is due.
 
     What doesn't get healthy is undone, and the run fails with the container's log and the probable cause.
     """
-    here = host.state.inventory.get_host(host.name)
-    run = Run.of(here)
-    wanted = container(run)
-    if wanted is None or not run.reached(here):
+    run, here = Run.here()
+    fleet = run.fleet
+    wanted = container(fleet)
+    if wanted is None or not fleet.reached(here):
         return
-    has = observed_registry(run, here)
-    due, why = what_is_due(run, wanted, has)
+    has = observed_registry(fleet, here)
+    due, why = what_is_due(fleet, wanted, has)
     if not due:
         host.noop("serves")
         return
     what = f"registry: {due} ({why})"
     if not host.state.is_executing:
-        run.changed(here, what)
+        fleet.changed(here, what)
 
     def done(answer: Answer) -> None:
-        run.changed(here, what)
+        fleet.changed(here, what)
         for line in answer.stdout:
             word, _, length = line.partition(" ")
             if word in _WINDOWS:
-                run.note(here, _WINDOWS[word].format(seconds=int(length) / 1000))
+                fleet.note(here, _WINDOWS[word].format(seconds=int(length) / 1000))
 
     archive = ""
     if not has.image and wanted.registry.archive:
-        source = run.spec.path(wanted.registry.archive)
+        source = fleet.spec.path(wanted.registry.archive)
         if not source.is_file():
             cause = f"{source} isn't there (registry: archive), and {here.name} has no image {wanted.registry.image}"
-            run.fail(here, STEP, cause)
-            yield failing(cause)
+            fleet.fail(here, Step.REGISTRY, Problem(cause))
+            yield failing(Problem(cause))
             return
         archive = f"{variables(wanted)['state']}/image.tar"
-        yield changing(STEP, script(folder=archive.rpartition("/")[0]) + 'mkdir -p "$folder"\n')
+        yield changing(Step.REGISTRY, script(folder=archive.rpartition("/")[0]) + 'mkdir -p "$folder"\n')
         yield FileUploadCommand(str(source), archive)
     yield changing(
-        STEP,
+        Step.REGISTRY,
         script(
             "fleet/shell/receive.sh",
             "registry/shell/health.sh",
@@ -72,22 +72,22 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
             action=due,
             archive=archive,
             create=wanted.create,
-            **digests(run, wanted),
+            **digests(fleet, wanted),
             drain=DRAIN,
             patience=PATIENCE,
             inside=PORT,
         ),
-        stdin=stdin(_files(run, wanted)),
+        stdin=stdin(_files(fleet, wanted)),
         timeout=DEADLINE,
         then=done,
     )
 
 
-def _files(run: Run, wanted: Container) -> list[File]:
+def _files(fleet: Fleet, wanted: Container) -> list[File]:
     """The files of our folder on the host. The key is read only here, where the registry gets it."""
     files = [wanted.configuration]
     if wanted.registry.certificate and wanted.tls:
-        authority = serving(run)
+        authority = serving(fleet)
         pair = authority.pair(wanted.registry.certificate)
         files += [
             File(f"{wanted.folder}/ca.pem", authority.vouching(wanted.registry.certificate)),

@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from pyinfra.api import Host
-
 from anchorline.authority.operations import serving, staged
 from anchorline.errors import AnchorlineError
+from anchorline.fleet.fleet import Fleet, Host, once
 from anchorline.fleet.probe import Probe, Question
-from anchorline.fleet.run import Run
 from anchorline.fleet.scripts import script, state_folder
+from anchorline.problem import Problem
 from anchorline.registry.desired import Container
 from anchorline.registry.observed import ObservedRegistry, read
 from anchorline.registry.plan import action, conflicts
 from anchorline.spec.values import Endpoint
 
 
-def container(run: Run) -> Container | None:
+@once
+def container(fleet: Fleet) -> Container | None:
     """The container that the spec wants, where it wants one."""
-    return run.once("the container", lambda: Container.of(run.spec))
+    return Container.of(fleet.spec)
 
 
-def observed_registry(run: Run, host: Host) -> ObservedRegistry:
+def observed_registry(fleet: Fleet, host: Host) -> ObservedRegistry:
     """What the look saw of the registry on its host. Raises KeyError where it wasn't looked at."""
-    seen: ObservedRegistry = run.observations[host.name]["registry"]
-    return seen
+    return fleet.seen(PROBE, host)
 
 
 def variables(wanted: Container) -> dict[str, str]:
@@ -45,66 +44,68 @@ def variables(wanted: Container) -> dict[str, str]:
     }
 
 
-def digests(run: Run, wanted: Container) -> dict[str, str]:
+def digests(fleet: Fleet, wanted: Container) -> dict[str, str]:
     """What tells the certificate that the registry should serve: ``leaf``, its fingerprint, and ``chain``, a digest of
     it with its intermediates. Both are empty where it serves plain HTTP."""
     name = wanted.registry.certificate
     if not (name and wanted.tls):
         return {"chain": "", "leaf": ""}
-    certificate = serving(run).certificate(name)
+    certificate = serving(fleet).certificate(name)
     return {"chain": sha256(certificate.pem.encode()).hexdigest(), "leaf": certificate.fingerprint}
 
 
-def what_is_due(run: Run, wanted: Container, has: ObservedRegistry) -> tuple[str, str]:
+def what_is_due(fleet: Fleet, wanted: Container, has: ObservedRegistry) -> tuple[str, str]:
     """What has to be done on the registry's host, and why."""
-    return action(has, wanted, **digests(run, wanted))
+    return action(has, wanted, **digests(fleet, wanted))
 
 
-def _key_refused(run: Run, wanted: Container, host: Host) -> Iterable[str]:
+def _key_refused(fleet: Fleet, wanted: Container, host: Host) -> Iterable[Problem]:
     """A key that the registry will need and that can't be read is found before anything is changed."""
     name = wanted.registry.certificate
-    if name and wanted.tls and any(what_is_due(run, wanted, observed_registry(run, host))):
+    if name and wanted.tls and any(what_is_due(fleet, wanted, observed_registry(fleet, host))):
         try:
-            staged(run).pair(name)
+            staged(fleet).pair(name)
         except AnchorlineError as error:
-            yield str(error)
+            yield from error.problems
 
 
-def _unknown_refused(run: Run, has: ObservedRegistry, host: Host) -> Iterable[str]:
+def _unknown_refused(fleet: Fleet, has: ObservedRegistry, host: Host) -> Iterable[Problem]:
     """A certificate of our CA that this ``pki/`` has never heard of was issued from another one, after it."""
-    if has.served and not has.external and has.served not in staged(run).known:
-        yield (
-            f"{host.name} serves a certificate ({has.served[:12]}) that {run.spec.pki} doesn't know, though our CA "
+    if has.served and not has.external and has.served not in staged(fleet).known:
+        yield Problem(
+            f"{host.name} serves a certificate ({has.served[:12]}) that {fleet.spec.pki} doesn't know, though our CA "
             f"issued it: another checkout has renewed it; bring its pki/ here, and run again"
         )
 
 
-def _ask(run: Run, host: Host) -> Question | None:
-    wanted = container(run)
-    if wanted is None or host.name != run.registry_host.name:
+def _ask(fleet: Fleet, host: Host) -> Question | None:
+    wanted = container(fleet)
+    if wanted is None or not fleet.runs_registry(host):
         return None
     return Question(script("registry/shell/health.sh", "registry/shell/probe.sh", **variables(wanted)))
 
 
-def _read(run: Run, lines: Sequence[str]) -> ObservedRegistry:
-    wanted = container(run)
+def _read(fleet: Fleet, lines: Sequence[str]) -> ObservedRegistry:
+    wanted = container(fleet)
     return read(lines, wanted.registry.name if wanted else "")
 
 
-def _preflight(run: Run) -> Iterable[str]:
-    wanted = container(run)
+def _preflight(fleet: Fleet) -> Iterable[Problem]:
+    wanted = container(fleet)
     if wanted is None:
         return
-    host = run.registry_host
-    if run.reached(host):
-        for reason in conflicts(observed_registry(run, host), wanted):
-            yield f"{host.name}: {reason}"
-        yield from _key_refused(run, wanted, host)
-        yield from _unknown_refused(run, observed_registry(run, host), host)
-    elif run.state.is_host_in_limit(host):
-        failure = run.failures.get(host.name)
-        cause = failure.cause if failure else "it can't be reached"
-        yield f"the registry's host {host.name} doesn't answer ({cause}): without it nothing can be verified"
+    for host in fleet.registry_hosts:
+        if fleet.reached(host):
+            for reason in conflicts(observed_registry(fleet, host), wanted):
+                yield Problem(f"{host.name}: {reason}")
+            yield from _key_refused(fleet, wanted, host)
+            yield from _unknown_refused(fleet, observed_registry(fleet, host), host)
+        elif host.in_limit:
+            failure = fleet.failures.get(host.name)
+            cause = failure.problem.cause if failure else "it can't be reached"
+            yield Problem(
+                f"the registry's host {host.name} doesn't answer ({cause}): without it nothing can be verified"
+            )
 
 
 PROBE = Probe("registry", _ask, _read, _preflight)
