@@ -72,7 +72,8 @@ class Version:
         )
         files = self.seen.read_text().split()
         assert files, f"no module of the package was loaded by {command}:\n{done.stdout}{done.stderr}"
-        assert [each for each in files if not Path(each).is_relative_to(self.tree / "anchorline")] == []
+        others = [each for each in files if not Path(each).is_relative_to(self.tree / "anchorline")]
+        assert not others, f"another package ran: {others}"
         return done
 
     def pyinfra(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -37,6 +37,9 @@ GONE = (
 MANIFEST = "curl -sS --fail -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' {}/v2/kept/manifests/1"
 
 
+SECRET = "sed -n 's/^ *secret: *//p'"
+
+
 @dataclass
 class Live:
     """A site that the old version made and deployed, with an image that somebody pushed."""
@@ -72,7 +75,7 @@ class Live:
         self.on_client(f"docker image rm -f {name}:1 {name}@{digest}; docker pull -q {name}@{digest}")
         mounted = "docker inspect --format '{{range .Mounts}}{{println .Source}}{{end}}' registry"
         secret = on_registry(
-            self.site, f"for each in $({mounted}); do sed -n 's/^ *secret: *//p' $each/config.yml; done"
+            self.site, f"for each in $({mounted}); do cat $each/config.yml; done 2>/dev/null | {SECRET}"
         )
         assert len(secret) >= 32
         keys = {each.name: each.read_bytes() for each in self.site.pki.glob("*.pem")}
@@ -105,6 +108,8 @@ class Live:
         self.upgrade()
         assert not self.new.deploy(self.site).ok().changed
         assert self.holdings() == held
+        stands = self.new.anchorline(self.site.folder, "status")
+        assert stands.returncode == 0, stands.stdout + stands.stderr
         assert on_registry(self.site, "docker ps -a --format '{{.Names}} {{.State}}'") == "registry running"
         on_registry(self.site, GONE)
 
@@ -134,6 +139,15 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, lab: Lab) -> Make:
         return live
 
     return make
+
+
+def test_another_package_is_noticed(lab: Lab, tmp_path: Path) -> None:
+    """The control of all the others: that what ran is the version that should have."""
+    version = Version(CHECKOUT, lab, tmp_path)
+    assert version.anchorline(tmp_path, "--version").returncode == 0
+    version.tree = tmp_path
+    with pytest.raises(AssertionError, match="another package"):
+        version.anchorline(tmp_path, "--version")
 
 
 @pytest.mark.hosts("registry", "debian")
