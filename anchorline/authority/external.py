@@ -97,7 +97,7 @@ def look(
         with disk.refusals(key):
             here = key.exists()
         if here:
-            disk.check_key(key)
+            keys.require_form(disk.read_key(key), key)
     except AuthorityError as unsafe:
         problems.append(str(unsafe))
     if problems:

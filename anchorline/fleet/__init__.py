@@ -1,5 +1,7 @@
 """The whole fleet at once: the look before the touch, the gates between the steps, who failed."""
 
+from typing import TYPE_CHECKING, Any
+
 from anchorline.fleet.deploy import begin, gather
 from anchorline.fleet.fleet import CLIENTS, REGISTRY, Fleet, Host, Kept, Purpose, once
 from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
@@ -36,3 +38,12 @@ __all__ = [
     "stdin",
     "step",
 ]
+
+
+if not TYPE_CHECKING:  # or every misspelt name would have a type
+
+    def __getattr__(name: str) -> Any:
+        """What an older anchorline had is refused, with what to do."""
+        from anchorline.fleet.outdated import missing
+
+        missing(__name__, name)
