@@ -4,7 +4,7 @@ from anchorline.fleet.deploy import begin, gather
 from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import CLIENTS, REGISTRY, Run, RunError
-from anchorline.fleet.scripts import File, script, state_folder, stdin
+from anchorline.fleet.scripts import File, Script, script, state_folder, stdin
 from anchorline.fleet.ssh import Answer
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Question",
     "Run",
     "RunError",
+    "Script",
     "begin",
     "changing",
     "failing",

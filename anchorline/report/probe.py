@@ -7,12 +7,22 @@ from dataclasses import dataclass, field
 
 from pyinfra.api import Host
 
-from anchorline.fleet import Probe, Question, Run, script, state_folder
+from anchorline.fleet import Probe, Question, Run, Script, state_folder
 from anchorline.fleet.probe import number
 from anchorline.registry.probe import container
 
 ENOUGH = 1024
 """KiB without which an update of the system's store fails in its middle: a bundle is a quarter of that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceProbe(Script):
+    """The room in ``places``, and what the registry holds where it is this host's (else both are empty)."""
+
+    places: tuple[str, ...]
+    container: str
+    data: str
+    sources = ("report/probe.sh",)
 
 
 @dataclass(frozen=True)
@@ -47,12 +57,11 @@ def _ask(run: Run, here: Host) -> Question:
     served = container(run)
     ours = served if served and here.name == run.registry_host.name else None
     return Question(
-        script(
-            "report/probe.sh",
-            places=["/etc", state_folder(run.spec.site)],
+        SpaceProbe(
+            places=("/etc", state_folder(run.spec.site)),
             container=ours.registry.name if ours else "",
             data=ours.registry.data if ours else "",
-        )
+        ).text
     )
 
 

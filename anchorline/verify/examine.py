@@ -12,7 +12,7 @@ from pyinfra.api import Host, operation
 from anchorline import trust
 from anchorline.authority.operations import on_disk
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Commands, Probe, Question, Run, RunError, failing, script
+from anchorline.fleet import Commands, Probe, Question, Run, RunError, failing
 from anchorline.fleet.operations import probe_host
 from anchorline.registry.desired import Container
 from anchorline.registry.probe import container
@@ -20,6 +20,7 @@ from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, wanted
 from anchorline.verify.access import guarded
 from anchorline.verify.diagnosis import Case, Diagnosis, ObservedClient, diagnose, read
+from anchorline.verify.scripts import DoctorProbe
 
 STEP = "doctor"
 WELL = "name, way, clock, certificate and stores are well"
@@ -31,17 +32,15 @@ def _ask(run: Run, here: Host) -> Question:
     name = str(host)
     serves = _served_by(run, here)
     return Question(
-        script(
-            "verify/access.sh",
-            "verify/doctor.sh",
-            guarded=guarded(run.spec.site),
+        DoctorProbe(
+            guarded=tuple(guarded(run.spec.site)),
             container=serves.registry.name if serves else "",
             folder=serves.folder if serves else "",
             data=serves.registry.data if serves else "",
             name=name,
             host=f"[{name}]" if ":" in name else name,
-            port=registry.port if registry else "",
-        )
+            port=str(registry.port) if registry else "",
+        ).text
     )
 
 

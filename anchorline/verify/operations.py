@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pyinfra import host
 from pyinfra.api import Host, operation
 
-from anchorline.fleet import Answer, Commands, Run, changing, failing, script, state_folder
+from anchorline.fleet import Answer, Commands, Run, changing, failing, state_folder
 from anchorline.registry.desired import Container
 from anchorline.registry.probe import container, digests
 from anchorline.trust.probe import trust_of, wanted
 from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.verify.image import archive
 from anchorline.verify.probe import stamp_of
+from anchorline.verify.scripts import RoundTrip
 from anchorline.verify.verification import REPOSITORY, means, message, read, stamp, tag
 
 STEP = "verify"
@@ -74,8 +75,7 @@ def verify_host(*, pusher: bool) -> Commands:
         run.changed(here, "verify")
     yield changing(
         STEP,
-        script(
-            "verify/round_trip.sh",
+        RoundTrip(
             state=state_folder(run.spec.site),
             runtimes=ways,
             reference=reference,
@@ -83,13 +83,13 @@ def verify_host(*, pusher: bool) -> Commands:
             leaf=digests(run, registry)["leaf"],
             scheme="https" if registry.tls else "http",
             tag=tag(words),
-            push="yes" if pushes else "",
-            delete="yes" if mode == "all" else "",
-            digest=progress(run).digest,
+            push=pushes,
+            delete=mode == "all",
+            pushed=progress(run).digest,
             certs=RUNTIMES["containerd"].folder,
             patience=PATIENCE,
             stamp=expected(run, registry, here),
-        ),
+        ).text,
         stdin=base64.encodebytes(archive(f"{reference}:{tag(words)}", words)).decode() if pushes else "",
         timeout=PATIENCE * 8,
         then=keep,

@@ -8,7 +8,8 @@ from pyinfra.api import Host
 
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run
-from anchorline.fleet.scripts import script, state_folder
+from anchorline.fleet.scripts import state_folder
+from anchorline.verify.scripts import StampProbe
 
 
 def stamp_of(run: Run, host: Host) -> str:
@@ -20,7 +21,7 @@ def stamp_of(run: Run, host: Host) -> str:
 def _ask(run: Run, host: Host) -> Question | None:  # noqa: ARG001 (every host is asked the same)
     if run.spec.registry is None:
         return None
-    return Question(script(state=state_folder(run.spec.site)) + 'cat "$state/verified" 2>/dev/null\ntrue\n')
+    return Question(StampProbe(state=state_folder(run.spec.site)).text)
 
 
 def _read(run: Run, lines: Sequence[str]) -> str:  # noqa: ARG001

@@ -26,18 +26,18 @@ from anchorline.fleet import (
     changing,
     failing,
     for_the_fleet,
-    script,
     state_folder,
     stdin,
 )
+from anchorline.fleet.scripts import STATE
 from anchorline.trust.observed import HOSTS
-from anchorline.trust.operations import CHANGING, digests_of
-from anchorline.trust.probe import layers, probe
+from anchorline.trust.operations import digests_of
 from anchorline.trust.processes import stale
+from anchorline.trust.processes.stale import Stamps
 from anchorline.trust.removal.plan import ObservedAnchors, choose, digits, owned_files, places, read, removal, some
+from anchorline.trust.scripts import AnchorsProbe, Layers, TrustProbe, Withdraw
 
 STEP = "withdraw"
-SOURCES = (*CHANGING, "trust/removal/withdraw.sh")
 
 
 def _ask(run: Run, here: Host) -> Question:
@@ -45,17 +45,16 @@ def _ask(run: Run, here: Host) -> Question:
     serves = registry is not None and registry.mode == "remote" and here.name == run.registry_host.name
     listen = registry.listen if registry and serves else None
     return Question(
-        probe(run.spec)
-        + script(
-            "trust/used.sh",
-            "trust/removal/probe.sh",
+        TrustProbe.of(run.spec.site, run.spec.trust.users).text
+        + AnchorsProbe(
             site=run.spec.site,
-            users=list(run.spec.trust.users),
-            places=places(),
-            owned_files=owned_files(run.spec.site),
+            state=state_folder(run.spec.site),
+            users=tuple(run.spec.trust.users),
+            places=tuple(places()),
+            owned_files=tuple(owned_files(run.spec.site)),
             listen=str(listen.nearby) if listen else "",
             port=str(listen.port) if listen else "",
-        ),
+        ).body,
     )
 
 
@@ -204,28 +203,28 @@ def remove(*, ban: bool) -> Commands:
     family = has.trust.family
     yield changing(
         STEP,
-        script(
-            *SOURCES,
+        Withdraw(
             site=run.spec.site,
-            digest=sha,
-            **stale.variables(run.spec.site),
+            ca=sha,
+            stamps=Stamps.of(run.spec.site),
+            layers=Layers.of(family),
+            lock=STATE,
             state=state_folder(run.spec.site),
             gone=change.gone,
             restored=change.restored,
             unchanged=digests_of(change.unchanged),
             tasks=change.tasks,
-            pems="",
-            nicknames="",
+            pems=(),
+            nicknames=(),
             update=change.update,
-            last="yes" if change.last else "",
+            last=change.last,
             hosts=HOSTS,
             hosts_line="",
-            pem=pem,
-            sources=":".join(family.sources) if family else "",
-            ban="yes" if ban else "",
+            certificate=pem,
+            vendors=":".join(family.sources) if family else "",
+            ban=ban,
             summary=summary,
-            **layers(family),
-        ),
+        ).text,
         stdin=stdin(change.files),
         then=told,
     )
