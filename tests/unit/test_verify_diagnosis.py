@@ -370,7 +370,7 @@ def test_where_the_command_is_typed(well: Case) -> None:
 def test_reading_an_answer(blue: Staged) -> None:
     (leaf,) = served(blue)
     body = base64.b64encode(leaf.public_bytes(Encoding.DER)).decode()
-    lines = f"clock 1700000000\naddress 192.0.2.10\naddress ::1\nway open\nserved {body}\nrule inet a b 7\n"
+    lines = f"clock 1700000000\naddress 192.0.2.10\naddress ::1\nreachability open\nserved {body}\nrule inet a b 7\n"
     lines += "proxy docker http://p:1 a,b\nproxy - - -\ndown containerd\ncurl 60"
     assert read(lines.splitlines()) == ObservedClient(
         datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
