@@ -65,7 +65,7 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
     yield changing(
         Step.REGISTRY,
         script(
-            "fleet/shell/receive.sh",
+            "fleet/shell/files.sh",
             "registry/shell/health.sh",
             "registry/shell/apply.sh",
             **variables(wanted),

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from anchorline.fleet import Fleet, Host, Probe, Question, script, state_folder
+from anchorline.fleet import Fleet, Host, Probe, Question, Script, state_folder
 from anchorline.fleet.probe import number
 from anchorline.registry.probe import container
 
 ENOUGH = 1024
 """KiB without which an update of the system's store fails in its middle: a bundle is a quarter of that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceProbe(Script):
+    """The room in ``places``, and what the registry holds where it is this host's (else both are empty)."""
+
+    places: tuple[str, ...]
+    container: str
+    data: str
+    sources = ("report/probe.sh",)
 
 
 @dataclass(frozen=True)
@@ -45,12 +55,11 @@ def _ask(fleet: Fleet, here: Host) -> Question:
     served = container(fleet)
     ours = served if served and fleet.runs_registry(here) else None
     return Question(
-        script(
-            "report/probe.sh",
-            places=["/etc", state_folder(fleet.spec.site)],
+        SpaceProbe(
+            places=("/etc", state_folder(fleet.spec.site)),
             container=ours.registry.name if ours else "",
             data=ours.registry.data if ours else "",
-        )
+        ).text
     )
 
 

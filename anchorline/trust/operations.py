@@ -24,7 +24,6 @@ from anchorline.fleet import (
     for_the_fleet,
     once,
     operation,
-    script,
     state_folder,
     stdin,
 )
@@ -32,20 +31,9 @@ from anchorline.fleet.scripts import STATE
 from anchorline.problem import Problem
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.plan import difference, to_put
-from anchorline.trust.probe import body, layers, nicknames, trust_of, wanted
-from anchorline.trust.processes.stale import Process, exempt, message, read, variables
-
-CHANGING = (
-    "fleet/shell/receive.sh",
-    "trust/stores/layers.sh",
-    "trust/hosts.sh",
-    "trust/processes/stale.sh",
-    "trust/used.sh",
-    "trust/stores/merged.sh",
-    "trust/stores/keystores.sh",
-)
-"""What every change of a host's stores is put together from."""
-SOURCES = (*CHANGING, "trust/apply.sh")
+from anchorline.trust.probe import body, trust_of, wanted
+from anchorline.trust.processes.stale import Process, Stamps, exempt, message, read
+from anchorline.trust.scripts import ApplyTrust, Layers, nicknames
 
 
 @once
@@ -104,25 +92,25 @@ def keep() -> Commands:
 
     yield changing(
         Step.TRUST,
-        script(
-            *SOURCES,
+        ApplyTrust(
             site=fleet.spec.site,
             state=state_folder(fleet.spec.site),
-            **variables(fleet.spec.site),
+            stamps=Stamps.of(fleet.spec.site),
+            layers=Layers.of(family),
+            lock=STATE,
             folders=folders((*change.files, *change.merged)),
-            merged=[file.path for file in change.merged],
+            merged=tuple(file.path for file in change.merged),
             unchanged=digests_of(change.unchanged),
             tasks=change.tasks,
-            pems=[f"{anchor.name} {body(anchor.pem)}" for anchor in wanted(fleet).anchors if change.tasks],
+            pems=tuple(f"{anchor.name} {body(anchor.pem)}" for anchor in wanted(fleet).anchors if change.tasks),
             nicknames=nicknames(wanted(fleet).anchors),
             hosts=HOSTS,
             update=change.update,
-            anchors=[family.path(anchor.name) for anchor in to_put(has, wanted(fleet))] if family else [],
-            digests=" ".join(anchor.sha256 for anchor in wanted(fleet).anchors),
-            **layers(family),
+            anchors=tuple(family.path(anchor.name) for anchor in to_put(has, wanted(fleet))) if family else (),
+            digests=tuple(anchor.sha256 for anchor in wanted(fleet).anchors),
             hosts_line=change.hosts_line,
             summary=summary,
-        ),
+        ).text,
         stdin=stdin((*change.files, *change.merged)),
         then=done,
     )
@@ -158,12 +146,12 @@ def _unseen(fleet: Fleet, here: Host) -> str:
     return "its stores weren't looked after in this run" if here.connected else "it can't be reached"
 
 
-def digests_of(files: Iterable[File]) -> list[str]:
+def digests_of(files: Iterable[File]) -> tuple[str, ...]:
     """What files of others were when they were looked at, as merged.sh reads it. A mode of ``-``: not there."""
-    return [f"{'-' if file.mode == '-' else file.sha256} {file.path}" for file in files]
+    return tuple(f"{'-' if file.mode == '-' else file.sha256} {file.path}" for file in files)
 
 
-def folders(files: Iterable[File]) -> list[str]:
+def folders(files: Iterable[File]) -> tuple[str, ...]:
     """Every folder above these files, from the top, the host's memory aside."""
     paths = (PurePosixPath(file.path).parents for file in files if not file.path.startswith(f"{STATE}/"))
-    return sorted({str(each) for parents in paths for each in parents})
+    return tuple(sorted({str(each) for parents in paths for each in parents}))

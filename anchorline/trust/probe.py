@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from anchorline.authority import Anchor
 from anchorline.authority.operations import staged
 from anchorline.fleet.clock import wrong_here
 from anchorline.fleet.fleet import Fleet, Host, once
 from anchorline.fleet.probe import Probe, Question
-from anchorline.fleet.scripts import STATE, script, state_folder
 from anchorline.problem import Problem
-from anchorline.spec import Spec
 from anchorline.trust.desired import DesiredTrust
-from anchorline.trust.observed import ANCHOR, HOSTS, OS_RELEASE, ObservedTrust, read
-from anchorline.trust.processes import stale
-from anchorline.trust.stores import merged, runtimes
-from anchorline.trust.stores.families import FAMILIES, Family, rows
-from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES, bundle
+from anchorline.trust.observed import ANCHOR, ObservedTrust, read
+from anchorline.trust.scripts import TrustProbe
 
 
 @once
@@ -31,65 +25,15 @@ def trust_of(fleet: Fleet, host: Host) -> ObservedTrust:
     return fleet.seen(PROBE, host)
 
 
-def layers(family: Family | None) -> dict[str, str]:
-    """What layers.sh is told of the host's system."""
-    return {
-        "lock": STATE,
-        "bundle": family.bundle if family else "",
-        "links": family.hashed if family else "",
-        "p11": family.p11 if family else "",
-    }
-
-
 def _ask(fleet: Fleet, host: Host) -> Question:  # noqa: ARG001 (every host is asked the same)
     return _question(fleet)
-
-
-FOLDERS = ("trust/processes/stale.sh", "trust/used.sh", "trust/probe.sh")
-"""What the look at folders of CAs is put together from."""
-SOURCES = (*FOLDERS, "trust/stores/merged_probe.sh")
-"""What the whole look is put together from."""
-
-
-def variables(site: str, users: Iterable[str] = (), anchors: Iterable[Anchor] = ()) -> dict[str, str | list[str]]:
-    """What the look's sources are told."""
-    return {
-        "site": site,
-        "state": state_folder(site),
-        **stale.variables(site),
-        "release": OS_RELEASE,
-        "hosts": HOSTS,
-        "families": rows(),
-        "runtimes": runtimes.rows(),
-        "sites": STATE,
-        "users": list(users),
-        "bundle": bundle(site),
-        "configurations": [f"{row.store} {row.path} {','.join(row.used)}" for row in CONFIGURATIONS],
-        "owned_files": [
-            f"{row.store} {row.path.format(site=site, host='*')} {','.join(row.used)}" for row in OWNED_FILES
-        ],
-        "java": "java",
-        "jvms": " ".join(merged.JVMS),
-        "system_keystores": " ".join(dict.fromkeys(family.java for family in FAMILIES if family.java)),
-        "databases": " ".join(merged.DATABASES),
-        "nicknames": nicknames(anchors),
-    }
-
-
-def probe(spec: Spec, anchors: Iterable[Anchor] = ()) -> str:
-    """The script of trust's look at a host."""
-    return script(*SOURCES, **variables(spec.site, spec.trust.users, anchors))
-
-
-def nicknames(anchors: Iterable[Anchor]) -> list[str]:
-    """Each anchor's name with its SHA-256 as keytool prints it."""
-    return [f"{each.name} {bytes.fromhex(each.sha256).hex(':').upper()}" for each in anchors]
 
 
 @once
 def _question(fleet: Fleet) -> Question:
     anchors = staged(fleet).anchors
-    return Question(probe(fleet.spec, anchors), [f"anchor {each.name} {body(each.pem)}" for each in anchors])
+    script = TrustProbe.of(fleet.spec.site, fleet.spec.trust.users, anchors)
+    return Question(script.text, [f"anchor {each.name} {body(each.pem)}" for each in anchors])
 
 
 def body(pem: str) -> str:

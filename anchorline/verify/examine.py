@@ -11,7 +11,7 @@ from pyinfra import host
 from anchorline import trust
 from anchorline.authority.operations import staged
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Commands, Fleet, Host, Probe, Question, Run, Step, failing, operation, script
+from anchorline.fleet import Commands, Fleet, Host, Probe, Question, Run, Step, failing, operation
 from anchorline.fleet.operations import probe_host
 from anchorline.problem import Problem
 from anchorline.registry.desired import Container
@@ -20,6 +20,7 @@ from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, wanted
 from anchorline.verify.access import guarded
 from anchorline.verify.diagnosis import Case, Diagnosis, ObservedClient, diagnose, read
+from anchorline.verify.scripts import DoctorProbe
 
 WELL = "name, way, clock, certificate and stores are well"
 
@@ -30,17 +31,15 @@ def _ask(fleet: Fleet, here: Host) -> Question:
     name = str(host)
     serves = _served_by(fleet, here)
     return Question(
-        script(
-            "verify/access.sh",
-            "verify/doctor.sh",
-            guarded=guarded(fleet.spec.site),
+        DoctorProbe(
+            guarded=tuple(guarded(fleet.spec.site)),
             container=serves.registry.name if serves else "",
             folder=serves.folder if serves else "",
             data=serves.registry.data if serves else "",
             name=name,
             host=f"[{name}]" if ":" in name else name,
-            port=registry.port if registry else "",
-        )
+            port=str(registry.port) if registry else "",
+        ).text
     )
 
 

@@ -19,7 +19,6 @@ from anchorline.fleet import (
     failing,
     once,
     operation,
-    script,
     state_folder,
 )
 from anchorline.problem import Problem
@@ -29,6 +28,7 @@ from anchorline.trust.probe import trust_of, wanted
 from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.verify.image import archive
 from anchorline.verify.probe import stamp_of
+from anchorline.verify.scripts import RoundTrip
 from anchorline.verify.verification import REPOSITORY, means, message, read, stamp, tag
 
 PATIENCE = 60
@@ -88,8 +88,7 @@ def verify_host(*, pusher: bool) -> Commands:
         fleet.changed(here, "verify")
     yield changing(
         Step.VERIFY,
-        script(
-            "verify/round_trip.sh",
+        RoundTrip(
             state=state_folder(fleet.spec.site),
             runtimes=ways,
             reference=reference,
@@ -97,13 +96,13 @@ def verify_host(*, pusher: bool) -> Commands:
             leaf=digests(fleet, registry)["leaf"],
             scheme="https" if registry.tls else "http",
             tag=tag(words),
-            push="yes" if pushes else "",
-            delete="yes" if mode == "all" else "",
-            digest=progress(fleet).digest,
+            push=pushes,
+            delete=mode == "all",
+            pushed=progress(fleet).digest,
             certs=RUNTIMES["containerd"].folder,
             patience=PATIENCE,
             stamp=expected(fleet, registry, here),
-        ),
+        ).text,
         stdin=base64.encodebytes(archive(f"{reference}:{tag(words)}", words)).decode() if pushes else "",
         timeout=PATIENCE * 8,
         then=keep,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from anchorline.fleet.fleet import Fleet, Host
 from anchorline.fleet.probe import Probe, Question
-from anchorline.fleet.scripts import script, state_folder
+from anchorline.fleet.scripts import state_folder
+from anchorline.verify.scripts import StampProbe
 
 
 def stamp_of(fleet: Fleet, host: Host) -> str:
@@ -17,7 +18,7 @@ def stamp_of(fleet: Fleet, host: Host) -> str:
 def _ask(fleet: Fleet, host: Host) -> Question | None:  # noqa: ARG001 (every host is asked the same)
     if fleet.spec.registry is None:
         return None
-    return Question(script(state=state_folder(fleet.spec.site)) + 'cat "$state/verified" 2>/dev/null\ntrue\n')
+    return Question(StampProbe(state=state_folder(fleet.spec.site)).text)
 
 
 def _read(fleet: Fleet, lines: Sequence[str]) -> str:  # noqa: ARG001

@@ -51,7 +51,7 @@ def restart(shell: list[str], state: Path) -> subprocess.CompletedProcess[str]:
         "port": 1,
         "tls": "",
     }
-    sources = ("fleet/shell/receive.sh", "registry/shell/health.sh", "registry/shell/apply.sh")
+    sources = ("fleet/shell/files.sh", "registry/shell/health.sh", "registry/shell/apply.sh")
     text = script(*sources, **{key: str(value) for key, value in values.items()})
     files = [File(f"{state}/registry/{name}", "new\n") for name in ("server.pem", "config.yml")]
     path = f"{state.parent}/bin:{os.environ['PATH']}"

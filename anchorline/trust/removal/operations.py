@@ -31,35 +31,33 @@ from anchorline.fleet import (
     for_the_fleet,
     once,
     operation,
-    script,
     state_folder,
     stdin,
 )
+from anchorline.fleet.scripts import STATE
 from anchorline.problem import Problem
 from anchorline.trust.observed import HOSTS
-from anchorline.trust.operations import CHANGING, digests_of
-from anchorline.trust.probe import layers, probe
+from anchorline.trust.operations import digests_of
 from anchorline.trust.processes import stale
+from anchorline.trust.processes.stale import Stamps
 from anchorline.trust.removal.plan import ObservedAnchors, choose, digits, owned_files, places, read, removal, some
-
-SOURCES = (*CHANGING, "trust/removal/withdraw.sh")
+from anchorline.trust.scripts import AnchorsProbe, Layers, TrustProbe, Withdraw
 
 
 def _ask(fleet: Fleet, here: Host) -> Question:
     registry = fleet.spec.tls_registry
     listen = registry.listen if registry and fleet.runs_registry(here) else None
     return Question(
-        probe(fleet.spec)
-        + script(
-            "trust/used.sh",
-            "trust/removal/probe.sh",
+        TrustProbe.of(fleet.spec.site, fleet.spec.trust.users).text
+        + AnchorsProbe(
             site=fleet.spec.site,
-            users=list(fleet.spec.trust.users),
-            places=places(),
-            owned_files=owned_files(fleet.spec.site),
+            state=state_folder(fleet.spec.site),
+            users=tuple(fleet.spec.trust.users),
+            places=tuple(places()),
+            owned_files=tuple(owned_files(fleet.spec.site)),
             listen=str(listen.nearby) if listen else "",
             port=str(listen.port) if listen else "",
-        ),
+        ).body,
     )
 
 
@@ -220,28 +218,28 @@ def remove(*, ban: bool) -> Commands:
     family = has.trust.family
     yield changing(
         Step.WITHDRAW,
-        script(
-            *SOURCES,
+        Withdraw(
             site=fleet.spec.site,
-            digest=sha,
-            **stale.variables(fleet.spec.site),
+            ca=sha,
+            stamps=Stamps.of(fleet.spec.site),
+            layers=Layers.of(family),
+            lock=STATE,
             state=state_folder(fleet.spec.site),
             gone=change.gone,
             restored=change.restored,
             unchanged=digests_of(change.unchanged),
             tasks=change.tasks,
-            pems="",
-            nicknames="",
+            pems=(),
+            nicknames=(),
             update=change.update,
-            last="yes" if change.last else "",
+            last=change.last,
             hosts=HOSTS,
             hosts_line="",
-            pem=pem,
-            sources=":".join(family.sources) if family else "",
-            ban="yes" if ban else "",
+            certificate=pem,
+            vendors=":".join(family.sources) if family else "",
+            ban=ban,
             summary=summary,
-            **layers(family),
-        ),
+        ).text,
         stdin=stdin(change.files),
         then=told,
     )
