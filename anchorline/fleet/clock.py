@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anchorline.fleet.probe import number
+from anchorline.problem import Health, Problem, Where
 
 TOLERANCE = 300
 """Seconds. Certificates begin an hour before they are made, so less than this harms nobody."""
+_SET = "timedatectl set-ntp true"
 
 
 def read(lines: Sequence[str], now: float) -> float | None:
@@ -16,26 +18,28 @@ def read(lines: Sequence[str], now: float) -> float | None:
     return None if said is None else said - now
 
 
-def message(offset: float) -> str:
-    """What is said of a host whose clock is off; nothing where it isn't."""
+def problem(offset: float) -> Problem | None:
+    """What is said of a host whose clock is off; None where it isn't."""
     if abs(offset) <= TOLERANCE:
-        return ""
-    fix = "timedatectl set-ntp true"
+        return None
     if offset > 0:
-        return f"its clock is {_length(offset)} ahead: certificates end early there; {fix}"
-    return f"its clock is {_length(offset)} behind: a new certificate may not be valid there yet; {fix}"
+        cause = f"its clock is {_length(offset)} ahead: certificates end early there"
+    else:
+        cause = f"its clock is {_length(offset)} behind: a new certificate may not be valid there yet"
+    return Problem(cause, _SET, Where.ON_THE_HOST, Health.WARNING)
 
 
-def wrong_here(offsets: Mapping[str, float]) -> str:
-    """Why nothing should be issued here: most hosts' clocks agree against this machine's. Nothing where they don't."""
+def wrong_here(offsets: Mapping[str, float]) -> Problem | None:
+    """Why nothing should be issued here: most hosts' clocks agree against this machine's. None where they don't."""
     for side, word in ((-1, "ahead of"), (1, "behind")):
         off = sorted(side * offset for offset in offsets.values() if side * offset > TOLERANCE)
         if 2 * len(off) > len(offsets):
-            return (
+            cause = (
                 f"this machine's clock is {_length(off[len(off) // 2])} {word} that of {len(off)} of {len(offsets)} "
-                "hosts, and what is issued now would begin or end at a wrong time: set it, then run again"
+                "hosts, and what is issued now would begin or end at a wrong time"
             )
-    return ""
+            return Problem(cause, _SET, Where.HERE)
+    return None
 
 
 def _length(seconds: float) -> str:

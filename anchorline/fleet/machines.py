@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from anchorline.problem import Problem
+
 ASK = "cat /proc/sys/kernel/random/boot_id; readlink /proc/self/ns/mnt; ls -di /"
 """What tells a machine or a container from every other: proc(5), namespaces(7). It changes with a boot."""
 
@@ -23,6 +25,6 @@ def duplicates(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     yield from (tuple(names) for names in alike.values() if len(names) > 1)
 
 
-def message(names: tuple[str, ...]) -> tuple[str, str]:
-    """What is said of them: the cause, and what to do."""
-    return f"{' and '.join(names)} are one machine", "leave one of the names in the inventory"
+def problem(names: tuple[str, ...]) -> Problem:
+    """What is said of them."""
+    return Problem(f"{' and '.join(names)} are one machine", "leave one of the names in the inventory")

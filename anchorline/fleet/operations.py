@@ -15,7 +15,9 @@ from anchorline.fleet import clock, machines
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run
 from anchorline.fleet.ssh import Answer, ask
+from anchorline.fleet.steps import Step
 from anchorline.fleet.wire import CLOCK, MACHINE, join, split
+from anchorline.problem import Problem, ProblemError
 
 Commands = Generator[FunctionCommand, None, None]
 
@@ -33,17 +35,17 @@ def gather(*, probes: Sequence[Probe]) -> Commands:
     run.begin_with(here)
     run.gathering = host.state.is_executing
     questions = {room.name: question for room in probes if (question := room.ask(run, here))}
-    cause = probe_host(run, here, questions)
+    problem = probe_host(run, here, questions)
     if not host.state.is_executing and run.gathered_all:
         run.preflight()  # the last of them to answer, before pyinfra asks whether to go on
-    if cause:
-        yield failing(cause)
+    if problem:
+        yield failing(problem)
     else:
         host.noop("probed")
 
 
-def probe_host(run: Run, here: Host, questions: dict[str, Question]) -> str:
-    """Ask a host and keep what it said in the run. Returns why it couldn't be understood, or nothing.
+def probe_host(run: Run, here: Host, questions: dict[str, Question]) -> Problem | None:
+    """Ask a host and keep what it said in the run. Returns why it couldn't be understood, or None.
 
     What it said is never shown, not at -vvv either: there may be passwords in others' files that a probe prints.
     """
@@ -54,33 +56,39 @@ def probe_host(run: Run, here: Host, questions: dict[str, Question]) -> str:
         offset = clock.read(said.get(CLOCK, ()), time.time())
         if offset is not None:
             run.clocks[here.name] = offset
-            if note := clock.message(offset):
-                run.note(here, note)
+            if off := clock.problem(offset):
+                run.note(here, str(off))
         run.machines[here.name] = machines.read(said.get(MACHINE, []))
         run.observations[here.name] = {name: run.probes[name].read(run, said[name]) for name in questions}
     except (KeyError, ValueError) as error:
         run.observations.pop(here.name, None)
         before = tuple(takewhile(lambda line: not line.startswith("=== "), answer.stdout))
-        cause = replace(answer, stdout=before).cause
+        problem = replace(answer, stdout=before).problem
         if answer.ok and answer.stdout:
-            cause = f"its answer says nothing of: {error}" if isinstance(error, KeyError) else str(error)
-        run.fail(here, "look", cause)
-        return cause
-    return ""
+            problem = _carried(error)
+        run.fail(here, Step.PROBE, problem)
+        return problem
+    return None
 
 
-def failing(cause: str) -> FunctionCommand:
-    """A command that fails its host, and says why beside the host's name."""
+def _carried(error: KeyError | ValueError) -> Problem:
+    if isinstance(error, KeyError):
+        return Problem(f"its answer says nothing of: {error}")
+    return error.problem if isinstance(error, ProblemError) else Problem(str(error))
+
+
+def failing(problem: Problem | str) -> FunctionCommand:
+    """A command that fails its host, and says why, and what to do, beside the host's name."""
 
     def fail(state: State, host: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
-        say(host, cause)
+        say(host, str(problem))
         return False
 
     return FunctionCommand(fail, (), {})
 
 
 def changing(
-    step: str,
+    step: Step,
     script: str,
     *,
     stdin: str = "",
@@ -95,7 +103,7 @@ def changing(
     def change(state: State, host: Host) -> bool:  # noqa: ARG001 (as above)
         answer = ask(host, script, stdin=stdin, timeout=timeout)
         if not answer.ok:
-            Run.of(host).fail(host, step, answer.cause)
+            Run.of(host).fail(host, step, answer.problem)
             for line in answer.stderr or (answer.cause,):
                 say(host, line)
             return False

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anchorline.problem import Problem
+
 if TYPE_CHECKING:
     from pyinfra.api import Host
 
@@ -38,13 +40,13 @@ class Probe:
     ``read``
         what the probe printed, as the room's own type. Raises ValueError where it can't be that.
     ``preflight``
-        after the whole fleet was looked at: a sentence for each reason why nothing may be changed.
+        after the whole fleet was looked at: a problem for each reason why nothing may be changed.
     """
 
     name: str
     ask: Callable[[Run, Host], Question | None]
     read: Callable[[Run, Sequence[str]], Any]
-    preflight: Callable[[Run], Iterable[str]]
+    preflight: Callable[[Run], Iterable[Problem | str]]
 
 
 def number(word: str) -> int | None:

@@ -17,6 +17,8 @@ from anchorline.errors import AnchorlineError
 from anchorline.fleet import machines
 from anchorline.fleet.limits import too_many
 from anchorline.fleet.probe import Observation, Probe
+from anchorline.fleet.steps import Step
+from anchorline.problem import Problem, problem_of
 from anchorline.spec import Spec, load
 
 T = TypeVar("T")
@@ -31,15 +33,15 @@ class RunError(PyinfraError):
 class Failure:
     """Why a host failed, and at which step."""
 
-    step: str
-    cause: str
+    step: Step
+    problem: Problem
 
 
 @dataclass
 class Run:
     """What is known of the fleet in this run. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
 
-    ``blocked_by`` is why the gate of a rotation didn't open, a line each. ``promoted`` is the authority after it did.
+    ``blocked_by`` is why the gate of a rotation didn't open. ``promoted`` is the authority after it did.
     ``inventory`` is how it was typed. ``clocks`` is how far each host's is ahead of this machine's, in seconds.
     ``machines`` is what tells the machine of each from every other.
     """
@@ -59,7 +61,7 @@ class Run:
     notes: dict[str, list[str]] = field(default_factory=dict)
     verified: dict[str, str] = field(default_factory=dict)
     broken: AnchorlineError | None = None
-    blocked_by: list[str] = field(default_factory=list)
+    blocked_by: list[Problem] = field(default_factory=list)
     promoted: Any = None
     preflighted: bool = False
     _once: dict[str, Any] = field(default_factory=dict)
@@ -129,9 +131,9 @@ class Run:
         for memory in (self.observations, self.failures, self.changes, self.notes, self.verified):
             memory.pop(host.name, None)
 
-    def fail(self, host: Host, step: str, cause: str) -> None:
-        """Note why a host failed. The first cause stays: what follows is its consequence."""
-        self.failures.setdefault(host.name, Failure(step, cause))
+    def fail(self, host: Host, step: Step, problem: Problem | str) -> None:
+        """Note why a host failed. The first problem stays: what follows is its consequence."""
+        self.failures.setdefault(host.name, Failure(step, problem_of(problem)))
 
     def note(self, host: Host, text: str) -> None:
         """Note something that the summary should say of a host."""
@@ -154,7 +156,7 @@ class Run:
 
     def preflight(self) -> None:
         """Judge the plan, which all observations together make. Raises RunError with every reason against it."""
-        reasons = ["; ".join(machines.message(names)) for names in machines.duplicates(self.machines)]
+        reasons: list[Problem | str] = [machines.problem(names) for names in machines.duplicates(self.machines)]
         reasons += [reason for room in self.probes.values() for reason in room.preflight(self)]
         if reasons:
             lines = "".join(f"\n  - {reason}" for reason in reasons)

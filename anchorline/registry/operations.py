@@ -9,10 +9,12 @@ from pyinfra.api import FileUploadCommand, FunctionCommand, operation
 
 from anchorline.authority.operations import serving
 from anchorline.fleet import Answer, File, Run, changing, failing, script, stdin
+from anchorline.fleet.steps import Step
+from anchorline.problem import Problem
 from anchorline.registry.desired import DRAIN, PORT, Container
 from anchorline.registry.probe import container, digests, observed_registry, variables, what_is_due
 
-STEP = "registry"
+STEP = Step.REGISTRY
 PATIENCE = 30
 """Seconds that a registry gets to become healthy."""
 DEADLINE = 600
@@ -55,9 +57,12 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
     if not has.image and wanted.registry.archive:
         source = run.spec.path(wanted.registry.archive)
         if not source.is_file():
-            cause = f"{source} isn't there (registry: archive), and {here.name} has no image {wanted.registry.image}"
-            run.fail(here, STEP, cause)
-            yield failing(cause)
+            problem = Problem(
+                f"{source} isn't there (registry: archive), and {here.name} has no image {wanted.registry.image}",
+                "save the image there with `docker save`",
+            )
+            run.fail(here, STEP, problem)
+            yield failing(problem)
             return
         archive = f"{variables(wanted)['state']}/image.tar"
         yield changing(STEP, script(folder=archive.rpartition("/")[0]) + 'mkdir -p "$folder"\n')

@@ -12,6 +12,7 @@ from anchorline.errors import AnchorlineError
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run
 from anchorline.fleet.scripts import script, state_folder
+from anchorline.problem import Problem, Where
 from anchorline.registry.desired import Container
 from anchorline.registry.observed import ObservedRegistry, read
 from anchorline.registry.plan import action, conflicts
@@ -60,22 +61,23 @@ def what_is_due(run: Run, wanted: Container, has: ObservedRegistry) -> tuple[str
     return action(has, wanted, **digests(run, wanted))
 
 
-def _key_refused(run: Run, wanted: Container, host: Host) -> Iterable[str]:
+def _key_refused(run: Run, wanted: Container, host: Host) -> Iterable[Problem]:
     """A key that the registry will need and that can't be read is found before anything is changed."""
     name = wanted.registry.certificate
     if name and wanted.tls and any(what_is_due(run, wanted, observed_registry(run, host))):
         try:
             staged(run).pair(name)
         except AnchorlineError as error:
-            yield str(error)
+            yield from error.problems
 
 
-def _unknown_refused(run: Run, has: ObservedRegistry, host: Host) -> Iterable[str]:
+def _unknown_refused(run: Run, has: ObservedRegistry, host: Host) -> Iterable[Problem]:
     """A certificate of our CA that this ``pki/`` has never heard of was issued from another one, after it."""
     if has.served and not has.external and has.served not in staged(run).known:
-        yield (
+        yield Problem(
             f"{host.name} serves a certificate ({has.served[:12]}) that {run.spec.pki} doesn't know, though our CA "
-            f"issued it: another checkout has renewed it; bring its pki/ here, and run again"
+            "issued it: another checkout has renewed it",
+            "bring its pki/ here, and run again",
         )
 
 
@@ -91,20 +93,25 @@ def _read(run: Run, lines: Sequence[str]) -> ObservedRegistry:
     return read(lines, wanted.registry.name if wanted else "")
 
 
-def _preflight(run: Run) -> Iterable[str]:
+def _preflight(run: Run) -> Iterable[Problem]:
     wanted = container(run)
     if wanted is None:
         return
     host = run.registry_host
     if run.reached(host):
-        for reason in conflicts(observed_registry(run, host), wanted):
-            yield f"{host.name}: {reason}"
+        yield from (each.about(host.name) for each in conflicts(observed_registry(run, host), wanted))
         yield from _key_refused(run, wanted, host)
         yield from _unknown_refused(run, observed_registry(run, host), host)
     elif run.state.is_host_in_limit(host):
         failure = run.failures.get(host.name)
-        cause = failure.cause if failure else "it can't be reached"
-        yield f"the registry's host {host.name} doesn't answer ({cause}): without it nothing can be verified"
+        cause = failure.problem.cause if failure else "it can't be reached"
+        fix = failure.problem.fix if failure and failure.problem.fix else "bring it up"
+        where = failure.problem.where if failure and failure.problem.fix else Where.NOWHERE
+        yield Problem(
+            f"the registry's host {host.name} doesn't answer ({cause}), and without it nothing can be verified",
+            fix,
+            where,
+        )
 
 
 PROBE = Probe("registry", _ask, _read, _preflight)

@@ -13,6 +13,8 @@ from anchorline.authority.survey import survey
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Run, RunError
 from anchorline.fleet.guard import Over
+from anchorline.fleet.run import Failure
+from anchorline.fleet.steps import Step
 from anchorline.problem import Health, Problem, Where
 from anchorline.report import site
 from anchorline.report.hosts import BY_HAND, View, facts, groups_of, seen, unreachable
@@ -20,8 +22,15 @@ from anchorline.report.model import CertificateReport, Condition, Kind, Report
 from anchorline.report.model import Host as HostReport
 
 DOCTOR = "anchorline.verify.doctor"
-NEXT = {"look": BY_HAND, "pyinfra": BY_HAND, "trust": DOCTOR, "registry": DOCTOR, "verify": DOCTOR}
-"""What tells more of a host that failed at a step, where the step's own words don't say what to do."""
+NEXT = {
+    Step.PROBE: BY_HAND,
+    Step.PYINFRA: BY_HAND,
+    Step.TRUST: DOCTOR,
+    Step.REGISTRY: DOCTOR,
+    Step.VERIFY: DOCTOR,
+}
+"""What tells more of a host that failed at a step, where its own problem doesn't say what to do."""
+_SILENT = Failure(Step.PYINFRA, Problem("its own output says why"))
 
 
 def collect(over: Over, run: Run, kind: Kind) -> Report:
@@ -41,7 +50,7 @@ def collect(over: Over, run: Run, kind: Kind) -> Report:
     certificates = site.certificates(found, view)
     certificates = _planned(run, certificates) if kind is Kind.PLAN else certificates
     rotation, registry = site.rotation(found, run, view), site.registry(run, hosts, kind)
-    findings = site.findings(run, certificates, rotation) if kind is Kind.STATUS else _blocked_by(run)
+    findings = site.findings(run, certificates, rotation) if kind is Kind.STATUS else run.blocked_by
     steps = site.steps(run, certificates, hosts, registry, kind)
     return replace(
         _report(over, run, kind, now, hosts),
@@ -71,9 +80,11 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> HostReport:
     known = facts(view, host) if view and "trust" in run.observations.get(name, ()) else {"groups": groups_of(host)}
     findings: tuple[Problem, ...] = ()
     if failure or host in over.state.failed_hosts:
-        step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "its own output says why")
-        fix = run.command(NEXT[step], name) if step in NEXT else ""
-        findings = (Problem(f"{step}: {cause}", fix, Where.HERE if fix else Where.NOWHERE),)
+        failure = failure or _SILENT
+        problem = failure.problem.about(failure.step)
+        if not problem.fix and failure.step in NEXT:
+            problem = replace(problem, fix=run.command(NEXT[failure.step], name), where=Where.HERE)
+        findings = (problem,)
         condition = Condition.FAILED
     elif changes or verification:
         done = Condition.CHANGED if changes else Condition.VERIFIED
@@ -82,14 +93,6 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> HostReport:
         condition = Condition.AS_DECLARED if over.finished else Condition.UNTOUCHED
     known |= {"drift": changes} if over.planned else {"changes": changes, "drift": ()}
     return HostReport(name, condition, findings=findings, notes=notes, verification=verification, **known)
-
-
-def _blocked_by(run: Run) -> list[Problem]:
-    """Why the gate of a rotation didn't open in this run."""
-    if not run.blocked_by:
-        return []
-    cause, *more = (line.strip() for line in run.blocked_by)
-    return [Problem("; ".join([cause, *more[:-1]]), more[-1] if more else "", health=Health.BAD)]
 
 
 def _planned(run: Run, certificates: tuple[CertificateReport, ...]) -> tuple[CertificateReport, ...]:

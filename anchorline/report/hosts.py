@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -81,8 +81,10 @@ def seen(view: View, here: Host) -> HostReport:
     run = view.run
     if here.name not in run.observations:
         failure = run.failures.get(here.name)
-        cause = failure.cause if failure else "it wasn't looked at"
-        finding = Problem(cause, run.command(BY_HAND, here.name), Where.HERE, Health.UNKNOWN)
+        problem = failure.problem if failure else Problem("it wasn't looked at")
+        if not problem.fix:
+            problem = replace(problem, fix=run.command(BY_HAND, here.name), where=Where.HERE)
+        finding = replace(problem, health=Health.UNKNOWN)
         return HostReport(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
     findings = tuple(_findings(view, here))
     healths = {finding.health for finding in findings}
@@ -149,7 +151,8 @@ def life_of(name: str, certificate: x509.Certificate, view: View) -> Life:
 
 def _findings(view: View, here: Host) -> Iterator[Problem]:
     run = view.run
-    said = [*_registry(run, here), *_trust(run, here)]
+    # the doctor may come upon the same as the registry's plan
+    said = dict.fromkeys([*_registry(run, here), *_trust(run, here)])
     yield from said
     if not said and container(run) and not has_verified(run, here.name):
         step = run.command("anchorline.verify.clients", here.name)
@@ -160,14 +163,13 @@ def _findings(view: View, here: Host) -> Iterator[Problem]:
         fix = "bring back the pki/ that made it, or run from the checkout that has it"
         yield Problem(f"it knows the CA {digest} as the site's, and pki/{run.spec.site} doesn't", fix)
     if names := view.duplicates.get(here.name):
-        yield Problem(*machines.message(names))
+        yield machines.problem(names)
     seen_room = run.observations[here.name].get("report")
     for place, left in seen_room.room.items() if seen_room else ():
         if left < ENOUGH:
             yield Problem(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", Where.ON_THE_HOST)
-    cause, _, fix = clock.message(run.clocks.get(here.name, 0)).rpartition("; ")
-    if cause:
-        yield Problem(cause, fix, Where.ON_THE_HOST, Health.WARNING)
+    if off := clock.problem(run.clocks.get(here.name, 0)):
+        yield off
     yield from _stale(run, here)
 
 
@@ -185,7 +187,7 @@ def _trust(run: Run, here: Host) -> Iterator[Problem]:
     if staged(run).ca is None and run.spec.authority is not None:
         return  # there is nothing to hold a host against: that is the site's own finding
     if found := diagnosis_of(run, here):
-        yield Problem(found.cause, found.command, Where.HERE if found.here else Where.ON_THE_HOST)
+        yield found
     elif drift := difference(trust_of(run, here), wanted(run)).what:
         roll_out = run.command("anchorline.trust.rollout", here.name)
         yield Problem(f"it lacks something of: {', '.join(drift)}", roll_out, Where.HERE)
@@ -197,10 +199,8 @@ def _registry(run: Run, here: Host) -> Iterator[Problem]:
     if registry is None or here.name != run.registry_host.name:
         return
     has = observed_registry(run, here)
-    if reasons := conflicts(has, registry):
-        for reason in reasons:
-            cause, _, fix = reason.partition(": ")
-            yield Problem(cause, fix)
+    if against := conflicts(has, registry):
+        yield from against
         return
     try:
         due, why = what_is_due(run, registry, has)

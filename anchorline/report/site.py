@@ -14,6 +14,7 @@ from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline
 from anchorline.fleet import Run
 from anchorline.fleet.clock import wrong_here
+from anchorline.fleet.steps import Step
 from anchorline.problem import Health, Problem, Where
 from anchorline.registry.probe import container, observed_registry
 from anchorline.report.hosts import DEPLOY, View, has_verified, life_of
@@ -69,8 +70,7 @@ def rotation(found: Survey, run: Run, view: View) -> RotationReport | None:
     ca = life_of(name_of(root), root, view)
     if name == PREVIOUS_CA:
         away = withdrawal(ca.sha256, run.file, run.inventory)
-        words = f"hosts trust {ca.subject} still; when nothing needs it: {away}"
-        return RotationReport(_STAGES[name], ca, words=words)
+        return RotationReport(_STAGES[name], ca, words=f"hosts trust {ca.subject} still", fix=away)
     rule, noted = found.spec.rotation, sightings.read(found.store, fingerprint(root))
     hosts = [each.name for each in run.state.inventory if each.name not in rule.without]
     seen = tuple(each for each in hosts if each in noted and noted[each].counts(rule, view.now))
@@ -96,8 +96,8 @@ def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> RegistryReport | No
         return RegistryReport(here.name, address, declared.mode, Health.UNKNOWN, "its host couldn't be looked at")
     has, holds = observed_registry(run, here), run.observations[here.name].get("report")
     changed = any(each.startswith("registry: ") for each in host.changes)
-    well = not (has.health or has.runtime_cause) or (changed and host.condition is Condition.CHANGED)
-    words = "serves" if well else has.runtime_cause or has.health
+    well = not (has.health or has.runtime_problem) or (changed and host.condition is Condition.CHANGED)
+    words = "serves" if well else has.runtime_problem.cause if has.runtime_problem else has.health
     return RegistryReport(
         here.name,
         address,
@@ -129,12 +129,10 @@ def findings(run: Run, of: Sequence[CertificateReport], turning: RotationReport 
         cause = f"rotation: {'blocked, ' if turning.blocked else ''}{turning.words}; missing {waits}{more}"
         yield Problem(cause, run.command(DEPLOY), Where.HERE, Health.BAD if turning.blocked else Health.WARNING)
     elif turning:
-        health = Health.WARNING
-        away = withdrawal(turning.ca.sha256, run.file, run.inventory)
-        fix = run.command(DEPLOY) if turning.stage == "made" else away
-        yield Problem(f"rotation: {turning.words.partition(';')[0]}", fix, Where.HERE, health)
+        fix = turning.fix or run.command(DEPLOY)
+        yield Problem(f"rotation: {turning.words}", fix, Where.HERE, Health.WARNING)
     if why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations}):
-        yield Problem(why, "timedatectl set-ntp true", Where.HERE)
+        yield why
 
 
 def steps(
@@ -142,11 +140,11 @@ def steps(
 ) -> Iterator[StepReport]:
     """The way of the data: authority, trust, registry, verify; those that the site has and the run was about."""
     if of:
-        yield StepReport("authority", _worst([each.health for each in of]), _few([*map(_life, of)]))
+        yield StepReport(Step.AUTHORITY, _worst([each.health for each in of]), _few([*map(_life, of)]))
     if (run.spec.authority or wanted(run).anchors) and _asked(run, kind, "trust"):
         yield _trust(run, hosts)
     if serves:
-        yield StepReport("registry", serves.health, f"{serves.address}: {serves.words}")
+        yield StepReport(Step.REGISTRY, serves.health, f"{serves.address}: {serves.words}")
     if container(run) and _asked(run, kind, "verify"):
         yield _verification(run, hosts)
 
@@ -166,8 +164,8 @@ def _trust(run: Run, hosts: Sequence[Host]) -> StepReport:
     whole = [each for each in known if _is_whole(run, each)]
     words = f"{len(whole)} of {len(hosts)} hosts hold the CA in every store"
     if len(whole) == len(hosts):
-        return StepReport("trust", Health.GOOD, words)
-    return StepReport("trust", Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
+        return StepReport(Step.TRUST, Health.GOOD, words)
+    return StepReport(Step.TRUST, Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
 
 
 def _is_whole(run: Run, host: Host) -> bool:
@@ -176,7 +174,7 @@ def _is_whole(run: Run, host: Host) -> bool:
     if run.spec.authority and host.stores:
         return all("present" in blocked for blocked in host.stores.values())
     lacks = difference(trust_of(run, run.state.inventory.get_host(host.name)), wanted(run))
-    return host.name in trusting(run) or not (lacks or lacks.cause)
+    return host.name in trusting(run) or not (lacks or lacks.problem)
 
 
 def _verification(run: Run, hosts: Sequence[Host]) -> StepReport:
@@ -186,8 +184,8 @@ def _verification(run: Run, hosts: Sequence[Host]) -> StepReport:
     verified = [each for each in gathered if each.verification or (not each.changes and has_verified(run, each.name))]
     words = f"{len(verified)} of {len(concerned)} hosts have pulled what is served now"
     if len(verified) == len(concerned):
-        return StepReport("verify", Health.GOOD, words)
-    return StepReport("verify", Health.BAD if len(verified) < len(gathered) else Health.UNKNOWN, words)
+        return StepReport(Step.VERIFY, Health.GOOD, words)
+    return StepReport(Step.VERIFY, Health.BAD if len(verified) < len(gathered) else Health.UNKNOWN, words)
 
 
 def _worst(healths: Sequence[Health]) -> Health:

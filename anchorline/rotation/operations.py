@@ -14,6 +14,7 @@ from anchorline.authority.operations import explicit, next_of, staged
 from anchorline.authority.store import Store
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Probe, Run, for_the_fleet
+from anchorline.problem import Problem
 from anchorline.trust.operations import outdated, reasons_unseen
 from anchorline.trust.removal.plan import some
 
@@ -28,37 +29,39 @@ def promote() -> Commands:
 def _promote(run: Run) -> None:
     seen = sightings.read(Store(run.spec.pki), next_of(run))
     missing = sightings.missing(seen, reasons_unseen(run), run.spec.rotation, datetime.now(UTC))
-    run.blocked_by.extend(_blocked_by(run, missing))
-    if run.blocked_by:
+    if blocked := _blocked_by(run, missing):
+        run.blocked_by.append(blocked)
         return
     promotion = promote_next(run.spec)
     promotion.commit()
     run.promoted = promotion
 
 
-def _blocked_by(run: Run, missing: dict[str, str]) -> list[str]:
-    """What the summary says of a gate that stays shut; nothing where it opens."""
+def _blocked_by(run: Run, missing: dict[str, str]) -> Problem | None:
+    """Why a gate stays shut; None where it opens."""
     certificate = staged(run).next
     assert certificate is not None  # noqa: S101 (declared only while a rotation stands)
     name, of = name_of(certificate), len(list(run.state.inventory))
     if explicit(run):
-        return [
+        return Problem(
             f"rotation: {name} doesn't take over by this run, for `authority: {{issue: explicit}}` has no deploy issue "
-            f"anything: run it with `issue: deploy` from the checkout that keeps {run.spec.pki}"
-        ]
+            "anything",
+            f"run it with `issue: deploy` from the checkout that keeps {run.spec.pki}",
+        )
     if not missing:
-        return []
+        return None
     stale = [each for each, processes in outdated(run).items() if processes]
-    lines = [
-        f"rotation: blocked, {len(missing)} of {of} hosts not seen to trust {name}; the present CA goes on to serve"
+    told = [
+        f"rotation: blocked, {len(missing)} of {of} hosts not seen to trust {name}, and the present CA goes on to serve"
     ]
-    lines += [f"  {each}: {why}" for each, why in sorted(missing.items())]
-    lines += [f"  processes with the roots of before run on {some(stale)}"] if stale else []
-    lines += ["  the next run goes on from here; a host that is gone: `rotation: {without: [HOST]}`"]
-    return lines
+    told += [f"{each}: {why}" for each, why in sorted(missing.items())]
+    told += [f"processes with the roots of before run on {some(stale)}"] if stale else []
+    return Problem(
+        "; ".join(told), "the next run goes on from here; a host that is gone: `rotation: {without: [HOST]}`"
+    )
 
 
-def _preflight(run: Run) -> Iterable[str]:
+def _preflight(run: Run) -> Iterable[Problem]:
     """What would keep the next CA from taking over in this run, such as a key that isn't here."""
     digest = next_of(run)
     if not digest or explicit(run):
@@ -69,7 +72,7 @@ def _preflight(run: Run) -> Iterable[str]:
         try:
             promote_next(run.spec)
         except AnchorlineError as error:
-            yield str(error)
+            yield from error.problems
 
 
 PROBE = Probe("rotation", lambda _, __: None, lambda _, __: None, _preflight)

@@ -60,8 +60,8 @@ def as_script(wanted: DesiredTrust) -> str:
         "marker": wanted.marker,
         "digests": " ".join(anchor.sha256 for anchor in wanted.anchors),
         "families": [f"{row.name} {','.join(sorted(row.ids))}" for row in families.FAMILIES],
-        "unknown": families.unknown(["@os@"]),
-        "nameless": families.unknown([]),
+        "unknown": str(families.unknown(["@os@"])),
+        "nameless": str(families.unknown([])),
         **stale.variables(wanted.site),
         **layers(None),
         **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""),
@@ -129,7 +129,7 @@ def _row(family: Family, wanted: DesiredTrust) -> dict[str, str]:
         "update": family.update,
         "repair": family.repair,
         **layers(family),
-        "undeclared": _plain(change.cause),
+        "undeclared": _plain(str(change.problem or "")),
         "note": "\n".join(change.notes),
     }
 

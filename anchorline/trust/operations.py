@@ -14,12 +14,13 @@ from anchorline.authority.operations import explicit, next_of
 from anchorline.authority.store import Store
 from anchorline.fleet import Answer, Commands, File, Run, changing, failing, for_the_fleet, script, state_folder, stdin
 from anchorline.fleet.scripts import STATE
+from anchorline.fleet.steps import Step
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.plan import difference, to_put
 from anchorline.trust.probe import body, layers, nicknames, trust_of, wanted
 from anchorline.trust.processes.stale import Process, exempt, message, read, variables
 
-STEP = "trust"
+STEP = Step.TRUST
 CHANGING = (
     "fleet/shell/receive.sh",
     "trust/stores/layers.sh",
@@ -57,9 +58,9 @@ def keep() -> Commands:
     change = difference(has, wanted(run))
     for note in change.notes:
         run.note(here, note)
-    if change.cause:
-        run.fail(here, STEP, change.cause)
-        yield failing(change.cause)
+    if change.problem:
+        run.fail(here, STEP, change.problem)
+        yield failing(change.problem)
         return
     kept = exempt(wanted(run).stores, has.tools) if wanted(run).names else set()
 
@@ -133,7 +134,7 @@ def reasons_unseen(run: Run) -> dict[str, str]:
 def _unseen(run: Run, here: Host) -> str:
     failure = run.failures.get(here.name)
     if failure:
-        return f"{failure.step}: {failure.cause}"
+        return failure.problem.about(failure.step).cause
     if not run.state.is_host_in_limit(here):
         return "left out by --limit"
     reached = here in run.state.activated_hosts

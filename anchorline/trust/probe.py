@@ -12,6 +12,7 @@ from anchorline.fleet.clock import wrong_here
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run
 from anchorline.fleet.scripts import STATE, script, state_folder
+from anchorline.problem import Problem
 from anchorline.spec import Spec
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ANCHOR, HOSTS, OS_RELEASE, ObservedTrust, read
@@ -97,7 +98,7 @@ def body(pem: str) -> str:
     return "".join(line for line in pem.splitlines() if not line.startswith("-----"))
 
 
-def _preflight(run: Run) -> Iterable[str]:
+def _preflight(run: Run) -> Iterable[Problem]:
     """The fleet remembers: a CA that hosts know and pki/ doesn't means a lost or a wrong ``pki/``, not a new CA."""
     ours = staged(run)
     if (ours.changes or ours.next) and (
@@ -105,15 +106,17 @@ def _preflight(run: Run) -> Iterable[str]:
     ):
         yield why
     if ours.is_new_ca and run.spec.registry and not run.reached(run.registry_host):
-        yield (
+        yield Problem(
             f"{run.spec.pki} has no CA, and the registry's host {run.registry_host.name}, which would remember one, "
-            f"wasn't looked at: bring it up, or take it into --limit"
+            "wasn't looked at",
+            "bring it up, or take it into --limit",
         )
     for digest, hosts in sorted(unknown_cas(run).items()):
         some = ", ".join(sorted(hosts)[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
-        yield (
+        yield Problem(
             f"{run.spec.pki} doesn't know the CA {digest} that {some} know{'s' if len(hosts) == 1 else ''} as the "
-            f"site's: bring back the pki/ that made it, run from the checkout that has it, or name another `site`"
+            "site's",
+            "bring back the pki/ that made it, run from the checkout that has it, or name another `site`",
         )
 
 

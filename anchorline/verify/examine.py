@@ -1,4 +1,4 @@
-"""The read-only view: for each host the one cause why it can't pull, and the command that fixes it."""
+"""The read-only view: for each host the one cause why it can't pull, and what fixes it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from anchorline.authority.operations import on_disk
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Probe, Question, Run, RunError, failing, script
 from anchorline.fleet.operations import probe_host
+from anchorline.fleet.steps import Step
+from anchorline.problem import Problem
 from anchorline.registry.desired import Container
 from anchorline.registry.probe import container
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, wanted
 from anchorline.verify.access import guarded
-from anchorline.verify.diagnosis import Case, Diagnosis, ObservedClient, diagnose, read
+from anchorline.verify.diagnosis import Case, diagnose
+from anchorline.verify.observed import ObservedClient, read
 
-STEP = "doctor"
+STEP = Step.DOCTOR
 WELL = "name, way, clock, certificate and stores are well"
 
 
@@ -72,19 +75,18 @@ def examine() -> Commands:
     probes = (trust.PROBE, PROBE)
     run.begin_with(here)
     run.probes.update({room.name: room for room in probes})
-    cause = probe_host(run, here, {room.name: question for room in probes if (question := room.ask(run, here))})
-    if not cause:
-        found = diagnosis_of(run, here)
-        if found is None:
+    problem = probe_host(run, here, {room.name: question for room in probes if (question := room.ask(run, here))})
+    if problem is None:
+        problem = diagnosis_of(run, here)
+        if problem is None:
             run.verified[here.name] = WELL
             host.noop("well")
             return
-        cause = str(found)
-        run.fail(here, STEP, cause)
-    yield failing(cause)
+        run.fail(here, STEP, problem)
+    yield failing(problem)
 
 
-def diagnosis_of(run: Run, here: Host) -> Diagnosis | None:
+def diagnosis_of(run: Run, here: Host) -> Problem | None:
     """What is wrong first with a host that was looked at."""
     spec, known = run.spec, on_disk(run)
     registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None

@@ -9,6 +9,8 @@ from pyinfra import host
 from pyinfra.api import Host, operation
 
 from anchorline.fleet import Answer, Commands, Run, changing, failing, script, state_folder
+from anchorline.fleet.steps import Step
+from anchorline.problem import Problem
 from anchorline.registry.desired import Container
 from anchorline.registry.probe import container, digests
 from anchorline.trust.probe import trust_of, wanted
@@ -17,7 +19,7 @@ from anchorline.verify.image import archive
 from anchorline.verify.probe import stamp_of
 from anchorline.verify.verification import REPOSITORY, means, message, read, stamp, tag
 
-STEP = "verify"
+STEP = Step.VERIFY
 PATIENCE = 60
 """Seconds for each push and each pull: the image is of a few bytes."""
 
@@ -50,14 +52,16 @@ def verify_host(*, pusher: bool) -> Commands:
         host.noop("verified already" if not pusher else "another one pushes")
         return
     failure = run.failures.get(run.registry_host.name)
-    if failure and failure.step == "registry":
+    if failure and failure.step is Step.REGISTRY:
         run.note(here, "not verified: the step registry failed")
         return
     ways = means(wanted(run), registry, trust_of(run, here))
     if not ways:
-        cause = "nothing here can verify it: no runtime in use whose store is kept, and no curl; install curl"
-        run.fail(here, STEP, cause)
-        yield failing(cause)
+        problem = Problem(
+            "nothing here can verify it: no runtime in use whose store is kept, and no curl", "install curl"
+        )
+        run.fail(here, STEP, problem)
+        yield failing(problem)
         return
     mode = run.spec.verify.push
     pushes = mode == "all" or (mode == "one" and not progress(run).digest)

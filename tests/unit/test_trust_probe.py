@@ -49,7 +49,7 @@ class Fleet:
         return host.name in self.observations
 
     def refusals(self) -> list[str]:
-        return list(PROBE.preflight(cast("Run", self)))
+        return [*map(str, PROBE.preflight(cast("Run", self)))]
 
 
 def fleet(folder: Path, text: str = TRUST, *, committed: bool = False) -> Fleet:

@@ -30,13 +30,15 @@ from anchorline.fleet import (
     state_folder,
     stdin,
 )
+from anchorline.fleet.steps import Step
+from anchorline.problem import Problem
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.operations import CHANGING, digests_of
 from anchorline.trust.probe import layers, probe
 from anchorline.trust.processes import stale
 from anchorline.trust.removal.plan import ObservedAnchors, choose, digits, owned_files, places, read, removal, some
 
-STEP = "withdraw"
+STEP = Step.WITHDRAW
 SOURCES = (*CHANGING, "trust/removal/withdraw.sh")
 
 
@@ -98,45 +100,47 @@ def _certificate(run: Run, sha: str) -> x509.Certificate | None:
     return next((each for each in found if Anchor.of("", each).sha256 == sha), None)
 
 
-def _known(run: Run) -> Iterable[str]:
+def _known(run: Run) -> Iterable[Problem]:
     """Distrust asks one thing alone: that the CA is one."""
     try:
         _target(run)
     except AnchorlineError as error:
-        yield str(error)
+        yield from error.problems
 
 
-def _unneeded(run: Run) -> Iterable[str]:
+def _unneeded(run: Run) -> Iterable[Problem]:
     """A CA may go when the spec doesn't ask for it any more, and nothing that is served ends in it."""
     try:
         sha = _target(run)
     except AnchorlineError as error:
-        yield str(error)
+        yield from error.problems
         return
     holders = [name for name, observed in _observed(run).items() if sha in observed.digests]
     if sha in _declared(run):
         anchor, where = _declared(run)[sha]
-        yield (
+        yield Problem(
             f"the spec still declares {anchor.subject} ({sha[:12]}) in {where}, and {some(holders)} "
-            f"hold{'s' if len(holders) == 1 else ''} it: take it out there first, or, in an emergency, "
-            f"{run.command(f'anchorline.trust.distrust --data ca={sha[:12]}')}"
+            f"hold{'s' if len(holders) == 1 else ''} it",
+            "take it out there first, or, in an emergency, "
+            f"{run.command(f'anchorline.trust.distrust --data ca={sha[:12]}')}",
         )
     registry = run.spec.registry
     if registry is None or registry.mode != "remote" or not holders:
         return
     if not run.reached(run.registry_host):
-        yield (
-            f"the registry's host {run.registry_host.name} wasn't looked at, and what it serves may end in this CA: "
-            f"bring it up, or take it into --limit"
+        yield Problem(
+            f"the registry's host {run.registry_host.name} wasn't looked at, and what it serves may end in this CA",
+            "bring it up, or take it into --limit",
         )
         return
     authority = _certificate(run, sha)
     for der in _observed(run)[run.registry_host.name].served:
         leaf = x509.load_der_x509_certificate(der)
         if authority and leaf != authority and issued(leaf, authority):
-            yield (
+            yield Problem(
                 f"{run.registry_host.name} serves {leaf.subject.rfc4514_string()}, which ends in this CA, and "
-                f"{some(holders)} trust{'s' if len(holders) == 1 else ''} it: serve a certificate of another CA first"
+                f"{some(holders)} trust{'s' if len(holders) == 1 else ''} it",
+                "serve a certificate of another CA first",
             )
 
 
@@ -180,9 +184,9 @@ def remove(*, ban: bool) -> Commands:
     authority = _certificate(run, sha)
     pem = authority.public_bytes(Encoding.PEM).decode() if authority else ""
     change = removal(has, run.spec.site, sha, pem if ban else "")
-    if change.cause:
-        run.fail(here, STEP, change.cause)
-        yield failing(change.cause)
+    if change.problem:
+        run.fail(here, STEP, change.problem)
+        yield failing(change.problem)
         return
     if not change:
         host.noop("doesn't hold it")
