@@ -75,7 +75,7 @@ class Fleet:
     changes: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     verified: dict[str, str] = field(default_factory=dict)
-    blocked_by: list[str] = field(default_factory=list)
+    blocked_by: list[Problem] = field(default_factory=list)
     kept: dict[object, object] = field(default_factory=dict, repr=False)
 
     @property

@@ -19,7 +19,7 @@ from anchorline.fleet.run import Run, operation
 from anchorline.fleet.ssh import Answer, ask
 from anchorline.fleet.steps import Step
 from anchorline.fleet.wire import CLOCK, MACHINE, join, split
-from anchorline.problem import Problem
+from anchorline.problem import Problem, ProblemError
 
 Commands = Generator[FunctionCommand, None, None]
 
@@ -69,10 +69,16 @@ def _read(fleet: Fleet, here: Host, answer: Answer, asked: Sequence[tuple[Probe[
         fleet.observations[here.name] = {probe.name: probe.read(fleet, said[probe.name]) for probe, _ in asked}
     except (KeyError, ValueError) as error:
         if answer.ok and answer.stdout:
-            return Problem(f"its answer says nothing of: {error}" if isinstance(error, KeyError) else str(error))
+            return _carried(error)
         before = tuple(takewhile(lambda line: not line.startswith("=== "), answer.stdout))
         return replace(answer, stdout=before).problem
     return None
+
+
+def _carried(error: KeyError | ValueError) -> Problem:
+    if isinstance(error, KeyError):
+        return Problem(f"its answer says nothing of: {error}")
+    return error.problem if isinstance(error, ProblemError) else Problem(str(error))
 
 
 def _read_clock(fleet: Fleet, here: Host, said: Mapping[str, Sequence[str]]) -> None:

@@ -23,7 +23,8 @@ class Answer:
 
     @property
     def problem(self) -> Problem:
-        """Why it failed: our scripts say so in their last line, and so do sudo, sh and docker."""
+        """Why it failed: our scripts say so in their last line, and so do sudo, sh and docker. What a host's own words
+        say to do stays in the cause: they are nobody's to take apart."""
         lines = [line.strip() for line in (self.stderr or self.stdout) if line.strip()]
         return Problem(lines[-1] if lines else NO_ANSWER)
 

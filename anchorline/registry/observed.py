@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchorline.fleet.probe import number
+from anchorline.problem import Problem
+from anchorline.registry import daemon
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class FoundContainer:
 class ObservedRegistry:
     """One host's registry, as its probe printed it.
 
-    ``runtime`` is the daemon's version, or empty with ``runtime_cause``. ``before`` is the container that a
+    ``runtime`` is the daemon's version, or empty with ``runtime_problem``. ``before`` is the container that a
     replacement has set aside; there is one after a replacement was cut off. ``port`` is who listens there (``?``
     where that can't be told). ``data`` is ``""`` for a folder that is free, a site's name, ``foreign`` or ``file``.
     ``started`` is the digest of the chain that the container last started with. ``health`` is empty when it is well.
@@ -30,7 +32,7 @@ class ObservedRegistry:
     """
 
     runtime: str = ""
-    runtime_cause: str = ""
+    runtime_problem: Problem | None = None
     container: FoundContainer | None = None
     before: FoundContainer | None = None
     image: str = ""
@@ -59,8 +61,8 @@ def read(lines: Sequence[str], name: str) -> ObservedRegistry:
     if not runtime:
         raise ValueError("the host's answer says nothing of its container runtime")
     if runtime != "up":
-        missing = "docker isn't installed"
-        return ObservedRegistry(runtime_cause=missing if runtime == "missing" else f"docker doesn't answer: {rest}")
+        problem = daemon.missing() if runtime == "missing" else daemon.down("docker", rest)
+        return ObservedRegistry(runtime_problem=problem)
     healthy, _, served = said.get("health", "").partition(" ")
     return ObservedRegistry(
         runtime=rest,

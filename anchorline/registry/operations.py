@@ -55,9 +55,12 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
     if not has.image and wanted.registry.archive:
         source = fleet.spec.path(wanted.registry.archive)
         if not source.is_file():
-            cause = f"{source} isn't there (registry: archive), and {here.name} has no image {wanted.registry.image}"
-            fleet.fail(here, Step.REGISTRY, Problem(cause))
-            yield failing(Problem(cause))
+            problem = Problem(
+                f"{source} isn't there (registry: archive), and {here.name} has no image {wanted.registry.image}",
+                "save the image there with `docker save`",
+            )
+            fleet.fail(here, Step.REGISTRY, problem)
+            yield failing(problem)
             return
         archive = f"{variables(wanted)['state']}/image.tar"
         yield changing(Step.REGISTRY, script(folder=archive.rpartition("/")[0]) + 'mkdir -p "$folder"\n')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from anchorline.authority.operations import serving, staged
@@ -74,7 +75,8 @@ def _unknown_refused(fleet: Fleet, has: ObservedRegistry, host: Host) -> Iterabl
     if has.served and not has.external and has.served not in staged(fleet).known:
         yield Problem(
             f"{host.name} serves a certificate ({has.served[:12]}) that {fleet.spec.pki} doesn't know, though our CA "
-            f"issued it: another checkout has renewed it; bring its pki/ here, and run again"
+            "issued it: another checkout has renewed it",
+            "bring its pki/ here, and run again",
         )
 
 
@@ -96,16 +98,18 @@ def _preflight(fleet: Fleet) -> Iterable[Problem]:
         return
     for host in fleet.registry_hosts:
         if fleet.reached(host):
-            for reason in conflicts(observed_registry(fleet, host), wanted):
-                yield Problem(f"{host.name}: {reason}")
+            yield from (each.about(host.name) for each in conflicts(observed_registry(fleet, host), wanted))
             yield from _key_refused(fleet, wanted, host)
             yield from _unknown_refused(fleet, observed_registry(fleet, host), host)
         elif host.in_limit:
-            failure = fleet.failures.get(host.name)
-            cause = failure.problem.cause if failure else "it can't be reached"
-            yield Problem(
-                f"the registry's host {host.name} doesn't answer ({cause}): without it nothing can be verified"
-            )
+            yield _silent(fleet, host)
+
+
+def _silent(fleet: Fleet, host: Host) -> Problem:
+    failure = fleet.failures.get(host.name)
+    why = failure.problem if failure else Problem("it can't be reached")
+    cause = f"the registry's host {host.name} doesn't answer ({why.cause}), and without it nothing can be verified"
+    return replace(why, cause=cause) if why.fix else Problem(cause, "bring it up")
 
 
 PROBE = Probe("registry", _ask, _read, _preflight)

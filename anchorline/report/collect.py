@@ -11,6 +11,7 @@ from anchorline.authority.operations import staged
 from anchorline.authority.survey import survey
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Fleet, Host, Step
+from anchorline.fleet.fleet import Failure
 from anchorline.fleet.guard import Over
 from anchorline.problem import Health, Problem, Where
 from anchorline.report import site
@@ -27,11 +28,12 @@ NEXT = {
     Step.REGISTRY: DOCTOR,
     Step.VERIFY: DOCTOR,
 }
-"""What tells more of a host that failed at a step, where the step's own words don't say what to do."""
+"""What tells more of a host that failed at a step, where its own problem doesn't say what to do."""
+_SILENT = Failure(Step.PYINFRA, Problem("its own output says why"))
 
 
 def collect(over: Over, fleet: Fleet, kind: Kind) -> Report:
-    """The report of a run. Reads ``pki/`` once more, for it may have been written to.
+    """The report of a fleet. Reads ``pki/`` once more, for it may have been written to.
 
     Where that can't be read, or the run never came to it, a run's report has its hosts alone. Raises RunError for a
     spec that can't be used, and in a look for ``pki/`` as well.
@@ -47,7 +49,7 @@ def collect(over: Over, fleet: Fleet, kind: Kind) -> Report:
     certificates = site.certificates(found, view)
     certificates = _planned(fleet, certificates) if kind is Kind.PLAN else certificates
     rotation, registry = site.rotation(found, fleet, view), site.registry(fleet, hosts, kind)
-    findings = site.findings(fleet, certificates, rotation) if kind is Kind.STATUS else _blocked_by(fleet)
+    findings = site.findings(fleet, certificates, rotation) if kind is Kind.STATUS else fleet.blocked_by
     steps = site.steps(fleet, certificates, hosts, registry, kind)
     return replace(
         _report(over, fleet, kind, now, hosts),
@@ -82,10 +84,11 @@ def _came_to(over: Over, fleet: Fleet, view: View | None, host: Host) -> HostRep
     known = facts(view, host) if view and fleet.has_seen(TRUST, host) else {"groups": groups_of(host)}
     findings: tuple[Problem, ...] = ()
     if failure or host.name in over.failed:
-        step = failure.step if failure else Step.PYINFRA
-        cause = failure.problem.cause if failure else "its own output says why"
-        fix = fleet.command(NEXT[step], name) if step in NEXT else ""
-        findings = (Problem(f"{step}: {cause}", fix, Where.HERE if fix else Where.NOWHERE),)
+        failure = failure or _SILENT
+        problem = failure.problem.about(failure.step)
+        if not problem.fix and failure.step in NEXT:
+            problem = replace(problem, fix=fleet.command(NEXT[failure.step], name), where=Where.HERE)
+        findings = (problem,)
         condition = Condition.FAILED
     elif changes or verification:
         done = Condition.CHANGED if changes else Condition.VERIFIED
@@ -94,14 +97,6 @@ def _came_to(over: Over, fleet: Fleet, view: View | None, host: Host) -> HostRep
         condition = Condition.AS_DECLARED if over.finished else Condition.UNTOUCHED
     known |= {"drift": changes} if over.planned else {"changes": changes, "drift": ()}
     return HostReport(name, condition, findings=findings, notes=notes, verification=verification, **known)
-
-
-def _blocked_by(fleet: Fleet) -> list[Problem]:
-    """Why the gate of a rotation didn't open in this run."""
-    if not fleet.blocked_by:
-        return []
-    cause, *more = (line.strip() for line in fleet.blocked_by)
-    return [Problem("; ".join([cause, *more[:-1]]), more[-1] if more else "", health=Health.BAD)]
 
 
 def _planned(fleet: Fleet, certificates: tuple[CertificateReport, ...]) -> tuple[CertificateReport, ...]:

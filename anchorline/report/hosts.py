@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -81,8 +81,10 @@ def seen(view: View, here: Host) -> HostReport:
     fleet = view.fleet
     if here.name not in fleet.observations:
         failure = fleet.failures.get(here.name)
-        cause = failure.problem.cause if failure else "it wasn't looked at"
-        finding = Problem(cause, fleet.command(BY_HAND, here.name), Where.HERE, Health.UNKNOWN)
+        problem = failure.problem if failure else Problem("it wasn't looked at")
+        if not problem.fix:
+            problem = replace(problem, fix=fleet.command(BY_HAND, here.name), where=Where.HERE)
+        finding = replace(problem, health=Health.UNKNOWN)
         return HostReport(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
     findings = tuple(_findings(view, here))
     healths = {finding.health for finding in findings}
@@ -149,7 +151,8 @@ def life_of(name: str, certificate: x509.Certificate, view: View) -> Life:
 
 def _findings(view: View, here: Host) -> Iterator[Problem]:
     fleet = view.fleet
-    said = [*_registry(fleet, here), *_trust(fleet, here)]
+    # the doctor may come upon the same as the registry's plan
+    said = dict.fromkeys([*_registry(fleet, here), *_trust(fleet, here)])
     yield from said
     if not said and container(fleet) and not has_verified(fleet, here.name):
         step = fleet.command("anchorline.verify.clients", here.name)
@@ -184,7 +187,7 @@ def _trust(fleet: Fleet, here: Host) -> Iterator[Problem]:
     if staged(fleet).ca is None and fleet.spec.authority is not None:
         return  # there is nothing to hold a host against: that is the site's own finding
     if found := diagnosis_of(fleet, here):
-        yield Problem(found.cause, found.command, Where.HERE if found.here else Where.ON_THE_HOST)
+        yield found
     elif drift := difference(trust_of(fleet, here), wanted(fleet)).what:
         roll_out = fleet.command("anchorline.trust.rollout", here.name)
         yield Problem(f"it lacks something of: {', '.join(drift)}", roll_out, Where.HERE)
@@ -196,10 +199,8 @@ def _registry(fleet: Fleet, here: Host) -> Iterator[Problem]:
     if registry is None or not fleet.runs_registry(here):
         return
     has = observed_registry(fleet, here)
-    if reasons := conflicts(has, registry):
-        for reason in reasons:
-            cause, _, fix = reason.partition(": ")
-            yield Problem(cause, fix)
+    if against := conflicts(has, registry):
+        yield from against
         return
     try:
         due, why = what_is_due(fleet, registry, has)

@@ -14,6 +14,7 @@ from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline
 from anchorline.fleet import Fleet
 from anchorline.fleet.clock import wrong_here
+from anchorline.fleet.steps import Step
 from anchorline.problem import Health, Problem, Where
 from anchorline.registry.probe import PROBE as REGISTRY
 from anchorline.registry.probe import container, observed_registry
@@ -72,8 +73,7 @@ def rotation(found: Survey, fleet: Fleet, view: View) -> RotationReport | None:
     ca = life_of(name_of(root), root, view)
     if name == PREVIOUS_CA:
         away = withdrawal(ca.sha256, fleet.file, fleet.inventory)
-        words = f"hosts trust {ca.subject} still; when nothing needs it: {away}"
-        return RotationReport(_STAGES[name], ca, words=words)
+        return RotationReport(_STAGES[name], ca, words=f"hosts trust {ca.subject} still", fix=away)
     rule, noted = found.spec.rotation, sightings.read(found.store, fingerprint(root))
     hosts = [each.name for each in fleet.hosts.values() if each.name not in rule.without]
     seen = tuple(each for each in hosts if each in noted and noted[each].counts(rule, view.now))
@@ -99,8 +99,8 @@ def registry(fleet: Fleet, hosts: Sequence[Host], kind: Kind) -> RegistryReport 
         return RegistryReport(here.name, address, declared.mode, Health.UNKNOWN, "its host couldn't be looked at")
     has, holds = observed_registry(fleet, here), fleet.seen(PROBE, here) if fleet.has_seen(PROBE, here) else None
     changed = any(each.startswith("registry: ") for each in host.changes)
-    well = not (has.health or has.runtime_cause) or (changed and host.condition is Condition.CHANGED)
-    words = "serves" if well else has.runtime_cause or has.health
+    well = not (has.health or has.runtime_problem) or (changed and host.condition is Condition.CHANGED)
+    words = "serves" if well else has.runtime_problem.cause if has.runtime_problem else has.health
     return RegistryReport(
         here.name,
         address,
@@ -132,10 +132,8 @@ def findings(fleet: Fleet, of: Sequence[CertificateReport], turning: RotationRep
         cause = f"rotation: {'blocked, ' if turning.blocked else ''}{turning.words}; missing {waits}{more}"
         yield Problem(cause, fleet.command(DEPLOY), Where.HERE, Health.BAD if turning.blocked else Health.WARNING)
     elif turning:
-        health = Health.WARNING
-        away = withdrawal(turning.ca.sha256, fleet.file, fleet.inventory)
-        fix = fleet.command(DEPLOY) if turning.stage == "made" else away
-        yield Problem(f"rotation: {turning.words.partition(';')[0]}", fix, Where.HERE, health)
+        fix = turning.fix or fleet.command(DEPLOY)
+        yield Problem(f"rotation: {turning.words}", fix, Where.HERE, Health.WARNING)
     if why := wrong_here({name: fleet.clocks.get(name, 0) for name in fleet.observations}):
         yield why
 
@@ -145,11 +143,11 @@ def steps(
 ) -> Iterator[StepReport]:
     """The way of the data: authority, trust, registry, verify; those that the site has and the run was about."""
     if of:
-        yield StepReport("authority", _worst([each.health for each in of]), _few([*map(_life, of)]))
+        yield StepReport(Step.AUTHORITY, _worst([each.health for each in of]), _few([*map(_life, of)]))
     if (fleet.spec.authority or wanted(fleet).anchors) and _asked(fleet, kind, "trust"):
         yield _trust(fleet, hosts)
     if serves:
-        yield StepReport("registry", serves.health, f"{serves.address}: {serves.words}")
+        yield StepReport(Step.REGISTRY, serves.health, f"{serves.address}: {serves.words}")
     if container(fleet) and _asked(fleet, kind, "verify"):
         yield _verification(fleet, hosts)
 
@@ -169,17 +167,17 @@ def _trust(fleet: Fleet, hosts: Sequence[Host]) -> StepReport:
     whole = [each for each in known if _is_whole(fleet, each)]
     words = f"{len(whole)} of {len(hosts)} hosts hold the CA in every store"
     if len(whole) == len(hosts):
-        return StepReport("trust", Health.GOOD, words)
-    return StepReport("trust", Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
+        return StepReport(Step.TRUST, Health.GOOD, words)
+    return StepReport(Step.TRUST, Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
 
 
 def _is_whole(fleet: Fleet, host: Host) -> bool:
     """Whether a host trusts what it should. Without a CA of the site's own, or a store in use, there are no generations
     to tell it by."""
     if fleet.spec.authority and host.stores:
-        return all("present" in generations for generations in host.stores.values())
+        return all("present" in blocked for blocked in host.stores.values())
     lacks = difference(trust_of(fleet, fleet.hosts[host.name]), wanted(fleet))
-    return host.name in trusting(fleet) or not (lacks or lacks.cause)
+    return host.name in trusting(fleet) or not (lacks or lacks.problem)
 
 
 def _verification(fleet: Fleet, hosts: Sequence[Host]) -> StepReport:
@@ -189,8 +187,8 @@ def _verification(fleet: Fleet, hosts: Sequence[Host]) -> StepReport:
     verified = [each for each in gathered if each.verification or (not each.changes and has_verified(fleet, each.name))]
     words = f"{len(verified)} of {len(concerned)} hosts have pulled what is served now"
     if len(verified) == len(concerned):
-        return StepReport("verify", Health.GOOD, words)
-    return StepReport("verify", Health.BAD if len(verified) < len(gathered) else Health.UNKNOWN, words)
+        return StepReport(Step.VERIFY, Health.GOOD, words)
+    return StepReport(Step.VERIFY, Health.BAD if len(verified) < len(gathered) else Health.UNKNOWN, words)
 
 
 def _worst(healths: Sequence[Health]) -> Health:

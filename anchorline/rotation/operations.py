@@ -27,34 +27,36 @@ def promote() -> Commands:
 def _promote(fleet: Fleet) -> None:
     seen = sightings.read(Store(fleet.spec.pki), next_of(fleet))
     missing = sightings.missing(seen, reasons_unseen(fleet), fleet.spec.rotation, datetime.now(UTC))
-    fleet.blocked_by.extend(_blocked_by(fleet, missing))
-    if fleet.blocked_by:
+    if blocked := _blocked_by(fleet, missing):
+        fleet.blocked_by.append(blocked)
         return
     promotion = promote_next(fleet.spec)
     promotion.commit()
     PROMOTED.keep(fleet, promotion)
 
 
-def _blocked_by(fleet: Fleet, missing: dict[str, str]) -> list[str]:
-    """What the summary says of a gate that stays shut; nothing where it opens."""
+def _blocked_by(fleet: Fleet, missing: dict[str, str]) -> Problem | None:
+    """Why a gate stays shut; None where it opens."""
     certificate = staged(fleet).next
     assert certificate is not None  # noqa: S101 (declared only while a rotation stands)
     name, of = name_of(certificate), len(fleet.hosts)
     if explicit(fleet):
-        return [
+        return Problem(
             f"rotation: {name} doesn't take over by this run, for `authority: {{issue: explicit}}` has no deploy issue "
-            f"anything: run it with `issue: deploy` from the checkout that keeps {fleet.spec.pki}"
-        ]
+            "anything",
+            f"run it with `issue: deploy` from the checkout that keeps {fleet.spec.pki}",
+        )
     if not missing:
-        return []
+        return None
     stale = [each for each, processes in outdated(fleet).items() if processes]
-    lines = [
-        f"rotation: blocked, {len(missing)} of {of} hosts not seen to trust {name}; the present CA goes on to serve"
+    told = [
+        f"rotation: blocked, {len(missing)} of {of} hosts not seen to trust {name}, and the present CA goes on to serve"
     ]
-    lines += [f"  {each}: {why}" for each, why in sorted(missing.items())]
-    lines += [f"  processes with the roots of before run on {some(stale)}"] if stale else []
-    lines += ["  the next run goes on from here; a host that is gone: `rotation: {without: [HOST]}`"]
-    return lines
+    told += [f"{each}: {why}" for each, why in sorted(missing.items())]
+    told += [f"processes with the roots of before run on {some(stale)}"] if stale else []
+    return Problem(
+        "; ".join(told), "the next run goes on from here; a host that is gone: `rotation: {without: [HOST]}`"
+    )
 
 
 def _preflight(fleet: Fleet) -> Iterable[Problem]:

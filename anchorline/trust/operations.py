@@ -28,7 +28,6 @@ from anchorline.fleet import (
     stdin,
 )
 from anchorline.fleet.scripts import STATE
-from anchorline.problem import Problem
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.plan import difference, to_put
 from anchorline.trust.probe import body, trust_of, wanted
@@ -62,10 +61,9 @@ def keep() -> Commands:
     change = difference(has, wanted(fleet))
     for note in change.notes:
         fleet.note(here, note)
-    if change.cause:
-        problem = Problem(change.cause)
-        fleet.fail(here, Step.TRUST, problem)
-        yield failing(problem)
+    if change.problem:
+        fleet.fail(here, Step.TRUST, change.problem)
+        yield failing(change.problem)
         return
     kept = exempt(wanted(fleet).stores, has.tools) if wanted(fleet).names else set()
 
@@ -140,7 +138,7 @@ def reasons_unseen(fleet: Fleet) -> dict[str, str]:
 def _unseen(fleet: Fleet, here: Host) -> str:
     failure = fleet.failures.get(here.name)
     if failure:
-        return f"{failure.step}: {failure.problem.cause}"
+        return failure.problem.about(failure.step).cause
     if not here.in_limit:
         return "left out by --limit"
     return "its stores weren't looked after in this run" if here.connected else "it can't be reached"

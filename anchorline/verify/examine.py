@@ -19,7 +19,8 @@ from anchorline.registry.probe import container
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, wanted
 from anchorline.verify.access import guarded
-from anchorline.verify.diagnosis import Case, Diagnosis, ObservedClient, diagnose, read
+from anchorline.verify.diagnosis import Case, diagnose
+from anchorline.verify.observed import ObservedClient, read
 from anchorline.verify.scripts import DoctorProbe
 
 WELL = "name, way, clock, certificate and stores are well"
@@ -68,18 +69,17 @@ def examine() -> Commands:
     run, here = Run.here()
     fleet = run.fleet
     problem = probe_host(run, here, (trust.PROBE, PROBE))
-    if not problem:
-        found = diagnosis_of(fleet, here)
-        if found is None:
+    if problem is None:
+        problem = diagnosis_of(fleet, here)
+        if problem is None:
             fleet.verified[here.name] = WELL
             host.noop("well")
             return
-        problem = Problem(str(found))
         fleet.fail(here, Step.DOCTOR, problem)
     yield failing(problem)
 
 
-def diagnosis_of(fleet: Fleet, here: Host) -> Diagnosis | None:
+def diagnosis_of(fleet: Fleet, here: Host) -> Problem | None:
     """What is wrong first with a host that was looked at."""
     spec, known = fleet.spec, staged(fleet)
     registry = spec.tls_registry

@@ -69,9 +69,11 @@ def verify_host(*, pusher: bool) -> Commands:
         return
     ways = means(wanted(fleet), registry, trust_of(fleet, here))
     if not ways:
-        cause = "nothing here can verify it: no runtime in use whose store is kept, and no curl; install curl"
-        fleet.fail(here, Step.VERIFY, Problem(cause))
-        yield failing(Problem(cause))
+        problem = Problem(
+            "nothing here can verify it: no runtime in use whose store is kept, and no curl", "install curl"
+        )
+        fleet.fail(here, Step.VERIFY, problem)
+        yield failing(problem)
         return
     mode = fleet.spec.verify.push
     pushes = mode == "all" or (mode == "one" and not progress(fleet).digest)

@@ -476,7 +476,7 @@ def test_a_host_without_anything(machine: Machine, wanted: DesiredTrust) -> None
         (machine.root / name).unlink()
     seen = machine.look(wanted)
     assert (seen.os_ids, seen.family, seen.files, seen.marker) == ((), None, {}, ())
-    assert "no ID in /etc/os-release" in difference(seen, wanted).cause
+    assert "no ID in /etc/os-release" in str(difference(seen, wanted).problem)
 
 
 def test_a_file_in_the_place_of_a_folder(machine: Machine) -> None:

@@ -193,10 +193,9 @@ def remove(*, ban: bool) -> Commands:
     authority = _certificate(fleet, sha)
     pem = authority.public_bytes(Encoding.PEM).decode() if authority else ""
     change = removal(has, fleet.spec.site, sha, pem if ban else "")
-    if change.cause:
-        problem = Problem(change.cause)
-        fleet.fail(here, Step.WITHDRAW, problem)
-        yield failing(problem)
+    if change.problem:
+        fleet.fail(here, Step.WITHDRAW, change.problem)
+        yield failing(change.problem)
         return
     if not change:
         host.noop("doesn't hold it")
