@@ -50,8 +50,8 @@ def _ask(run: Run, here: Host) -> Question:
         script(
             "report/probe.sh",
             places=["/etc", state_folder(run.spec.site)],
-            container=ours.registry.name if ours else "",
-            data=ours.registry.data if ours else "",
+            container=ours.name if ours else "",
+            data=ours.data if ours else "",
         )
     )
 
