@@ -18,8 +18,10 @@ from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.probe import Question
 from anchorline.fleet.scripts import File, script, stdin
 from anchorline.fleet.wire import join, split
+from anchorline.registry import distribution
 from anchorline.registry.scripts import Apply, InstanceProbe
 from anchorline.spec import load
+from anchorline.spec.model import Registry
 from anchorline.trust import probe
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust, read
@@ -515,11 +517,11 @@ def test_the_scripts_are_short_arguments(many: DesiredTrust) -> None:
             }.items()
         }
     )[0]
+    registry = script(*Apply.sources, create=distribution.instance("blue", Registry(mode="local")).create)
     apply = script(
-        *Apply.sources,
         *SOURCES,
         anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors],
     )
-    for text in (everything, apply, script("verify/round_trip.sh")):
+    for text in (everything, registry, apply, script("verify/round_trip.sh")):
         # sudo and sh -c quote it once more: each quote becomes five characters
         assert len(text.replace("'", "'\"'\"'")) < ARGUMENT / 4
