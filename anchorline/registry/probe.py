@@ -10,18 +10,18 @@ from anchorline.authority.operations import serving, staged
 from anchorline.errors import AnchorlineError
 from anchorline.fleet.fleet import Fleet, Host, once
 from anchorline.fleet.probe import Probe, Question
-from anchorline.fleet.scripts import script, state_folder
 from anchorline.problem import Problem
-from anchorline.registry.desired import Container
-from anchorline.registry.observed import ObservedRegistry, read
-from anchorline.registry.plan import action, conflicts
-from anchorline.spec.values import Endpoint
+from anchorline.registry import distribution
+from anchorline.registry.desired import KEY, VOUCHING, Instance, Presented
+from anchorline.registry.observed import FileState, ObservedRegistry, read
+from anchorline.registry.plan import InstancePlan, conflicts, plan
+from anchorline.registry.scripts import InstanceProbe
 
 
 @once
-def container(fleet: Fleet) -> Container | None:
-    """The container that the spec wants, where it wants one."""
-    return Container.of(fleet.spec)
+def container(fleet: Fleet) -> Instance | None:
+    """The registry that the spec wants, where it wants one."""
+    return distribution.service(fleet.spec).registry
 
 
 def observed_registry(fleet: Fleet, host: Host) -> ObservedRegistry:
@@ -29,53 +29,44 @@ def observed_registry(fleet: Fleet, host: Host) -> ObservedRegistry:
     return fleet.seen(PROBE, host)
 
 
-def variables(wanted: Container) -> dict[str, str]:
-    """What every script of this room is told."""
-    registry = wanted.registry
-    return {
-        "site": wanted.site,
-        "state": state_folder(wanted.site),
-        "name": registry.name,
-        "image": registry.image,
-        "data": registry.data,
-        "listen": str(registry.listen.nearby),
-        "port": str(registry.listen.port),
-        "host": str(Endpoint(registry.address.host)),
-        "tls": "yes" if wanted.tls else "",
-    }
+def presented(fleet: Fleet, wanted: Instance) -> Presented:
+    """The certificate that an instance should serve, without a look at its key.
+
+    Raises AuthorityError where it was never issued.
+    """
+    if not wanted.certificate:
+        return Presented()
+    authority = serving(fleet)
+    certificate, vouching = authority.certificate(wanted.certificate), authority.vouching(wanted.certificate)
+    return Presented(
+        certificate.fingerprint, *(sha256(pem.encode()).hexdigest() for pem in (certificate.pem, vouching))
+    )
 
 
-def digests(fleet: Fleet, wanted: Container) -> dict[str, str]:
-    """What tells the certificate that the registry should serve: ``leaf``, its fingerprint, and ``chain``, a digest of
-    it with its intermediates. Both are empty where it serves plain HTTP."""
-    name = wanted.registry.certificate
-    if not (name and wanted.tls):
-        return {"chain": "", "leaf": ""}
-    certificate = serving(fleet).certificate(name)
-    return {"chain": sha256(certificate.pem.encode()).hexdigest(), "leaf": certificate.fingerprint}
+def plan_of(fleet: Fleet, wanted: Instance, has: ObservedRegistry) -> InstancePlan:
+    """What has to be done on an instance's host. Raises AuthorityError where its certificate was never issued."""
+    if problems := tuple(conflicts(has, wanted)):
+        return InstancePlan(problems=problems)
+    return plan(has, wanted, presented(fleet, wanted))
 
 
-def what_is_due(fleet: Fleet, wanted: Container, has: ObservedRegistry) -> tuple[str, str]:
-    """What has to be done on the registry's host, and why."""
-    return action(has, wanted, **digests(fleet, wanted))
-
-
-def _key_refused(fleet: Fleet, wanted: Container, host: Host) -> Iterable[Problem]:
+def _key_refused(fleet: Fleet, wanted: Instance, host: Host) -> Iterable[Problem]:
     """A key that the registry will need and that can't be read is found before anything is changed."""
-    name = wanted.registry.certificate
-    if name and wanted.tls and any(what_is_due(fleet, wanted, observed_registry(fleet, host))):
+    if KEY in plan_of(fleet, wanted, observed_registry(fleet, host)).files:
         try:
-            staged(fleet).pair(name)
+            staged(fleet).pair(wanted.certificate)
         except AnchorlineError as error:
             yield from error.problems
 
 
 def _unknown_refused(fleet: Fleet, has: ObservedRegistry, host: Host) -> Iterable[Problem]:
     """A certificate of our CA that this ``pki/`` has never heard of was issued from another one, after it."""
-    if has.served and not has.external and has.served not in staged(fleet).known:
+    vouching = has.files.get(VOUCHING.name)
+    ours = not has.external and (vouching is None or vouching.state not in (FileState.CHANGED, FileState.MISSING))
+    if has.served and ours and has.served not in staged(fleet).known:
         yield Problem(
             f"{host.name} serves a certificate ({has.served[:12]}) that {fleet.spec.pki} doesn't know, though our CA "
-            "issued it: another checkout has renewed it",
+            f"issued it: another checkout has renewed it",
             "bring its pki/ here, and run again",
         )
 
@@ -84,12 +75,13 @@ def _ask(fleet: Fleet, host: Host) -> Question | None:
     wanted = container(fleet)
     if wanted is None or not fleet.runs_registry(host):
         return None
-    return Question(script("registry/shell/health.sh", "registry/shell/probe.sh", **variables(wanted)))
+    return Question(InstanceProbe.about(wanted).text)
 
 
 def _read(fleet: Fleet, lines: Sequence[str]) -> ObservedRegistry:
     wanted = container(fleet)
-    return read(lines, wanted.registry.name if wanted else "")
+    assert wanted is not None  # noqa: S101 (nobody was asked else)
+    return read(lines, wanted)
 
 
 def _preflight(fleet: Fleet) -> Iterable[Problem]:
@@ -98,9 +90,10 @@ def _preflight(fleet: Fleet) -> Iterable[Problem]:
         return
     for host in fleet.registry_hosts:
         if fleet.reached(host):
-            yield from (each.about(host.name) for each in conflicts(observed_registry(fleet, host), wanted))
+            has = observed_registry(fleet, host)
+            yield from (each.about(host.name) for each in conflicts(has, wanted))
             yield from _key_refused(fleet, wanted, host)
-            yield from _unknown_refused(fleet, observed_registry(fleet, host), host)
+            yield from _unknown_refused(fleet, has, host)
         elif host.in_limit:
             yield _silent(fleet, host)
 

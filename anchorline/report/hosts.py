@@ -17,8 +17,7 @@ from anchorline.authority.plan import TO_ISSUE
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Fleet, Host, clock, machines
 from anchorline.problem import Health, Problem, Where
-from anchorline.registry.plan import conflicts
-from anchorline.registry.probe import container, observed_registry, what_is_due
+from anchorline.registry.probe import container, observed_registry, plan_of
 from anchorline.report.model import Condition, Life
 from anchorline.report.model import Host as HostReport
 from anchorline.report.probe import ENOUGH, PROBE
@@ -198,24 +197,19 @@ def _registry(fleet: Fleet, here: Host) -> Iterator[Problem]:
     registry = container(fleet)
     if registry is None or not fleet.runs_registry(here):
         return
-    has = observed_registry(fleet, here)
-    if against := conflicts(has, registry):
-        yield from against
-        return
     try:
-        due, why = what_is_due(fleet, registry, has)
+        due = plan_of(fleet, registry, observed_registry(fleet, here))
     except AnchorlineError:
         return  # no certificate yet: that is the site's own finding
+    if due.problems:
+        yield from due.problems
+        return
     if due:
-        serve = fleet.command("anchorline.registry.serve", here.name)
-        yield Problem(f"the registry is to be {_DONE[due]}: {why}", serve, Where.HERE)
+        yield Problem(due.finding, fleet.command("anchorline.registry.serve", here.name), Where.HERE)
     for status in staged(fleet).statuses:
-        if status.name == registry.registry.certificate and status.state in TO_ISSUE and status.certificate:
+        if status.name == registry.certificate and status.state in TO_ISSUE and status.certificate:
             cause = f"the certificate that it serves is {status.state}: {status.reason}"
             yield Problem(cause, fleet.command(DEPLOY), Where.HERE)
-
-
-_DONE = {"create": "created", "replace": "replaced", "restart": "restarted", "start": "started"}
 
 
 def _stale(fleet: Fleet, here: Host) -> Iterator[Problem]:

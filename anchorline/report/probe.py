@@ -57,8 +57,8 @@ def _ask(fleet: Fleet, here: Host) -> Question:
     return Question(
         SpaceProbe(
             places=("/etc", state_folder(fleet.spec.site)),
-            container=ours.registry.name if ours else "",
-            data=ours.registry.data if ours else "",
+            container=ours.name if ours else "",
+            data=ours.data if ours else "",
         ).text
     )
 

@@ -93,10 +93,9 @@ def registry(fleet: Fleet, hosts: Sequence[Host], kind: Kind) -> RegistryReport 
     host = next((each for each in hosts if each.name == here.name), None)
     if host is None:
         return None
-    declared = wanted.registry
-    address = str(declared.address)
+    address, mode = str(wanted.address), "remote" if wanted.tls else "local"
     if not fleet.has_seen(REGISTRY, here):
-        return RegistryReport(here.name, address, declared.mode, Health.UNKNOWN, "its host couldn't be looked at")
+        return RegistryReport(here.name, address, mode, Health.UNKNOWN, "its host couldn't be looked at")
     has, holds = observed_registry(fleet, here), fleet.seen(PROBE, here) if fleet.has_seen(PROBE, here) else None
     changed = any(each.startswith("registry: ") for each in host.changes)
     well = not (has.health or has.runtime_problem) or (changed and host.condition is Condition.CHANGED)
@@ -104,11 +103,11 @@ def registry(fleet: Fleet, hosts: Sequence[Host], kind: Kind) -> RegistryReport 
     return RegistryReport(
         here.name,
         address,
-        declared.mode,
+        mode,
         Health.GOOD if well else Health.BAD,
         words,
         holds.version if holds else "",
-        declared.image,
+        wanted.image,
         holds.used if holds else None,
         has.free,
         holds.repositories if holds else None,

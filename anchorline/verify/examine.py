@@ -14,7 +14,7 @@ from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Fleet, Host, Probe, Question, Run, Step, failing, operation
 from anchorline.fleet.operations import probe_host
 from anchorline.problem import Problem
-from anchorline.registry.desired import Container
+from anchorline.registry.desired import Instance
 from anchorline.registry.probe import container
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, wanted
@@ -34,9 +34,9 @@ def _ask(fleet: Fleet, here: Host) -> Question:
     return Question(
         DoctorProbe(
             guarded=tuple(guarded(fleet.spec.site)),
-            container=serves.registry.name if serves else "",
+            container=serves.name if serves else "",
             folder=serves.folder if serves else "",
-            data=serves.registry.data if serves else "",
+            data=serves.data if serves else "",
             name=name,
             host=f"[{name}]" if ":" in name else name,
             port=str(registry.port) if registry else "",
@@ -44,7 +44,7 @@ def _ask(fleet: Fleet, here: Host) -> Question:
     )
 
 
-def _served_by(fleet: Fleet, here: Host) -> Container | None:
+def _served_by(fleet: Fleet, here: Host) -> Instance | None:
     """The registry's container, where it is this host's."""
     served = container(fleet)
     return served if served and fleet.runs_registry(here) else None

@@ -22,8 +22,8 @@ from anchorline.fleet import (
     state_folder,
 )
 from anchorline.problem import Problem
-from anchorline.registry.desired import Container
-from anchorline.registry.probe import container, digests
+from anchorline.registry.desired import Instance
+from anchorline.registry.probe import container, presented
 from anchorline.trust.probe import trust_of, wanted
 from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.verify.image import archive
@@ -57,8 +57,8 @@ def verify_host(*, pusher: bool) -> Commands:
     """
     run, here = Run.here()
     fleet = run.fleet
-    registry = container(fleet)
-    if registry is None or not fleet.reached(here) or here.name in progress(fleet).made:
+    registry, declared = container(fleet), fleet.spec.registry
+    if registry is None or declared is None or not fleet.reached(here) or here.name in progress(fleet).made:
         return
     if not is_due(fleet, registry, here) or (pusher and here.name != first_pusher(fleet, here)):
         host.noop("verified already" if not pusher else "another one pushes")
@@ -78,7 +78,7 @@ def verify_host(*, pusher: bool) -> Commands:
     mode = fleet.spec.verify.push
     pushes = mode == "all" or (mode == "one" and not progress(fleet).digest)
     words = f"{fleet.spec.site} {here.name if mode == 'all' else 'all'}"
-    reference = f"{registry.registry.store_names[0]}/{REPOSITORY}"
+    reference = f"{declared.store_names[0]}/{REPOSITORY}"
 
     def keep(answer: Answer) -> None:
         verified, digest = read(answer.stdout)
@@ -94,8 +94,8 @@ def verify_host(*, pusher: bool) -> Commands:
             state=state_folder(fleet.spec.site),
             runtimes=ways,
             reference=reference,
-            endpoint=str(registry.registry.endpoints[0]),
-            leaf=digests(fleet, registry)["leaf"],
+            endpoint=str(declared.endpoints[0]),
+            leaf=presented(fleet, registry).leaf,
             scheme="https" if registry.tls else "http",
             tag=tag(words),
             push=pushes,
@@ -111,12 +111,12 @@ def verify_host(*, pusher: bool) -> Commands:
     )
 
 
-def expected(fleet: Fleet, registry: Container, here: Host) -> str:
+def expected(fleet: Fleet, registry: Instance, here: Host) -> str:
     """The stamp that a host keeps after the trip that is wanted now."""
-    return stamp(wanted(fleet), registry, digests(fleet, registry)["chain"], trust_of(fleet, here))
+    return stamp(wanted(fleet), registry, presented(fleet, registry).chain, trust_of(fleet, here))
 
 
-def is_due(fleet: Fleet, registry: Container, here: Host) -> bool:
+def is_due(fleet: Fleet, registry: Instance, here: Host) -> bool:
     """Whether a host has to make the trip. In local mode only the registry's own host can."""
     concerned = registry.tls or fleet.runs_registry(here)
     return concerned and stamp_of(fleet, here) != expected(fleet, registry, here)

@@ -18,7 +18,10 @@ from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.probe import Question
 from anchorline.fleet.scripts import File, script, stdin
 from anchorline.fleet.wire import join, split
+from anchorline.registry import distribution
+from anchorline.registry.scripts import Apply, InstanceProbe
 from anchorline.spec import load
+from anchorline.spec.model import Registry
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust, read
 from anchorline.trust.plan import difference
@@ -510,16 +513,15 @@ def test_the_scripts_are_short_arguments(many: DesiredTrust) -> None:
             )
             for name, sources in {
                 "trust": TrustProbe.sources,
-                "registry": ["registry/shell/health.sh", "registry/shell/probe.sh"],
+                "registry": InstanceProbe.sources,
             }.items()
         }
     )[0]
+    registry = script(*Apply.sources, create=distribution.instance("blue", Registry(mode="local")).create)
     apply = script(
-        "registry/shell/health.sh",
-        "registry/shell/apply.sh",
         *ApplyTrust.sources,
         anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors],
     )
-    for text in (everything, apply, script(*RoundTrip.sources)):
+    for text in (everything, registry, apply, script(*RoundTrip.sources)):
         # sudo and sh -c quote it once more: each quote becomes five characters
         assert len(text.replace("'", "'\"'\"'")) < ARGUMENT / 4
