@@ -76,7 +76,7 @@ def judge(
     leaf, *above = chain
     root = _root(chain, roots or ())
     external = ExternalCertificate(leaf, tuple(above[:-1] if above[-1:] == [root] else above), root, key)
-    registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None
+    registry = spec.tls_registry
     wrong = [*_problems(external, roots, now)]
     if registry and registry.certificate == name:
         wrong += _unfit_to_serve(leaf, registry)

@@ -35,8 +35,8 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
         yield from untold(error.problems, spec.pki)
         return
     yield from expiry.ending(found, within)
-    if spec.registry and spec.registry.mode == "remote":
-        yield from _served(spec.registry, within, found)
+    if spec.tls_registry:
+        yield from _served(spec.tls_registry, within, found)
 
 
 def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
+from pathlib import PurePath
 from typing import Any
 
 from anchorline.report.model import Condition, Host, Report
@@ -61,6 +62,8 @@ def _plain(value: Any) -> Any:
             return [_plain(each) for each in value]
         case datetime():
             return value.isoformat()
+        case PurePath():
+            return str(value)
         case Mapping():
             return {key: _plain(each) for key, each in value.items()}
     return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}

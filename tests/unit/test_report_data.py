@@ -21,7 +21,8 @@ def restored(kind: Any, value: Any) -> Any:
     """A value of a report's classes, from what JSON has of it."""
     origin, of = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        [kind] = [each for each in of if each is not type(None)]
+        # of the kinds that a value may have, a mapping is that of a class
+        [kind] = [each for each in of if each is not type(None) and is_dataclass(each) >= isinstance(value, dict)][:1]
         return None if value is None else restored(kind, value)
     if origin is tuple:
         return tuple(restored(of[0], each) for each in value)
