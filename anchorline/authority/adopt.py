@@ -28,7 +28,7 @@ from anchorline.authority.plan import authority_differences, judge_life
 from anchorline.authority.read import names_of
 from anchorline.authority.store import Store
 from anchorline.errors import AuthorityError, PassphraseError
-from anchorline.problem import Place
+from anchorline.problem import Place, Problem
 from anchorline.spec.model import CertificateRequest, DeclaredAuthority, Spec
 from anchorline.spec.names import covers
 
@@ -164,12 +164,14 @@ def _the_ca(found: FoundFiles, folder: Path) -> Taken:
         raise AuthorityError(
             f"several CAs have their keys here: {several}", "copy the one into a folder alone", Place(folder)
         )
-    unread = "".join(f"; {problem}" for problem in found.unread)
+    unread = [each for error in found.unread for each in error.problems]
     if not cas:
-        raise AuthorityError(f"{folder}: no CA certificate in PEM is here; point at the folder that has it{unread}")
+        none = Problem("no CA certificate in PEM is here", "point at the folder that has it", Place(folder))
+        raise AuthorityError.of((none, *unread))
     without = ", ".join(f"{name_of(each)} ({found.certificates[each][0]})" for each in cas)
     locked = any(isinstance(problem, PassphraseError) for problem in found.unread)
-    raise (PassphraseError if locked else AuthorityError)(f"{folder}: no key here is that of the CA {without}{unread}")
+    keyless = Problem(f"no key here is that of the CA {without}", where=Place(folder))
+    raise (PassphraseError if locked else AuthorityError).of((keyless, *unread))
 
 
 def _require_fitting(declared: DeclaredAuthority, ca: Taken, now: datetime) -> None:
