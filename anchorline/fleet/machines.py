@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-ASK = "cat /proc/sys/kernel/random/boot_id; readlink /proc/self/ns/mnt; ls -di /"
-"""What tells a machine or a container from every other: proc(5), namespaces(7). It changes with a boot."""
+from anchorline.fleet.scripts import Script
+from anchorline.problem import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineProbe(Script):
+    """What tells a machine or a container from every other."""
+
+    sources = ("fleet/shell/machine.sh",)
 
 
 def read(lines: list[str]) -> str:
-    """What ``ASK`` printed, as one word; nothing where the host couldn't say all of it."""
+    """What the probe printed, as one word; nothing where the host couldn't say all of it."""
     return " ".join(lines) if len(lines) == 3 else ""
 
 
@@ -23,6 +31,6 @@ def duplicates(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     yield from (tuple(names) for names in alike.values() if len(names) > 1)
 
 
-def message(names: tuple[str, ...]) -> tuple[str, str]:
-    """What is said of them: the cause, and what to do."""
-    return f"{' and '.join(names)} are one machine", "leave one of the names in the inventory"
+def problem(names: tuple[str, ...]) -> Problem:
+    """What is wrong with a machine of several names."""
+    return Problem(f"{' and '.join(names)} are one machine", "leave one of the names in the inventory")

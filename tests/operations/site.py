@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from anchorline.authority import Staged, stage
+from anchorline.fleet.scripts import Value
 from anchorline.registry import distribution
 from anchorline.registry.desired import Instance, Presented
 from anchorline.spec import Spec, load
@@ -37,9 +38,7 @@ from fakes import group
 registry = group("registry.*")
 clients = group("(?!registry).*")
 """
-NOTHING_ELSE: dict[str, str | list[str]] = dict.fromkeys(
-    ("configurations", "owned_files", "bundle", "java", "jvms"), ""
-)
+NOTHING_ELSE: dict[str, Value] = dict.fromkeys(("configurations", "owned_files", "site_bundle", "java", "jvms"), "")
 """What the look is told where the stores that aren't folders of ours are tried elsewhere."""
 Answers = dict[str, Any]
 LOOK = "=== end"
