@@ -104,8 +104,8 @@ def read(lines: Sequence[str], instance: Instance) -> ObservedRegistry:
     if not runtime:
         raise ValueError("the host's answer says nothing of its container runtime")
     if runtime != "up":
-        problem = daemon.missing() if runtime == "missing" else daemon.down(instance.runtime.name, rest)
-        return ObservedRegistry(runtime_problem=problem)
+        unit = instance.runtime.unit
+        return ObservedRegistry(runtime_problem=daemon.missing() if runtime == "missing" else daemon.down(unit, rest))
     healthy, _, served = said.get("health", "").partition(" ")
     return ObservedRegistry(
         runtime=rest,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from anchorline.problem import Problem
-from anchorline.registry import daemon
 from anchorline.registry.desired import CERTIFICATE, KEY, Instance, OwnFile, Presented
 from anchorline.registry.observed import FileState, ObservedRegistry
 
@@ -73,8 +72,8 @@ class InstancePlan:
 def conflicts(has: ObservedRegistry, wanted: Instance) -> Iterator[Problem]:
     """Why an instance can't be put on this host without hurting something that isn't ours, each with the way out."""
     runtime, name = wanted.runtime, wanted.name
-    if not has.runtime:
-        yield has.runtime_problem or daemon.missing()
+    if has.runtime_problem:
+        yield has.runtime_problem
         return
     ours = has.container is not None and has.container.site == wanted.site
     if has.container and not ours:

@@ -12,21 +12,16 @@ from anchorline.fleet.fleet import Fleet, Host, once
 from anchorline.fleet.probe import Probe, Question
 from anchorline.problem import Problem
 from anchorline.registry import distribution
-from anchorline.registry.desired import KEY, VOUCHING, Instance, Presented, Service
+from anchorline.registry.desired import KEY, VOUCHING, Instance, Presented
 from anchorline.registry.observed import FileState, ObservedRegistry, read
 from anchorline.registry.plan import InstancePlan, conflicts, plan
 from anchorline.registry.scripts import InstanceProbe
 
 
 @once
-def service(fleet: Fleet) -> Service:
-    """What the spec wants to be served."""
-    return distribution.service(fleet.spec)
-
-
 def container(fleet: Fleet) -> Instance | None:
     """The registry that the spec wants, where it wants one."""
-    return service(fleet).registry
+    return distribution.service(fleet.spec).registry
 
 
 def observed_registry(fleet: Fleet, host: Host) -> ObservedRegistry:

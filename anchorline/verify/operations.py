@@ -57,8 +57,7 @@ def verify_host(*, pusher: bool) -> Commands:
     """
     run, here = Run.here()
     fleet = run.fleet
-    registry = container(fleet)
-    declared = fleet.spec.registry
+    registry, declared = container(fleet), fleet.spec.registry
     if registry is None or declared is None or not fleet.reached(here) or here.name in progress(fleet).made:
         return
     if not is_due(fleet, registry, here) or (pusher and here.name != first_pusher(fleet, here)):

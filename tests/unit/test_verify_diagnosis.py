@@ -263,7 +263,7 @@ def test_the_registrys_host_without_its_daemon(well: Case) -> None:
     said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock"
     down = sees(well, addresses=(), reachability="refused", served=(), down=(("docker", said),))
     assert "resolve" in found(down).cause, "a client isn't the registry's host"
-    served = distribution.instance("blue", Registry(mode="local", data="/srv/images"))
+    served = distribution.instance("blue", Registry(mode="local"))
     assert found(replace(down, container=served)) == daemon.down("docker", said)
     bare = replace(well.trust, tools=frozenset({"curl"}))
     assert found(replace(down, container=served, trust=bare)) == daemon.missing()
