@@ -80,7 +80,7 @@ class Problem:
         """The fix with where it is typed, as a sentence goes on with it; nothing where there is none."""
         if not self.fix or isinstance(self.where, Place) or not self.where:
             return self.fix
-        return f"fix it {self.where}: {self.fix}"
+        return f"{self.where}: {self.fix}"
 
     def __str__(self) -> str:
         place = f"{self.where}: " if isinstance(self.where, Place) else ""

@@ -98,7 +98,7 @@ def test_nothing_stands_in_the_way(has: ObservedRegistry) -> None:
         (ObservedRegistry(runtime_problem=daemon.missing()), "docker isn't installed; install and start Docker"),
         (
             ObservedRegistry(runtime_problem=daemon.down("docker", "no such file")),
-            "docker doesn't answer: no such file; fix it on the host: systemctl start docker",
+            "docker doesn't answer: no such file; on the host: systemctl start docker",
         ),
         (replace(FREE, container=replace(OURS, site="")), "a container named registry isn't anchorline's"),
         (replace(FREE, container=replace(OURS, site="green")), "a container named registry belongs to the site green"),

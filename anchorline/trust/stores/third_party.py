@@ -27,7 +27,7 @@ CERTS_D = "/etc/containerd/certs.d"
 DOCKER_CERTS_D = "/etc/docker/certs.d"
 
 
-LEFT = "fix it; it was left as it is"
+LEFT = "fix it, it was left as it is"
 
 
 class MergeError(ProblemError):
