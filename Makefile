@@ -70,6 +70,7 @@ lint: setup
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --quiet --check
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python -m tests.shellcheck
 
 # a CA is rotated while every client pulls and pushes; tells what each of them saw
 rotation-drill: setup

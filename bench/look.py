@@ -28,7 +28,7 @@ sys.path.insert(0, str(CHECKOUT))
 from anchorline.fleet.probe import Question  # noqa: E402
 from anchorline.fleet.wire import join  # noqa: E402
 from anchorline.spec import load  # noqa: E402
-from anchorline.trust.probe import probe  # noqa: E402
+from anchorline.trust.scripts import TrustProbe  # noqa: E402
 from tests.operations.site import SPEC, Site  # noqa: E402
 
 NEEDED = ("sshd", "parallel-ssh", "ip", "unshare", "ssh-keygen")
@@ -112,7 +112,7 @@ def prepare(folder: Path, hosts: list[str]) -> None:
     for name in ("key", "host"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     (folder / "hosts").write_text("".join(f"{name}\n" for name in hosts))
-    text, data = join({"trust": Question(probe(load(folder / "anchorline.yml")))})
+    text, data = join({"trust": Question(TrustProbe.of(load(folder / "anchorline.yml").site).text)})
     (folder / "look.sh").write_text(text)
     (folder / "look.data").write_text(data)
     Path("/run/sshd").mkdir(exist_ok=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from anchorline.fleet.probe import number
 from anchorline.problem import Health, Problem, Where
 
+SET_CLOCK = "timedatectl set-ntp true"
 TOLERANCE = 300
 """Seconds. Certificates begin an hour before they are made, so less than this harms nobody."""
 _SET = "timedatectl set-ntp true"
@@ -19,14 +20,12 @@ def read(lines: Sequence[str], now: float) -> float | None:
 
 
 def problem(offset: float) -> Problem | None:
-    """What is said of a host whose clock is off; None where it isn't."""
+    """What is wrong with a host whose clock is off; None where it isn't."""
     if abs(offset) <= TOLERANCE:
         return None
-    if offset > 0:
-        cause = f"its clock is {_length(offset)} ahead: certificates end early there"
-    else:
-        cause = f"its clock is {_length(offset)} behind: a new certificate may not be valid there yet"
-    return Problem(cause, _SET, Where.ON_THE_HOST, Health.WARNING)
+    so_that = "certificates end early there" if offset > 0 else "a new certificate may not be valid there yet"
+    cause = f"its clock is {_length(offset)} {'ahead' if offset > 0 else 'behind'}: {so_that}"
+    return Problem(cause, SET_CLOCK, Where.ON_THE_HOST, Health.WARNING)
 
 
 def wrong_here(offsets: Mapping[str, float]) -> Problem | None:
@@ -34,11 +33,12 @@ def wrong_here(offsets: Mapping[str, float]) -> Problem | None:
     for side, word in ((-1, "ahead of"), (1, "behind")):
         off = sorted(side * offset for offset in offsets.values() if side * offset > TOLERANCE)
         if 2 * len(off) > len(offsets):
-            cause = (
+            return Problem(
                 f"this machine's clock is {_length(off[len(off) // 2])} {word} that of {len(off)} of {len(offsets)} "
-                "hosts, and what is issued now would begin or end at a wrong time"
+                "hosts, and what is issued now would begin or end at a wrong time",
+                SET_CLOCK,
+                Where.HERE,
             )
-            return Problem(cause, _SET, Where.HERE)
     return None
 
 

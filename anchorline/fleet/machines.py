@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from anchorline.fleet.scripts import Script
 from anchorline.problem import Problem
 
-ASK = "cat /proc/sys/kernel/random/boot_id; readlink /proc/self/ns/mnt; ls -di /"
-"""What tells a machine or a container from every other: proc(5), namespaces(7). It changes with a boot."""
+
+@dataclass(frozen=True, kw_only=True)
+class MachineProbe(Script):
+    """What tells a machine or a container from every other."""
+
+    sources = ("fleet/shell/machine.sh",)
 
 
 def read(lines: list[str]) -> str:
-    """What ``ASK`` printed, as one word; nothing where the host couldn't say all of it."""
+    """What the probe printed, as one word; nothing where the host couldn't say all of it."""
     return " ".join(lines) if len(lines) == 3 else ""
 
 
@@ -26,5 +32,5 @@ def duplicates(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
 
 
 def problem(names: tuple[str, ...]) -> Problem:
-    """What is said of them."""
+    """What is wrong with a machine of several names."""
     return Problem(f"{' and '.join(names)} are one machine", "leave one of the names in the inventory")

@@ -1,5 +1,9 @@
 """Shell for hosts: what every script of ours is put together from.
 
+A script is a frozen dataclass: its fields are what the shell is told, ``sources`` the files that it is made of. Each
+file opens with ``: "${name?}"`` for what it needs, and tests hold fields, these lines and the variables that nothing in
+the shell sets equal.
+
 A script is POSIX sh and travels as an argument, so that a connection that drops in its middle runs nothing.
 What it works on travels on standard input (``files``): secrets stand in no argument, no log and no temporary
 file, and a host writes all of the files or none.
@@ -8,15 +12,18 @@ file, and a host writes all of the files or none.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files as resources
+from typing import ClassVar, get_type_hints
 
 # sudo's secure_path and a user's PATH both may lack them; the rest of a script can then name tools plainly
 PRELUDE = 'export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"\n'
 STATE = "/var/lib/anchorline/sites"
+Value = str | int | bool | Iterable[str]
+"""What a script can be told: a list is a word for each line, True is ``yes`` and False is empty."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +48,78 @@ def state_folder(site: str) -> str:
     return f"{STATE}/{site}"
 
 
-def script(*sources: str, **values: str | int | Iterable[str]) -> str:
-    """Put shell files of ours together (``room/name.sh``), with variables in front of them.
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Inputs that several scripts share. As a field of a script they stand beside its other ones."""
 
-    A list becomes one word for each line. Comments are for the reader of the file and stay here.
+    def values(self) -> dict[str, Value]:
+        """What the shell is told, by name."""
+        found: dict[str, Value] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            found |= value.values() if isinstance(value, Inputs) else {field.name: value}
+        return found
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of all inputs."""
+        types = get_type_hints(cls)
+        found: list[str] = []
+        for field in fields(cls):
+            kind = types[field.name]
+            found += kind.names() if isinstance(kind, type) and issubclass(kind, Inputs) else [field.name]
+        return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script(Inputs):
+    """A script for a host.
+
+    ``sources``
+        the shell files of ours (``package/name.sh``) that it is put together from.
+    ``surrounding``
+        variables that are no inputs, since whoever embeds the script has set them: the look's ``data``.
     """
-    assignments = (
-        f"{name}={shlex.quote(str(value) if isinstance(value, str | int) else chr(10).join(value))}\n"
-        for name, value in values.items()
-    )
-    return PRELUDE + "".join(assignments) + "".join(map(_source, sources))
+
+    sources: ClassVar[tuple[str, ...]] = ()
+    surrounding: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def body(self) -> str:
+        """The script for a place in another one that begins with ``PRELUDE``."""
+        return assignments(self.values()) + "".join(map(source, self.sources))
+
+    @property
+    def text(self) -> str:
+        """The script as it travels."""
+        return PRELUDE + self.body
+
+
+def script(*sources: str, **values: Value) -> str:
+    """Put shell files together with variables in front of them, for what isn't a ``Script`` of its own."""
+    return PRELUDE + assignments(values) + "".join(map(source, sources))
+
+
+def assignments(values: Mapping[str, Value]) -> str:
+    """Variables, quoted, a line each."""
+    return "".join(f"{name}={shlex.quote(_word(value))}\n" for name, value in values.items())
+
+
+def _word(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return str(value) if isinstance(value, str | int) else "\n".join(value)
 
 
 @cache
-def _source(source: str) -> str:
-    text = resources("anchorline").joinpath(source).read_text()
+def source(name: str) -> str:
+    """One shell file of ours. Comments are for its reader and stay here."""
+    text = resources("anchorline").joinpath(name).read_text()
     return "".join(line + "\n" for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
 
 
 def stdin(files: Iterable[File]) -> str:
-    """The files as ``receive`` in receive.sh reads them: ``@ MODE PATH``, their lines, and ``@ end`` at last."""
+    """The files as ``receive`` in files.sh reads them: ``@ MODE PATH``, their lines, and ``@ end`` at last."""
     parts = []
     for file in files:
         body = file.content if file.content.endswith("\n") else file.content + "\n"

@@ -22,15 +22,11 @@ class Answer:
     stderr: tuple[str, ...] = ()
 
     @property
-    def cause(self) -> str:
-        """Why it failed, in one line: our scripts say so last, and so do sudo, sh and docker."""
-        lines = [line.strip() for line in (self.stderr or self.stdout) if line.strip()]
-        return lines[-1] if lines else NO_ANSWER
-
-    @property
     def problem(self) -> Problem:
-        """Why it failed. What a host's own words say to do stays in the cause: they are nobody's to take apart."""
-        return Problem(self.cause)
+        """Why it failed: our scripts say so in their last line, and so do sudo, sh and docker. What a host's own words
+        say to do stays in the cause: they are nobody's to take apart."""
+        lines = [line.strip() for line in (self.stderr or self.stdout) if line.strip()]
+        return Problem(lines[-1] if lines else NO_ANSWER)
 
 
 def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None, quiet: bool = False) -> Answer:

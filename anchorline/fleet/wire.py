@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from anchorline.fleet import machines
+from anchorline.fleet.machines import MachineProbe
 from anchorline.fleet.probe import Question
 from anchorline.fleet.scripts import PRELUDE
 
@@ -17,7 +17,7 @@ def join(questions: Mapping[str, Question]) -> tuple[str, str]:
     for name, question in questions.items():
         parts.append(f"echo '=== {name}'\n(\n{question.script}) </dev/null\n")
     parts.append(f"echo '=== {CLOCK}'; date +%s\n")
-    parts.append(f"echo '=== {MACHINE}'; {{ {machines.ASK}; }} 2>/dev/null\n")
+    parts.append(f"echo '=== {MACHINE}'; {{\n{MachineProbe().body}}} 2>/dev/null\n")
     parts.append(f"echo '{END}'\n")
     data = "".join(f"{line}\n" for question in questions.values() for line in question.data)
     return "".join(parts), data or "\n"

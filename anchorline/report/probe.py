@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyinfra.api import Host
-
-from anchorline.fleet import Probe, Question, Run, script, state_folder
+from anchorline.fleet import Fleet, Host, Probe, Question, Script, state_folder
 from anchorline.fleet.probe import number
 from anchorline.registry.probe import container
 
 ENOUGH = 1024
 """KiB without which an update of the system's store fails in its middle: a bundle is a quarter of that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceProbe(Script):
+    """The room in ``places``, and what the registry holds where it is this host's (else both are empty)."""
+
+    places: tuple[str, ...]
+    container: str
+    data: str
+    sources = ("report/probe.sh",)
 
 
 @dataclass(frozen=True)
@@ -43,17 +51,16 @@ def read(lines: Sequence[str]) -> ObservedSpace:
     return ObservedSpace(room, said.get("version", ""), used, repositories, tags)
 
 
-def _ask(run: Run, here: Host) -> Question:
-    served = container(run)
-    ours = served if served and here.name == run.registry_host.name else None
+def _ask(fleet: Fleet, here: Host) -> Question:
+    served = container(fleet)
+    ours = served if served and fleet.runs_registry(here) else None
     return Question(
-        script(
-            "report/probe.sh",
-            places=["/etc", state_folder(run.spec.site)],
-            container=ours.registry.name if ours else "",
-            data=ours.registry.data if ours else "",
-        )
+        SpaceProbe(
+            places=("/etc", state_folder(fleet.spec.site)),
+            container=ours.name if ours else "",
+            data=ours.data if ours else "",
+        ).text
     )
 
 
-PROBE = Probe("report", _ask, lambda _, lines: read(lines), lambda _: ())
+PROBE = Probe("report", _ask, lambda _, lines: read(lines))

@@ -1,6 +1,9 @@
 # What a status tells besides: the room that is left where trust is kept, and what the registry holds. Changes nothing.
 # From control: $places (folders that may not exist yet), $container and $data of the registry where it is this host's
 # (else empty).
+: "${places?}"
+: "${container?}"
+: "${data?}"
 
 printf '%s\n' "$places" | while read -r place; do
     there=$place

@@ -1,7 +1,19 @@
-# What an exported script does on the host that it runs on: look, decide as `difference` in state.py does, apply.
+# What an exported script does on the host that it runs on: it looks as a rollout does, and applies as a rollout does.
 # From export.py: $site, $state, $system (for the system's store, a line each: NAME SHA256), $stores (a line each:
-# RUNTIME STORE MODE SHA256 PATH), $marker, $digests, $hosts_line, $families (NAME WORDS), $unknown (with @os@ for what was
-# seen) and $nameless, and functions: look, apply, row (the family $1 as variables), content (the file with SHA-256 $1).
+# RUNTIME MODE SHA256 PATH), $marker, $digests, $hosts_entry, $families (NAME WORDS), $unknown (with @os@ for what was
+# seen) and $nameless; and functions: look, apply, content (the file with SHA-256 $1), row (the family $1: sets $folder,
+# $suffix, $make, $repair, $undeclared, $note), and decide (what `difference` in plan.py says of a host where $1 was seen:
+# sets $put, $due, $asked, $says, $noted, $refused).
+: "${site?}"
+: "${state?}"
+: "${system?}"
+: "${stores?}"
+: "${marker?}"
+: "${digests?}"
+: "${hosts_entry?}"
+: "${families?}"
+: "${unknown?}"
+: "${nameless?}"
 
 fail() {
     printf '%s\n' "$*" >&2
@@ -18,6 +30,19 @@ after() {
     printf '%s\n' "$found" | sed -n "s/^$1 //p"
 }
 
+# what lies at the path $2, where the file with SHA-256 $1 belongs
+lies() {
+    if seen "file $1 $2"; then
+        echo same
+    elif seen "foreign $2"; then
+        echo foreign
+    elif after 'file [^ ]*' | grep -qxF -- "$2"; then
+        echo other
+    else
+        echo none
+    fi
+}
+
 family() {
     for word in $(after os); do
         printf '%s\n' "$families" | while read -r name ids; do
@@ -26,8 +51,8 @@ family() {
     done | head -n 1
 }
 
-# put MODE SHA256 PATH: it shall be there; two runtimes may share it
-put() {
+# put_there MODE SHA256 PATH: two runtimes may share it
+put_there() {
     case $plan in *" $3
 "*) return ;; esac
     plan="$plan$1 $2 $3
@@ -39,7 +64,7 @@ tell() {
     case ", $summary, " in *", $1, "*) ;; *) summary="${summary:+$summary, }$1" ;; esac
 }
 
-# sets $update where the system's store lacks something; the update command stands in the family's row
+# sets $update where the system's store lacks something
 system_store() {
     name=$(family)
     if [ -z "$name" ]; then
@@ -48,37 +73,40 @@ system_store() {
         fail "${unknown%%@os@*}$words${unknown#*@os@}"
     fi
     row "$name"
-    command=$update update=
+    store=
     while read -r anchor digest; do
         if [ -n "$undeclared" ]; then
             seen "bundled $name $anchor" || fail "$undeclared"
             continue
         fi
         path=$folder/${anchor%.crt}$suffix
-        visible=yes
-        seen "bundled $name $anchor" && ! seen "unhashed $name $anchor" || visible=
+        bundled=- unhashed=-
+        ! seen "bundled $name $anchor" || bundled=bundled
+        ! seen "unhashed $name $anchor" || unhashed=unhashed
         other=$(after "elsewhere $name $anchor")
-        if [ -n "$other" ] && [ -n "$visible" ]; then
-            echo "trusted already as $other, not doubled"
-            continue
-        fi
-        anchors="${anchors:+$anchors
+        decide "anchor $(lies "$digest" "$path") $bundled $unhashed ${other:+elsewhere}"
+        [ -z "$noted" ] || echo "${noted%%@path@*}$other${noted#*@path@}"
+        [ -z "$put" ] || put_there 644 "$digest" "$path"
+        [ -z "$asked" ] || anchors="${anchors:+$anchors
 }$path"
-        seen "file $digest $path" || { put 644 "$digest" "$path" && visible=; }
-        [ -z "$visible" ] || continue
-        [ "$update" = "$repair" ] || update=$command
-        ! after 'file [^ ]*' | grep -qxF -- "$path" || update=$repair again=' repaired'
+        # one anchor that wants the repair has it done for all
+        case $due in
+            repair) update=$repair store=$says ;;
+            make) [ -n "$update" ] || update=$make store=$says ;;
+        esac
     done <<LIST
 $system
 LIST
-    [ -z "$update" ] || tell "system store$again"
+    [ -z "$store" ] || tell "$store"
 }
 
 runtime_stores() {
-    while read -r runtime store mode digest path; do
+    while read -r runtime mode digest path; do
         after "runtime $runtime" | grep -q . || continue
-        ! seen "foreign $path" || fail "$path is someone else's: move it away, and run this again"
-        seen "file $digest $path" || { put "$mode" "$digest" "$path" && tell "$store"; }
+        decide "store $runtime $(lies "$digest" "$path")"
+        [ -z "$refused" ] || fail "$path is someone else's: move it away, and run this again"
+        [ -z "$put" ] || put_there "$mode" "$digest" "$path"
+        [ -z "$says" ] || tell "$says"
     done <<LIST
 $stores
 LIST
@@ -90,14 +118,20 @@ memory() {
     damaged=$(printf '%s\n' "$known" | grep -E '^(ca|also)' | grep -vxE '(ca|also) [0-9a-f]{64}' | head -n 1)
     [ -z "$damaged" ] || fail "$state/anchors, which the host keeps, is damaged at '$damaged'"
     for ca in $(after 'marker ca'); do
-        case " $digests " in
-            *" $ca "*) ;;
-            *) fail "this host knows the CA $(printf %.12s "$ca") as the site's, and this script doesn't: export it anew" ;;
-        esac
+        printf '%s\n' "$digests" | grep -qxF -- "$ca" ||
+            fail "this host knows the CA $(printf %.12s "$ca") as the site's, and this script doesn't: export it anew"
     done
-    remembered=
-    printf '%s\n' "$marker" | grep -qvxF -- "$known" || return 0
-    remembered=$(printf '%s\n' "$marker" "$known" | grep . | sort -u)
+    whole=whole
+    ! printf '%s\n' "$marker" | grep -qvxF -- "$known" || whole=lacks
+    decide "memory $whole"
+    [ -z "$put" ] || remembered=$(printf '%s\n' "$marker" "$known" | grep . | sort -u)
+}
+
+hosts_file() {
+    line=other
+    [ "$(after hosts)" != "$hosts_entry # anchorline $site" ] || line=same
+    decide "hosts $line"
+    [ -z "$says" ] || { hosts_line=$hosts_entry && tell "$says"; }
 }
 
 above() {
@@ -106,7 +140,7 @@ above() {
     done | sort -u
 }
 
-# as `receive` in receive.sh reads them
+# as `receive` in files.sh reads them
 files() {
     printf '%s' "$plan" | while read -r mode digest path; do
         printf '@ %s %s\n' "$mode" "$path"
@@ -117,7 +151,7 @@ files() {
 }
 
 # the anchors as the look wants them in $data
-bodies() {
+wanted() {
     printf '%s\n' "$system" | while read -r anchor digest; do
         printf 'anchor %s %s\n' "$anchor" "$(content "$digest" | grep -v -e '-----' | tr -d '\n')"
     done
@@ -125,19 +159,21 @@ bodies() {
 
 alone() {
     [ "$(id -u)" = 0 ] || fail "run this as root: it changes the host's trust stores"
-    data=$(bodies)
+    # shellcheck disable=SC2034  # the look reads it
+    data=$(wanted)
     found=$(look </dev/null) || fail "this host's shell couldn't run the look"
-    plan='' update='' anchors='' again='' summary=''
+    # shellcheck disable=SC2034  # apply reads bundle, links and p11, which the family's row sets
+    plan='' update='' anchors='' summary='' remembered='' hosts_line='' bundle='' links='' p11=''
     [ -z "$system" ] || system_store
     runtime_stores
     memory
-    [ "$(after hosts)" != "$hosts_line # anchorline $site" ] || hosts_line=
-    [ -z "$hosts_line" ] || tell "$hosts"
+    hosts_file
     if [ -z "$plan$update$hosts_line$remembered" ]; then
         echo "site $site: nothing to do"
         return 0
     fi
     : "${summary:=marker}"
+    # shellcheck disable=SC2034  # apply reads it
     folders=$(above)
     # processes that hold the old roots are printed, for control alone
     said=$(files | apply 2>&1 >/dev/null) || fail "$(printf '%s\n' "$said" | tail -n 1)"

@@ -1,6 +1,16 @@
 # Put the files that came on standard input in their places, and make the system see its anchors.
-# From control: $site, $state, $folders (those of the files), $update (a command, or nothing), $anchors (paths), $digests
-# (of the anchors), $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh and keystores.sh want.
+# From control: $site, $state, $lock (a folder that is the same for all sites, since they share the system's stores),
+# $folders (those of the files), $merged (files of others that get our entry), $update (a command, or nothing), $anchors
+# (paths), $digests (of the anchors), $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh and keystores.sh want.
+: "${site?}"
+: "${state?}"
+: "${lock?}"
+: "${folders?}"
+: "${merged?}"
+: "${update?}"
+: "${anchors?}"
+: "${digests?}"
+: "${summary?}"
 
 # the stores are asked, layer by layer, not the update's exit code: that one is 0 for a file that was passed over
 trusted() {
@@ -34,9 +44,17 @@ given() {
     done
 }
 
+# once, as it was before us
+backed_up() {
+    printf '%s\n' "$merged" | while read -r path; do
+        [ ! -f "$path" ] || [ -e "$path.anchorline-backup" ] || cp -p "$path" "$path.anchorline-backup" ||
+            fail "can't write $path.anchorline-backup"
+    done || exit 1
+}
+
 main() {
     unset SSL_CERT_FILE SSL_CERT_DIR
-    locked
+    locked "$lock" 60 "another run is changing this host's stores"
     made=$(absent)
     receive
     given
@@ -51,6 +69,7 @@ main() {
     if [ -n "$update" ]; then
         said=$(eval "$update" 2>&1 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"
         printf '%s\n' "$anchors" | while read -r anchor; do trusted "$anchor"; done || exit 1
+        # shellcheck disable=SC2086  # a word for each
         stamp add $digests
     fi
     keystores

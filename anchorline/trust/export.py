@@ -1,15 +1,13 @@
 """A site's trust for hosts that nobody reaches over SSH: a script, and what carries it there.
 
-Everything is taken from the tables and from ``difference``: what a bare host would lack is what the script holds.
-No host is asked, and no key is read.
+Everything is taken from the tables and from ``difference``: what a bare host would lack is what the script holds, and
+what is decided on the host was asked of ``difference`` here (decisions.py). No host is asked, and no key is read.
 """
 
 from __future__ import annotations
 
 import gzip
-import shlex
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 
@@ -17,21 +15,22 @@ from anchorline import __version__
 from anchorline.authority import Anchor, stage
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
-from anchorline.fleet.scripts import PRELUDE, File, script, state_folder
+from anchorline.fleet.scripts import STATE, File, assignments, source, state_folder
 from anchorline.render import render
 from anchorline.spec import Spec
+from anchorline.trust.decisions import case, decisions, stores_of
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import HOSTS, ObservedTrust
-from anchorline.trust.operations import SOURCES
 from anchorline.trust.plan import difference
-from anchorline.trust.probe import FOLDERS, layers, variables
 from anchorline.trust.processes import stale
+from anchorline.trust.scripts import ApplyTrust, ExportedTrust, Folders, FoldersProbe, Layers
 from anchorline.trust.stores import families
 from anchorline.trust.stores.families import Family
-from anchorline.trust.stores.runtimes import RUNTIMES, Runtime
 
 IMAGE = "docker.io/library/busybox:1.37"
 """What starts the script on a node: sh, chroot and tail are all that it needs."""
+FOUND = ("folders", "update", "anchors", "summary", "hosts_line", *Layers.names())
+"""What apply.sh is told that differs between hosts: alone.sh sets it from its own look, and from the family's row."""
 _END = "anchorline-end"
 
 
@@ -48,39 +47,60 @@ def wanted_of(spec: Spec) -> DesiredTrust:
 def as_script(wanted: DesiredTrust) -> str:
     """A POSIX script for root that does on its own host what a rollout does; afterwards a rollout has nothing to do."""
     # files of others and keystores want more than a shell: they are left to a rollout
-    stores = list(_stores(wanted))
+    stores = list(stores_of(wanted))
     system = wanted.anchors if "system" in wanted.stores else ()
-    values = {
-        "site": wanted.site,
-        "state": state_folder(wanted.site),
-        "hosts": HOSTS,
-        "hosts_line": wanted.hosts_line,
-        "system": [f"{each.name} {_of(each).sha256}" for each in system],
-        "stores": [f"{row.name} {row.kept_as} {file.mode} {file.sha256} {file.path}" for row, file in stores],
-        "marker": wanted.marker,
-        "digests": " ".join(anchor.sha256 for anchor in wanted.anchors),
-        "families": [f"{row.name} {','.join(sorted(row.ids))}" for row in families.FAMILIES],
-        "unknown": str(families.unknown(["@os@"])),
-        "nameless": str(families.unknown([])),
-        **stale.variables(wanted.site),
-        **layers(None),
-        **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""),
-    }
+    alone = ExportedTrust(
+        site=wanted.site,
+        state=state_folder(wanted.site),
+        system=tuple(f"{each.name} {_of(each).sha256}" for each in system),
+        stores=tuple(f"{row.name} {file.mode} {file.sha256} {file.path}" for row, file in stores),
+        marker=wanted.marker,
+        digests=tuple(anchor.sha256 for anchor in wanted.anchors),
+        hosts_entry=wanted.hosts_line,
+        families=tuple(f"{row.name} {','.join(sorted(row.ids))}" for row in families.FAMILIES),
+        unknown=str(families.unknown(["@os@"])),
+        nameless=str(families.unknown([])),
+    )
     contents = {file.sha256: file.content for file in (*map(_of, system), *(file for _, file in stores))}
-    rows = {row.name: "".join(_assignments(_row(row, wanted))) for row in families.FAMILIES}
     kept = {digest: f"cat <<'{_END}'\n{content}{_END}\n" for digest, content in contents.items()}
     return "".join(
         (
             _head(wanted),
-            script("trust/alone.sh", **values),
-            _case("row", rows),
-            _case("content", kept),
-            _subshell("look", script(*FOLDERS, **variables(wanted.site))),
-            _subshell("apply", script(*SOURCES)),
+            alone.text,
+            case("row", {row.name: assignments(_row(row, wanted)) for row in families.FAMILIES}),
+            case("decide", decisions(wanted)),
+            case("content", kept),
+            _subshell("look", FoldersProbe(folders=Folders.of(wanted.site)).body),
+            _subshell("apply", _apply(wanted)),
             # last, so that half of a script does nothing
             "alone\n",
         )
     )
+
+
+def _apply(wanted: DesiredTrust) -> str:
+    """What a rollout runs, told what is the same for all hosts; the rest alone.sh has found out."""
+    apply = ApplyTrust(
+        site=wanted.site,
+        state=state_folder(wanted.site),
+        stamps=stale.Stamps.of(wanted.site),
+        layers=Layers.of(None),
+        lock=STATE,
+        unchanged=(),
+        tasks=(),
+        pems=(),
+        nicknames=(),
+        hosts=HOSTS,
+        hosts_line="",
+        update="",
+        summary="",
+        folders=(),
+        merged=(),
+        anchors=(),
+        digests=tuple(anchor.sha256 for anchor in wanted.anchors),
+    )
+    fixed = {name: value for name, value in apply.values().items() if name not in FOUND}
+    return assignments(fixed) + "".join(map(source, apply.sources))
 
 
 def as_cloud_init(wanted: DesiredTrust) -> str:
@@ -112,23 +132,17 @@ def _bundle(wanted: DesiredTrust) -> str:
     return "".join(anchor.pem for anchor in wanted.anchors)
 
 
-def _stores(wanted: DesiredTrust) -> Iterator[tuple[Runtime, File]]:
-    """Each runtime's files: what a host lacks that has this runtime and nothing else."""
-    for row in RUNTIMES.values():
-        if row.kept_as in wanted.stores and not row.folder.startswith("~"):
-            bare = ObservedTrust((), None, folders=((row.name, row.folder),))
-            alone = replace(wanted, stores=(row.kept_as,), marker=(), hosts_line="")
-            yield from ((row, file) for file in difference(bare, alone).files)
-
-
 def _row(family: Family, wanted: DesiredTrust) -> dict[str, str]:
     change = difference(ObservedTrust((), family), replace(wanted, stores=("system",)))
+    layers = Layers.of(family)
     return {
         "folder": family.folder,
         "suffix": family.suffix,
-        "update": family.update,
+        "make": family.update,
         "repair": family.repair,
-        **layers(family),
+        "bundle": layers.bundle,
+        "links": layers.links,
+        "p11": layers.p11,
         "undeclared": _plain(str(change.problem or "")),
         "note": "\n".join(change.notes),
     }
@@ -161,14 +175,5 @@ def _head(wanted: DesiredTrust) -> str:
     return "#!/bin/sh\n" + "".join(f"# {line}\n" for line in lines)
 
 
-def _assignments(values: dict[str, str]) -> Iterator[str]:
-    return (f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-
-
-def _case(function: str, bodies: dict[str, str]) -> str:
-    branches = "".join(f"{name})\n{body};;\n" for name, body in bodies.items())
-    return f"{function}() {{\ncase $1 in\n{branches}esac\n}}\n"
-
-
 def _subshell(function: str, text: str) -> str:
-    return f"{function}() (\n{text.removeprefix(PRELUDE)})\n"
+    return f"{function}() (\n{text})\n"

@@ -3,33 +3,35 @@
 # joined by commas, folder that tells it, folder, suffix, command, bundle, sources joined by colons, folder of hash links
 # or -), $runtimes (name, folder, what tells that it is in use, socket or -), $users (whose homes count).
 # $data holds a line for each anchor that is wanted: "anchor NAME BASE64".
+: "${site?}"
+: "${state?}"
+: "${release?}"
+: "${hosts?}"
+: "${families?}"
+: "${runtimes?}"
+: "${users?}"
+: "${data?}"
 
 os=$(
     ID='' ID_LIKE=''
+    # shellcheck disable=SC1090  # os-release is a shell's file, see os-release(5)
     [ ! -r "$release" ] || . "$release"
     printf '%s %s\n' "$ID" "$ID_LIKE"
 )
 echo "os $os"
 # a system's name alone decides nothing, and neither do its folders: others' lie about
-families=$(printf '%s\n' "$families" | while read -r name ids rest; do
+here=$(printf '%s\n' "$families" | while read -r name ids rest; do
     for id in $os; do
         case ,$ids, in *",$id,"*) printf '%s %s\n' "$name" "$rest" && break ;; esac
     done
 done)
 
-# Which of the anchors are among the certificates of the files that $1 lists, a line each: NAME FILE. The base64 body
-# tells a certificate, however its lines are wrapped, ended or commented.
+# which of the anchors are among the certificates of the files that $1 lists, a line each: NAME FILE
 among() {
-    printf '%s\n' "$data" '=== files' "$1" | awk '
-        function look_into(file,    line, body, within, got) {
-            while ((got = (getline line < file)) > 0) {
-                gsub(/\r/, "", line)
-                if (line ~ /-----BEGIN CERTIFICATE-----/) { body = ""; within = 1 }
-                else if (line ~ /-----END CERTIFICATE-----/) {
-                    if (within && body in wanted) print wanted[body], file
-                    within = 0
-                } else if (within) { gsub(/[ \t]/, "", line); body = body line }
-            }
+    printf '%s\n' "$data" '=== files' "$1" | awk "$pem"'
+        function look_into(file,    line) {
+            reset()
+            while ((getline line < file) > 0) if (certificate(line) && BODY in wanted) print wanted[BODY], file
             close(file)
         }
         listing { if ($0 != "") look_into($0); next }
@@ -41,14 +43,11 @@ among() {
 # whether OpenSSL trusts the anchor $1 by the folder of hash links alone; yes where neither is there to be asked
 hashed() {
     command -v openssl >/dev/null && ls "$2"/*.0 >/dev/null 2>&1 || return 0
-    {
-        echo '-----BEGIN CERTIFICATE-----'
-        printf '%s\n' "$data" | awk -v name="$1" '$1 == "anchor" && $2 == name { print $3 }' | fold -w 64
-        echo '-----END CERTIFICATE-----'
-    } | openssl verify -partial_chain -no-CAfile -no-CAstore -CApath "$2" >/dev/null 2>&1
+    printf '%s\n' "$data" | awk -v name="$1" "$pem"'$1 == "anchor" && $2 == name { wrapped($3) }' |
+        openssl verify -partial_chain -no-CAfile -no-CAstore -CApath "$2" >/dev/null 2>&1
 }
 
-printf '%s\n' "$families" | while read -r family beside folder suffix command bundle sources links; do
+printf '%s\n' "$here" | while read -r family beside folder suffix command bundle sources links; do
     [ -d "$beside" ] && [ -x "$command" ] || continue
     echo "family $family"
     bundled=$(among "$bundle" | while read -r name _; do echo "$name"; done | sort -u)
@@ -60,6 +59,7 @@ printf '%s\n' "$families" | while read -r family beside folder suffix command bu
     # whose file is it that the system has an anchor from, where ours isn't there
     strange=$(printf '%s\n' "$bundled" | while read -r name; do [ -e "$folder/${name%.crt}$suffix" ] || echo "$name"; done)
     [ -n "$strange" ] || continue
+    # shellcheck disable=SC2046  # the folders, a word for each
     among "$(find -L $(echo "$sources" | tr : ' ') -type f ! -path "$bundle" -print 2>/dev/null)" | while read -r name file; do
         printf '%s\n' "$strange" | grep -qxF "$name" && printf 'elsewhere %s %s %s\n' "$family" "$name" "$file"
     done
@@ -87,7 +87,7 @@ done | while read -r runtime folder tells socket; do
     for each in "$folder"/*/hosts.toml; do ours "$each"; done
 done
 # what lies among the anchors as a link was made by an update; what users can't read isn't as it should be
-printf '%s\n' "$families" | while read -r _ _ folder suffix _; do
+printf '%s\n' "$here" | while read -r _ _ folder suffix _; do
     for each in "$folder"/anchorline-*; do
         [ -f "$each" ] && [ ! -L "$each" ] || continue
         case $(ls -ld "$each") in

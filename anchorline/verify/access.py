@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchorline.problem import Problem, Where
-from anchorline.registry.desired import Container
+from anchorline.registry.desired import Instance
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES
 
@@ -41,7 +41,7 @@ class Denied:
     reader: str = ""
     label: str = ""
 
-    def problem(self, container: Container | None) -> Problem:
+    def problem(self, container: Instance | None) -> Problem:
         """What is wrong, and what fixes it on the host."""
         return Problem(self._cause, self._command(container), Where.ON_THE_HOST)
 
@@ -52,13 +52,13 @@ class Denied:
         who = f"the registry (user {self.reader})" if self.reader else "users"
         return f"{who} can't {_RIGHTS[self.lacks]} {self.path}, mode {self.has}"
 
-    def _command(self, container: Container | None) -> str:
+    def _command(self, container: Instance | None) -> str:
         """A private key's folder is given to its reader, and never opened to everybody."""
         path = shlex.quote(self.path)
         if not self._served or container is None:
             return f"restorecon -R {path}" if self.label else f"chmod o+{self.lacks} {path}"
-        again = f"docker restart {shlex.quote(container.registry.name)}"
-        root = next((each for each in (container.folder, container.registry.data) if _within(self.path, each)), "")
+        again = f"{container.runtime.program} restart {shlex.quote(container.name)}"
+        root = next((each for each in (container.folder, container.data) if _within(self.path, each)), "")
         if self.label:
             return f"chcon -R {self.label} {shlex.quote(root)} && {again}"
         return f"chown -R {self.reader} {shlex.quote(root)} && {again}" if root else f"chmod o+{self.lacks} {path}"

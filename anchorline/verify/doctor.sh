@@ -1,5 +1,8 @@
 # What one host sees of the registry: its address, the way there, the certificates served, proxies, the clock.
 # Changes nothing. From control: $name (without brackets), $host (with them), $port; $name is empty without a registry.
+: "${name?}"
+: "${host?}"
+: "${port?}"
 
 echo "clock $(date +%s)"
 [ -n "$name" ] || exit 0
@@ -23,10 +26,7 @@ case $code,$said in
     *'neither curl nor openssl'*) echo "reachability unknown" ;;
     *) echo 'reachability odd' ;;
 esac
-printf '%s\n' "$said" | awk '
-    /-----BEGIN CERTIFICATE-----/ { body = ""; within = 1; next }
-    /-----END CERTIFICATE-----/ { if (within) print "served", body; within = 0; next }
-    within { body = body $0 }'
+printf '%s\n' "$said" | awk "$pem"'certificate($0) { print "served", BODY }'
 
 # a rule of this host's own firewall that names the port or the address
 nft -a list ruleset 2>/dev/null | awk -v port="$port" -v addresses=" $(printf '%s' "$addresses" | tr '\n' ' ') " '

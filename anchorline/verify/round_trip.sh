@@ -1,9 +1,22 @@
 # The round trip on one client, with verification on and with its own runtimes: push (where asked to), then pull by
 # digest, compare, remove. Nobody else's tags and images are touched.
-# From control: $site, $state, $runtimes (in use here; curl too), $reference (HOST/anchorline/verify), $tag, $push,
-# $delete (the tag's manifest afterwards), $digest (of what was pushed already), $endpoint (HOST:PORT) and $leaf (the
+# From control: $state, $runtimes (in use here; curl too), $reference (HOST/anchorline/verify), $scheme, $tag, $push,
+# $delete (the tag's manifest afterwards), $pushed (the digest of what another client has pushed), $endpoint (HOST:PORT) and $leaf (the
 # fingerprint of its certificate, where it has one), $certs (of ctr), $patience, $stamp.
 # On standard input where it pushes: the image's archive, in base64.
+: "${state?}"
+: "${runtimes?}"
+: "${reference?}"
+: "${scheme?}"
+: "${tag?}"
+: "${push?}"
+: "${delete?}"
+: "${pushed?}"
+: "${endpoint?}"
+: "${leaf?}"
+: "${certs?}"
+: "${patience?}"
+: "${stamp?}"
 
 # one line for each verification: "verification RUNTIME pushed|pulled|reached ok|failed MILLISECONDS CAUSE"
 told=''
@@ -14,9 +27,9 @@ tell() {
 "
 }
 
-milliseconds() {
-    read -r up _ </proc/uptime
-    echo "${up%.*}${up#*.}0"
+# tell_how RUNTIME WHAT CODE
+tell_how() {
+    if [ "$3" = 0 ]; then tell "$1" "$2" ok; else tell "$1" "$2" failed "$(last)"; fi
 }
 
 run() { said=$(timeout "$patience" "$@" 2>&1); }
@@ -105,8 +118,7 @@ reach() {
 # what this client gets is the certificate that is in pki/, by its fingerprint
 same() {
     [ -n "$leaf" ] && command -v openssl >/dev/null || return 0
-    got=$(timeout "$patience" openssl s_client -connect "$endpoint" </dev/null 2>/dev/null |
-        openssl x509 -noout -fingerprint -sha256 2>/dev/null | sed 's/.*=//; s/://g' | tr A-F a-f)
+    got=$(fingerprint_at "$endpoint" "$patience")
     [ "$got" = "$leaf" ] || { said="it is served ${got:-no certificate}, and pki/ has $leaf"; return 1; }
 }
 
@@ -118,21 +130,29 @@ main() {
     trap '' HUP PIPE
     image=$(mktemp) || { echo "can't make a temporary file" >&2; exit 1; }
     trap clean EXIT
+    digest=$pushed
     if [ -n "$push" ]; then
         base64 -d >"$image" || { echo "can't write $image" >&2; exit 1; }
         pusher=$(printf '%s\n' "$runtimes" | grep -vx curl | head -n 1)
         began=$(milliseconds)
         if [ -n "$pusher" ]; then
             digest=''
-            patiently "push_$pusher" && [ -n "$digest" ] && tell "$pusher" pushed ok || { tell "$pusher" pushed failed "$(last)"; digest=''; }
+            if patiently "push_$pusher" && [ -n "$digest" ]; then
+                tell "$pusher" pushed ok
+            else
+                tell "$pusher" pushed failed "$(last)"
+                digest=''
+            fi
         fi
     fi
     for runtime in $runtimes; do
         began=$(milliseconds)
         if [ -n "$digest" ]; then
-            patiently "pull_$runtime" "$digest" && tell "$runtime" pulled ok || tell "$runtime" pulled failed "$(last)"
+            patiently "pull_$runtime" "$digest"
+            tell_how "$runtime" pulled $?
         elif [ -z "$told" ]; then
-            reach "$runtime" && tell "$runtime" reached ok || tell "$runtime" reached failed "$(last)"
+            reach "$runtime"
+            tell_how "$runtime" reached $?
         fi
     done
     began=$(milliseconds)
@@ -145,7 +165,7 @@ main() {
         printf '%s' "$told" >&2
         exit 1
     fi
-    mkdir -p "$state" && printf '%s\n' "$stamp" >"$state/verified" ||
+    { mkdir -p "$state" && printf '%s\n' "$stamp" >"$state/verified"; } ||
         { echo "can't write $state/verified" >&2; exit 1; }
 }
 main

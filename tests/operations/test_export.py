@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import os
 import re
@@ -21,16 +20,16 @@ from cryptography import x509
 
 from anchorline.authority import stage
 from anchorline.fleet.probe import Question
-from anchorline.fleet.scripts import script, state_folder, stdin
+from anchorline.fleet.scripts import script, source, state_folder, stdin
 from anchorline.fleet.wire import join, split
 from anchorline.spec import load
-from anchorline.trust import export, observed, operations, plan
-from anchorline.trust import probe as trust_probe
+from anchorline.trust import export, observed, plan, scripts
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust, read
 from anchorline.trust.operations import folders
 from anchorline.trust.plan import TrustPlan, difference, to_put
 from anchorline.trust.processes import stale
+from anchorline.trust.scripts import ApplyTrust, Layers, TrustProbe
 from anchorline.trust.stores import families, runtimes
 from anchorline.trust.stores.families import FAMILIES, Family
 from tests.unit.tools import lacking
@@ -115,7 +114,8 @@ class Host:
     def look(self, wanted: DesiredTrust) -> ObservedTrust:
         """What a rollout's look sees here."""
         data = [f"anchor {each.name} {''.join(each.pem.splitlines()[1:-1])}" for each in wanted.anchors]
-        probe = script(*trust_probe.SOURCES, **trust_probe.variables(wanted.site, (), wanted.anchors) | NOTHING_ELSE)
+        values = TrustProbe.of(wanted.site, (), wanted.anchors).values() | NOTHING_ELSE
+        probe = script(*TrustProbe.sources, **values)
         said = self.root.run(*join({"trust": Question(probe, data)}))
         assert (said.returncode, said.stderr) == (0, "")
         return read(split(said.stdout.splitlines())["trust"], wanted.site)
@@ -124,21 +124,26 @@ class Host:
         """What a rollout does here, as operations.py puts it together."""
         has = self.look(wanted)
         change = difference(has, wanted)
-        values: dict[str, Any] = {
-            **stale.variables(wanted.site),
-            **trust_probe.layers(has.family),
-            "site": wanted.site,
-            "state": state_folder(wanted.site),
-            "folders": folders(change.files),
-            "hosts": observed.HOSTS,
-            "hosts_line": change.hosts_line,
-            "update": change.update,
-            "anchors": [has.family.path(each.name) for each in to_put(has, wanted)] if has.family else [],
-            "digests": " ".join(each.sha256 for each in wanted.anchors),
-            "summary": "a rollout",
-            **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""),
-        }
-        done = self.root.run(script(*operations.SOURCES, **values), stdin(change.files))
+        apply = ApplyTrust(
+            stamps=stale.Stamps.of(wanted.site),
+            layers=Layers.of(has.family),
+            lock=str(Path(state_folder(wanted.site)).parent),
+            site=wanted.site,
+            state=state_folder(wanted.site),
+            folders=folders(change.files),
+            hosts=observed.HOSTS,
+            hosts_line=change.hosts_line,
+            update=change.update,
+            anchors=tuple(has.family.path(each.name) for each in to_put(has, wanted)) if has.family else (),
+            digests=tuple(each.sha256 for each in wanted.anchors),
+            summary="a rollout",
+            merged=(),
+            unchanged=(),
+            tasks=(),
+            pems=(),
+            nicknames=(),
+        )
+        done = self.root.run(apply.text, stdin(change.files))
         assert (done.returncode, done.stderr) == (0, "")
         return change
 
@@ -161,15 +166,18 @@ def under(monkeypatch: pytest.MonkeyPatch, root: Root) -> None:
         monkeypatch.setitem(runtimes.RUNTIMES, name, moved)
     for module, name in (
         (export, "HOSTS"),
-        (trust_probe, "HOSTS"),
+        (scripts, "HOSTS"),
         (plan, "HOSTS"),
         (observed, "HOSTS"),
-        (trust_probe, "OS_RELEASE"),
+        (scripts, "OS_RELEASE"),
         (stale, "PROC"),
         (stale, "STAMPS"),
     ):
         monkeypatch.setattr(module, name, here + getattr(module, name))
-    for module_name in ("anchorline.fleet.scripts", "anchorline.trust.probe", "anchorline.trust.operations"):
+    for module_name in (
+        *("anchorline.fleet.scripts", "anchorline.trust.scripts", "anchorline.trust.export"),
+        "anchorline.trust.operations",
+    ):
         monkeypatch.setattr(f"{module_name}.STATE", here + "/var/lib/anchorline/sites")
     monkeypatch.setattr(stale, "HASHED", (f"{here}/etc/ssl/certs",))
 
@@ -387,17 +395,15 @@ def test_a_site_without_a_registry(debian: Host, tmp_path: Path, authority: str)
 
 
 def test_the_script_is_made_as_a_rollout_is(wanted: DesiredTrust) -> None:
-    """What operations.py tells its script, by its source: the exported one is told all of that."""
-    tree = ast.parse(Path(operations.__file__).read_text())
-    [call] = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "script"
-    ]
-    told = [each.arg for each in call.keywords if each.arg]
-    assert {"site", "update", "anchors", "summary"} <= set(told)
+    """The rollout's own script is in it, and is told there all that it is told in a rollout."""
     text = export.as_script(wanted)
-    assert [name for name in told if not re.search(rf"\b{name}=", text)] == []
+    before, _, apply = text.partition("\napply() (\n")
+    assert apply.endswith("".join(map(source, ApplyTrust.sources)) + ")\nalone\n")
+    told = set(re.findall(r"^(\w+)=", apply, re.MULTILINE))
+    assert {"site", "lock", "digests"} <= told
+    assert set(export.FOUND) & told == set(), "what the host found out isn't written over"
+    by_host = {name for name in export.FOUND if re.search(rf"\b{name}=", before)}
+    assert set(ApplyTrust.names()) <= told | by_host
 
 
 def test_what_the_head_says(wanted: DesiredTrust) -> None:

@@ -13,15 +13,14 @@ import pytest
 
 from anchorline.authority import Staged, stage
 from anchorline.fleet.probe import Question
-from anchorline.fleet.scripts import File, script, stdin
+from anchorline.fleet.scripts import File, Value, script, stdin
 from anchorline.fleet.wire import join, split
 from anchorline.spec import load
-from anchorline.trust import probe
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust, read
-from anchorline.trust.operations import SOURCES, folders
+from anchorline.trust.operations import folders
 from anchorline.trust.plan import TrustPlan, difference, to_put
-from anchorline.trust.probe import layers
+from anchorline.trust.scripts import ApplyTrust, Layers, TrustProbe
 from anchorline.trust.stores import families
 from anchorline.trust.stores.families import FAMILIES, Family
 
@@ -115,8 +114,8 @@ class Root:
         with patch("anchorline.trust.stores.families.FAMILIES", table):
             question = Question(
                 script(
-                    *probe.SOURCES,
-                    **probe.variables(wanted.site, (), wanted.anchors)
+                    *TrustProbe.sources,
+                    **TrustProbe.of(wanted.site, (), wanted.anchors).values()
                     | {
                         "state": f"{self.folder}/state",
                         "sites": f"{self.folder}/sites",
@@ -140,20 +139,28 @@ class Root:
             File(f"{self.folder}/state/anchors", each.content) if each.path == wanted.marker_file else each
             for each in change.files
         ]
-        values: dict[str, str | list[str]] = {
-            **layers(has.family),
+        values: dict[str, Value] = {
+            **Layers.of(has.family).values(),
+            "proc": f"{self.folder}/proc",
+            "stamps": f"{self.folder}/stamps",
+            "hashed": "",
             "lock": f"{self.folder}/lock",
             "state": f"{self.folder}/state",
             "folders": folders(change.files),
             "site": wanted.site,
             "hosts": f"{self.folder}/hosts",
             "update": change.update,
-            "anchors": "\n".join(has.family.path(each.name) for each in to_put(has, wanted)),
+            "anchors": [has.family.path(each.name) for each in to_put(has, wanted)],
+            "digests": [each.sha256 for each in wanted.anchors],
             "hosts_line": "",
             "summary": "a test",
         }
         return self.run(
-            script(*SOURCES, **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""), **values),
+            script(
+                *ApplyTrust.sources,
+                **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""),
+                **values,
+            ),
             stdin(files),
         )
 

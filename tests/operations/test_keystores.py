@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from anchorline.fleet.scripts import script
-from anchorline.trust import probe
 from anchorline.trust.removal.plan import places
+from anchorline.trust.scripts import AnchorsProbe, TrustProbe
 from anchorline.trust.stores.merged import read
 
 from .site import NOTHING_ELSE
@@ -30,8 +31,8 @@ def jdk(home: Path) -> Path:
 
 
 def keystores(shell: list[str], root: Path, kind: str = "java", folder: Path | None = None, **values: str) -> list[str]:
-    given = probe.variables("blue") | NOTHING_ELSE | {"java": "java", "state": str(root / "state")} | values
-    text = script("trust/used.sh", "trust/stores/merged_probe.sh", **given)
+    given = TrustProbe.of("blue").values() | NOTHING_ELSE | {"java": "java", "state": str(root / "state")} | values
+    text = script("fleet/shell/ours.sh", "fleet/shell/users.sh", "trust/stores/merged_probe.sh", **given)
     lines = ran(shell, root, text, folder).splitlines()
     return [line.split(maxsplit=3)[3] for line in lines if line.startswith(f"keystore {kind} ")]
 
@@ -85,7 +86,13 @@ def test_two_profiles_whose_names_begin_alike_are_both_remembered(shell: list[st
     for _ in range(2):
         tasks = "".join(f"add nss alice blue.crt {path}\n" for path in paths)
         noted = (
-            script("fleet/shell/receive.sh", "trust/stores/keystores.sh", state=str(state), tasks=tasks)
+            script(
+                *("fleet/shell/files.sh", "trust/stores/keystores.sh"),
+                state=str(state),
+                tasks=tasks,
+                pems="",
+                nicknames="",
+            )
             + 'noted "$tasks"\n'
         )
         subprocess.run([*shell, "-c", noted], check=True, timeout=60)
@@ -100,10 +107,15 @@ def test_a_withdrawal_finds_the_home_of_a_user_whom_a_directory_service_alone_kn
     anchor.parent.mkdir(parents=True)
     anchor.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     tool(tmp_path, "getent", f'[ "$2" != ada ] || echo "$2:x:1000:1000::{tmp_path}/ldap:/bin/sh"')
-    values = {"site": "blue", "state": str(tmp_path / "state"), "places": places(), "owned_files": "", "port": ""}
-    found = [
-        ran(shell, tmp_path, script("trust/used.sh", "trust/removal/probe.sh", **values, users=users)).splitlines()
-        for users in ("", "ada")
-    ]
+    probe = AnchorsProbe(
+        site="blue",
+        state=str(tmp_path / "state"),
+        places=tuple(places()),
+        owned_files=(),
+        users=(),
+        listen="",
+        port="",
+    )
+    found = [ran(shell, tmp_path, replace(probe, users=users).text).splitlines() for users in ((), ("ada",))]
     ours = f"certificate AAAA {anchor}"
     assert [ours in each for each in found] == [False, True]

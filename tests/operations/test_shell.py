@@ -18,15 +18,17 @@ from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.probe import Question
 from anchorline.fleet.scripts import File, script, stdin
 from anchorline.fleet.wire import join, split
+from anchorline.registry import distribution
+from anchorline.registry.scripts import Apply, InstanceProbe
 from anchorline.spec import load
-from anchorline.trust import probe
+from anchorline.spec.model import Registry
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust, read
-from anchorline.trust.operations import SOURCES
 from anchorline.trust.plan import difference
-from anchorline.trust.probe import layers
+from anchorline.trust.scripts import ApplyTrust, Layers, TrustProbe
 from anchorline.trust.stores.families import FAMILIES, Family, rows
 from anchorline.trust.stores.runtimes import RUNTIMES
+from anchorline.verify.scripts import RoundTrip
 from tests.unit.tools import lacking
 
 from .site import NOTHING_ELSE
@@ -123,8 +125,8 @@ class Machine:
             families = rows()
         question = Question(
             script(
-                *probe.SOURCES,
-                **probe.variables(site or wanted.site, (), wanted.anchors)
+                *TrustProbe.sources,
+                **TrustProbe.of(site or wanted.site, (), wanted.anchors).values()
                 | {
                     "proc": f"{here}/proc",
                     "state": f"{here}/state",
@@ -162,7 +164,7 @@ class Machine:
         given = {
             "site": wanted.site,
             "update": self.update,
-            **layers(self.family),
+            **Layers.of(self.family).values(),
             "lock": f"{self.root}/lock",
             "state": f"{self.root}/state",
             "folders": "",
@@ -170,12 +172,13 @@ class Machine:
             "hosts": f"{self.root}/hosts",
             "hosts_line": "",
             "proc": f"{self.root}/proc",
+            "stamps": f"{self.root}/stamps",
             "digests": " ".join(anchor.sha256 for anchor in wanted.anchors),
             "hashed": "",
             "summary": "a test",
             **dict.fromkeys(("merged", "unchanged", "tasks", "pems", "nicknames"), ""),
         }
-        text = script(*SOURCES, **given | values)
+        text = script(*ApplyTrust.sources, **given | values)
         return self.run(text, stdin(files) if data is None else data, before=before)
 
     def moved(self, files: Sequence[File]) -> list[File]:
@@ -482,7 +485,7 @@ def test_a_host_without_anything(machine: Machine, wanted: DesiredTrust) -> None
 def test_a_file_in_the_place_of_a_folder(machine: Machine) -> None:
     (machine.root / "file").write_text("x")
     done = machine.run(
-        script("fleet/shell/receive.sh") + "receive; place", stdin([File(f"{machine.root}/file/new.crt", "x\n")])
+        script("fleet/shell/files.sh") + "receive; place", stdin([File(f"{machine.root}/file/new.crt", "x\n")])
     )
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1] == f"can't make the folder {machine.root}/file"
@@ -494,7 +497,7 @@ def test_every_file_gets_its_content_and_mode(machine: Machine) -> None:
         File(f"{machine.root}/new folder/a file", content, "644"),
         File(f"{machine.root}/key", "secret\n", "600"),
     ]
-    done = machine.run(script("fleet/shell/receive.sh") + "receive; place", stdin(files))
+    done = machine.run(script("fleet/shell/files.sh") + "receive; place", stdin(files))
     assert (done.returncode, done.stderr) == (0, "")
     for file in files:
         assert Path(file.path).read_text() == file.content
@@ -509,17 +512,16 @@ def test_the_scripts_are_short_arguments(many: DesiredTrust) -> None:
                 script(*sources, anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors])
             )
             for name, sources in {
-                "trust": probe.SOURCES,
-                "registry": ["registry/shell/health.sh", "registry/shell/probe.sh"],
+                "trust": TrustProbe.sources,
+                "registry": InstanceProbe.sources,
             }.items()
         }
     )[0]
+    registry = script(*Apply.sources, create=distribution.instance("blue", Registry(mode="local")).create)
     apply = script(
-        "registry/shell/health.sh",
-        "registry/shell/apply.sh",
-        *SOURCES,
+        *ApplyTrust.sources,
         anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors],
     )
-    for text in (everything, apply, script("verify/round_trip.sh")):
+    for text in (everything, registry, apply, script(*RoundTrip.sources)):
         # sudo and sh -c quote it once more: each quote becomes five characters
         assert len(text.replace("'", "'\"'\"'")) < ARGUMENT / 4

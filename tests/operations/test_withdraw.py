@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import Anchor, Staged, stage
-from anchorline.fleet.scripts import script, stdin
+from anchorline.fleet.scripts import Value, script, stdin
 from anchorline.spec import load
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.plan import difference
-from anchorline.trust.removal.operations import SOURCES
 from anchorline.trust.removal.plan import ObservedAnchors, removal
+from anchorline.trust.scripts import Withdraw
 from anchorline.trust.stores.families import FAMILIES
 
 from .site import LOOK, SPEC, Ran, Site
@@ -125,7 +125,7 @@ def withdraw(root: Root, wanted: DesiredTrust, **values: str) -> tuple[int, str,
     [anchor] = wanted.anchors
     trust = root.look(wanted, RELEASES["debian"])
     change = removal(ObservedAnchors(trust, {root.moved.path(anchor.name): b"0"}), "blue", anchor.sha256)
-    given: dict[str, str | list[str]] = {
+    given: dict[str, Value] = {
         "site": "blue",
         "state": f"{root.folder}/state",
         "lock": f"{root.folder}/lock",
@@ -134,16 +134,20 @@ def withdraw(root: Root, wanted: DesiredTrust, **values: str) -> tuple[int, str,
         "last": "yes" if change.last else "",
         "hosts": f"{root.folder}/hosts",
         "hosts_line": "",
-        "pem": anchor.pem,
-        "sources": ":".join(root.moved.sources),
+        "certificate": anchor.pem,
+        "vendors": ":".join(root.moved.sources),
         "bundle": root.moved.bundle,
         "links": root.moved.hashed,
         "p11": "",
+        "ca": anchor.sha256,
+        "proc": f"{root.folder}/proc",
+        "stamps": f"{root.folder}/stamps",
+        "hashed": "",
         "ban": "",
         "summary": "a test",
     }
     given |= dict.fromkeys(("restored", "unchanged", "tasks", "pems", "nicknames"), "")
-    done = root.run(script(*SOURCES, **(given | values)), stdin(change.files))
+    done = root.run(script(*Withdraw.sources, **(given | values)), stdin(change.files))
     return done.returncode, done.stdout, done.stderr
 
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import subprocess
 
-from anchorline.fleet.machines import ASK, duplicates, read
+from anchorline.fleet.machines import MachineProbe, duplicates, read
 
 
 def ask() -> list[str]:
-    return subprocess.run(["sh", "-c", ASK], capture_output=True, text=True, check=True).stdout.splitlines()
+    return subprocess.run(
+        ["sh", "-c", MachineProbe().text], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
 
 
 def test_a_machine_is_itself() -> None:

@@ -56,7 +56,7 @@ def test_a_script_finds_the_tools_that_a_users_path_lacks() -> None:
 
 def test_there_are_scripts() -> None:
     assert {
-        "fleet/shell/receive.sh",
+        "fleet/shell/files.sh",
         "trust/probe.sh",
         "trust/apply.sh",
         "registry/shell/apply.sh",
@@ -91,7 +91,7 @@ def test_comments_stay_here_and_nothing_else_does(source: str) -> None:
 def test_the_here_documents_are_found() -> None:
     body = HEREDOC.findall("cat <<LIST\n# content\n\nLIST\n")
     assert body == [("", "LIST", "# content\n\n")]
-    assert len(HEREDOC.findall(files("anchorline").joinpath("fleet/shell/receive.sh").read_text())) == 2
+    assert len(HEREDOC.findall(files("anchorline").joinpath("fleet/shell/files.sh").read_text())) == 2
 
 
 def test_files_on_standard_input() -> None:

@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from anchorline.authority import Staged, stage
 from anchorline.authority.anchors import read_certificates
 from anchorline.problem import Problem, Where
-from anchorline.registry import daemon
-from anchorline.registry.desired import Container
+from anchorline.registry import daemon, distribution
 from anchorline.spec import load
 from anchorline.spec.model import Registry
 from anchorline.spec.values import Endpoint
@@ -264,7 +263,7 @@ def test_the_registrys_host_without_its_daemon(well: Case) -> None:
     said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock"
     down = sees(well, addresses=(), reachability="refused", served=(), down=(("docker", said),))
     assert "resolve" in found(down).cause, "a client isn't the registry's host"
-    served = Container("blue", Registry.model_construct(name="registry", data="/srv"))
+    served = distribution.instance("blue", Registry(mode="local"))
     assert found(replace(down, container=served)) == daemon.down("docker", said)
     bare = replace(well.trust, tools=frozenset({"curl"}))
     assert found(replace(down, container=served, trust=bare)) == daemon.missing()
@@ -317,8 +316,8 @@ def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
 
 def test_the_registry_is_given_what_is_its_own(well: Case) -> None:
     """A key's folder goes to its reader; it isn't opened to everybody."""
-    registry = Registry.model_construct(name="registry", data="/srv/the images")
-    case = replace(sees(well, reachability="refused", denied=(KEY, DATA)), container=Container("blue", registry))
+    served = replace(distribution.instance("blue", Registry(mode="local")), data="/srv/the images")
+    case = replace(sees(well, reachability="refused", denied=(KEY, DATA)), container=served)
     folder = "/var/lib/anchorline/sites/blue/registry"
     assert found(case) == on_the_host(
         f"the registry (user 7:8) can't read {KEY.path}, mode 600 of root",

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from anchorline.fleet.scripts import Inputs
+
 PROC = "/proc"
 HASHED = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 """Where OpenSSL looks a certificate up by its hash, when it meets one that it doesn't know."""
@@ -50,9 +52,18 @@ REFRESH = (
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 
 
-def variables(site: str) -> dict[str, str | list[str]]:
+@dataclass(frozen=True, kw_only=True)
+class Stamps(Inputs):
     """What stale.sh is told."""
-    return {"proc": PROC, "stamps": f"{STAMPS}/{site}", "hashed": [*HASHED]}
+
+    proc: str
+    stamps: str
+    hashed: tuple[str, ...]
+
+    @classmethod
+    def of(cls, site: str) -> Stamps:
+        """Of a site's folder on a host."""
+        return cls(proc=PROC, stamps=f"{STAMPS}/{site}", hashed=HASHED)
 
 
 @dataclass(frozen=True)

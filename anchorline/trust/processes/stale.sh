@@ -1,5 +1,8 @@
 # Which processes began before the last change of the system's roots: what reads them once holds the old ones.
 # From control: $proc (/proc), $stamps (a folder that a boot empties), $hashed (folders in which OpenSSL looks a certificate up by its hash).
+: "${proc?}"
+: "${stamps?}"
+: "${hashed?}"
 
 # stamp add|remove SHA256...: a change was made now. Now is awk's own start, on the clock of every process's start, so
 # that neither a time server nor a container's own /proc/uptime (lxcfs) matters.
@@ -42,6 +45,7 @@ scan() {
         }' [0-9]*)
     [ -n "$old" ] || return 0
     # the root folder tells a container, not the mount namespace: a service with PrivateTmp= has one of its own as well
+    # shellcheck disable=SC2046  # names in /proc, which are numbers
     found=$({ printf '%s\n' "$old"; stat -Lc '%d:%i %n' 1/root $(printf '%s\n' "$old" | sed 's|\([0-9]*\) .*|\1/root \1/exe|') 2>/dev/null; } | awk '
         $2 == "add" || $2 == "remove" { pids[++count] = $1; change[$1] = $2; next }
         $2 == "1/root" { ours = $1; next }
@@ -76,6 +80,7 @@ scan() {
         }')
     [ -n "$found" ] || return 0
     # every Go program has this mark in its section .go.buildinfo; each file is read once, whoever runs it
+    # shellcheck disable=SC2046  # the same
     go=$(grep -lsF ' Go buildinf:' $(printf '%s\n' "$found" | awk '($4 == "-" || $4 == "openssl") && !seen[$5]++ { print $1 "/exe" }') /dev/null)
     printf '%s\n' "$go" '=' "$found" | awk '
         $1 == "=" { rest = 1; next }

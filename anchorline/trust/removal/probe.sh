@@ -1,15 +1,13 @@
 # What a host holds of a site's CAs, and what it serves, as certificates.
 # From control: $site, $state, $places (folders, with patterns, where anchors of ours may lie), $owned_files (files of ours with
 # several), $users (whose homes count), $listen and $port (where the registry is reached from here, on its host).
-
-bodies() {
-    awk '
-        { gsub(/\r/, "") }
-        /-----BEGIN CERTIFICATE-----/ { body = ""; within = 1; next }
-        /-----END CERTIFICATE-----/ { if (within) print body; within = 0; next }
-        within { gsub(/[ \t]/, ""); body = body $0 }
-    '
-}
+: "${site?}"
+: "${state?}"
+: "${places?}"
+: "${owned_files?}"
+: "${users?}"
+: "${listen?}"
+: "${port?}"
 
 # those whom a directory service alone knows
 homes_of_users() {
@@ -23,7 +21,7 @@ printf '%s\n' "$places" | while read -r place; do
         *) printf '%s\n' "$place" ;;
     esac
 done | while read -r place; do
-    # unquoted for its pattern
+    # shellcheck disable=SC2231  # unquoted for its pattern
     for each in $place/anchorline-"$site"-????????????.*; do
         [ -f "$each" ] && [ ! -L "$each" ] || continue
         printf 'certificate %s %s\n' "$(bodies <"$each" | head -n 1)" "$each"

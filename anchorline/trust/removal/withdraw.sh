@@ -1,13 +1,26 @@
 # Take a CA of the site away: its files, what was made of them, and the folders that we made and that are empty now.
 # Then ask the host's own store. From control: $site, $state, $gone (paths), $update (a command, or nothing), $last (set
-# where the site has no other CA here), $pem (the certificate, or nothing where nobody has it any more), $sources (as
+# where the site has no other CA here), $certificate (the certificate, or nothing where nobody has it any more), $vendors (as
 # in the families' table), $restored (files of others that become what they were), $ban (set where the host must not
-# trust it, whoever vouches), $digest (of the CA), $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh ($unchanged
-# alone) and keystores.sh want.
+# trust it, whoever vouches), $ca (its SHA-256), $lock (as in apply.sh), $summary, and what layers.sh, hosts.sh, stale.sh,
+# merged.sh and keystores.sh want.
+: "${site?}"
+: "${state?}"
+: "${lock?}"
+: "${gone?}"
+: "${restored?}"
+: "${update?}"
+: "${last?}"
+: "${certificate?}"
+: "${vendors?}"
+: "${ban?}"
+: "${ca?}"
+: "${summary?}"
 
 # the file of someone else's that the host has the CA from
 theirs() {
-    find -L $(echo "$sources" | tr : ' ') -type f ! -path "$bundle" -print 2>/dev/null | while read -r each; do
+    # shellcheck disable=SC2046  # the folders, a word for each
+    find -L $(echo "$vendors" | tr : ' ') -type f ! -path "$bundle" -print 2>/dev/null | while read -r each; do
         holds "$scratch/ca" "$each" && echo "$each" && break
     done
 }
@@ -15,7 +28,7 @@ theirs() {
 # prints `still FILE` where the host goes on to trust it by someone else's file
 untrusted() {
     scratch=$(mktemp -d) || fail "can't make a temporary folder"
-    printf '%s\n' "$pem" >"$scratch/ca"
+    printf '%s\n' "$certificate" >"$scratch/ca"
     layer=
     ! { hashes && hashed "$scratch/ca" >/dev/null; } || layer="the hash links in $links"
     ! holds "$scratch/ca" "$bundle" || layer=$bundle
@@ -37,7 +50,7 @@ folders() {
 
 main() {
     unset SSL_CERT_FILE SSL_CERT_DIR
-    locked
+    locked "$lock" 60 "another run is changing this host's stores"
     receive
     as_they_were
     through_links
@@ -55,10 +68,10 @@ main() {
         said=$(eval "$update" 2>&1 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"
     fi
     keystores
-    [ -z "$update" ] || stamp remove "$digest"
+    [ -z "$update" ] || stamp remove "$ca"
     ! { [ -n "$last" ] && grep -q "# anchorline $site\$" "$hosts" 2>/dev/null; } || hosts_entry
     folders
-    [ -z "$update" ] || [ -z "$pem" ] || untrusted
+    [ -z "$update" ] || [ -z "$certificate" ] || untrusted
     logger -t anchorline "site $site: $summary" 2>/dev/null
     stale
     true

@@ -1,6 +1,10 @@
 # keystores: put anchors into keystores of Java and NSS, or take them out. From control: $tasks (add|drop KIND WHO NAME
 # PATH), $pems (NAME BASE64), $nicknames (NAME SHA-256 as keytool prints it), $state. $state/keystores remembers what
 # was put where, a line each: NAME SHA256 KIND PATH WHO.
+: "${state?}"
+: "${tasks?}"
+: "${pems?}"
+: "${nicknames?}"
 
 # run a command that may say no, and keep what it said
 tried() {
@@ -8,9 +12,7 @@ tried() {
 }
 
 pem_of() {
-    echo '-----BEGIN CERTIFICATE-----'
-    printf '%s\n' "$pems" | awk -v name="$1" '$1 == name { print $2; exit }' | fold -w 64
-    echo '-----END CERTIFICATE-----'
+    printf '%s\n' "$pems" | awk -v name="$1" "$pem"'$1 == name { wrapped($2); exit }'
 }
 
 fingerprint_of() {
@@ -73,7 +75,7 @@ drop_nss() {
 
 keystores() {
     [ -n "$tasks" ] || return 0
-    scratch=$(mktemp -d) && chmod 755 "$scratch" || fail "can't make a temporary folder"
+    { scratch=$(mktemp -d) && chmod 755 "$scratch"; } || fail "can't make a temporary folder"
     # what is about to be put somewhere is remembered before, so that whoever takes it out again finds it
     noted "$(printf '%s\n' "$tasks" | grep '^add ')" - || fail "can't write $state/keystores"
     printf '%s\n' "$tasks" | while read -r action kind who name path; do

@@ -1,15 +1,14 @@
-# trusted: ask each layer of the host's own store for an anchor; locked: one of us at a time changes the stores.
-# From control: $bundle, $links (the folder of hash links, or nothing), $p11 (p11-kit's command, or nothing), $lock.
+# Ask each layer of the host's own store for an anchor.
+# From control: $bundle, $links (the folder of hash links, or nothing), $p11 (p11-kit's command, or nothing).
+: "${bundle?}"
+: "${links?}"
+: "${p11?}"
 
-# Which certificates of the PEM file $1 are in the PEM file $2 as well: exits with 0 where all of them are. Their decoded
-# content counts, however the lines are wrapped, ended or commented.
+# which certificates of the PEM file $1 are in the PEM file $2 as well: exits with 0 where all of them are
 holds() {
-    awk '
-        FNR == 1 { within = 0 }
-        { gsub(/\r/, "") }
-        /-----BEGIN CERTIFICATE-----/ { body = ""; within = 1; next }
-        /-----END CERTIFICATE-----/ { if (FILENAME == store) seen[body] = 1; else wanted[body]; within = 0; next }
-        within { gsub(/[ \t]/, ""); body = body $0 }
+    awk "$pem"'
+        FNR == 1 { reset() }
+        certificate($0) { if (FILENAME == store) seen[BODY] = 1; else wanted[BODY] }
         END { for (body in wanted) { any = 1; if (!(body in seen)) exit 1 }; exit !any }
     ' store="$2" "$1" "$2" 2>/dev/null
 }
@@ -27,17 +26,4 @@ hashes() {
 # p11-kit's own answer, which its blocklist has a say in, into the file $1
 extracted() {
     "$p11" extract --filter=ca-anchors --purpose=server-auth --format=pem-bundle "$1" 2>/dev/null
-}
-
-# a path that is the same for all sites, since they share the system's stores; where flock is missing, nothing waits
-locked() {
-    (umask 022 && mkdir -p "$lock") || fail "can't make the folder $lock"
-    command -v flock >/dev/null || return 0
-    exec 9<"$lock"
-    waited=0
-    until flock -n 9; do
-        [ "$waited" -lt 60 ] || fail "another run is changing this host's stores, for 60 s now"
-        sleep 1
-        waited=$((waited + 1))
-    done
 }

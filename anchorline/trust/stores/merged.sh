@@ -1,5 +1,6 @@
-# Files of others that we write our entry to. From control: $unchanged (what they were when they were looked at: SHA-256,
-# or - for one that wasn't there, and the path), $merged (the paths that get our entry).
+# Files of others that we write our entry to, or take it out of. From control: $unchanged (what they were when they were
+# looked at: SHA-256, or - for one that wasn't there, and the path).
+: "${unchanged?}"
 
 as_they_were() {
     printf '%s\n' "$unchanged" | while read -r digest path; do
@@ -37,12 +38,4 @@ through_links() {
     done <<LIST || fail "can't read the list of files"
 $all
 LIST
-}
-
-# once, as it was before us
-backed_up() {
-    printf '%s\n' "$merged" | while read -r path; do
-        [ ! -f "$path" ] || [ -e "$path.anchorline-backup" ] || cp -p "$path" "$path.anchorline-backup" ||
-            fail "can't write $path.anchorline-backup"
-    done || exit 1
 }

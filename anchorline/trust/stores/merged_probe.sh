@@ -1,8 +1,20 @@
 # What a host has of stores that aren't folders of CAs. From control: $site, $state, $configurations (store, path, what
-# tells that it is in use), $owned_files (store, path with a pattern, what tells), $bundle (the site's own), $java (a command),
+# tells that it is in use), $owned_files (store, path with a pattern, what tells), $site_bundle, $java (a command),
 # $jvms (folders of others, with patterns), $system_keystores (that a system's update keeps), $users, $databases (NSS databases in a home, with
 # patterns), $nicknames (of the anchors: NAME SHA-256 as keytool prints it), $sites (the folder of all sites' state).
 # Base64 of a whole file is one word; what it may hold of others' secrets goes to control alone, and is never printed.
+: "${site?}"
+: "${state?}"
+: "${configurations?}"
+: "${owned_files?}"
+: "${site_bundle?}"
+: "${java?}"
+: "${jvms?}"
+: "${system_keystores?}"
+: "${users?}"
+: "${databases?}"
+: "${nicknames?}"
+: "${sites?}"
 
 whole() {
     printf '%s' "$(base64 <"$1" | tr -d '\n')"
@@ -19,7 +31,7 @@ printf '%s\n' "$configurations" | while read -r store path tells; do
     [ ! -f "$path.anchorline-backup" ] || printf 'backup %s %s\n' "$path" "$(whole "$path.anchorline-backup")"
 done
 
-ours "$bundle"
+ours "$site_bundle"
 printf '%s\n' "$owned_files" | while read -r store path tells; do
     ! used "$tells" || echo "owned $store"
     for each in $path; do ours "$each"; done
@@ -60,6 +72,7 @@ done
     home=$(home_of "$user")
     [ -n "$home" ] || continue
     set -f # the patterns are the home's, not this folder's
+    # shellcheck disable=SC2086  # a word for each
     set -- $databases
     set +f
     for each in "$@"; do

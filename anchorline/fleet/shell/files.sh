@@ -1,3 +1,4 @@
+# The files that a script puts in their places, all or none, and the one way to fail.
 # receive: read files from standard input into temporary files beside their places; place: move them there.
 # "@ MODE PATH", its lines, the next file, "@ end". Without "@ end" (the connection broke) nothing is placed.
 # (printf and not `:`, whose failed redirection would end the shell before it can say why: it is a special built-in.)

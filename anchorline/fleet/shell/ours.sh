@@ -1,8 +1,11 @@
-# used: whether one of $1's words, joined by commas, is a command in the PATH or a path that exists; home_of, as: users;
-# ours: a file in a place that others use too, whose first line tells whose it is.
+# used: whether one of $1's words, joined by commas, is a command in the PATH or a path that exists; file, ours: what a
+# look tells of a file of ours, the second in a place that others use too, where the first line tells whose it is.
+# From control: $site.
+: "${site?}"
 
 used() {
     IFS=,
+    # shellcheck disable=SC2086  # the words of the list, which hold no pattern
     set -- $1
     unset IFS
     for word in "$@"; do
@@ -14,23 +17,10 @@ used() {
     return 1
 }
 
-home_of() {
-    [ -n "$1" ] || return 0
-    { getent passwd "$1" 2>/dev/null || grep "^$1:" /etc/passwd; } | head -n 1 | cut -d : -f 6
-}
-
-# run a command as a user, whose files stay the user's own
-as() {
-    user=$1
-    shift
-    command=
-    for word in "$@"; do command="$command '$(printf %s "$word" | sed "s/'/'\\\\''/g")'"; done
-    su -s /bin/sh "$user" -c "$command" </dev/null 2>&1
-}
-
 # a file of ours: file SHA256 PATH (from standard input, since sha256sum escapes odd names)
 file() {
     [ -f "$1" ] || return 0
+    # shellcheck disable=SC2046  # the digest is its first word; a file that can't be read has none
     set -- "$1" $(sha256sum <"$1")
     [ -z "$2" ] || printf 'file %s %s\n' "$2" "$1"
 }
