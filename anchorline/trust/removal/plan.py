@@ -20,8 +20,9 @@ from anchorline.trust.observed import read as read_trust
 from anchorline.trust.plan import SYSTEM
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import FAMILIES
+from anchorline.trust.stores.merging import MergeError
 from anchorline.trust.stores.runtimes import RUNTIMES
-from anchorline.trust.stores.third_party import OWNED_FILES, MergeError, bundle
+from anchorline.trust.stores.third_party import OWNED_FILES, bundle
 
 _WORD = re.compile(r"[0-9a-f]{12,64}")
 _BANNED = "banned"

@@ -9,16 +9,8 @@ from dataclasses import dataclass, field, replace
 from anchorline.authority import Anchor
 from anchorline.fleet.scripts import File
 from anchorline.problem import Problem
-from anchorline.trust.stores.third_party import (
-    CONFIGURATIONS,
-    LEFT,
-    OWNED_FILES,
-    SHARED,
-    Configuration,
-    Fragment,
-    MergeError,
-    bundle,
-)
+from anchorline.trust.stores.merging import LEFT, Configuration, Fragment, MergeError
+from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES, SHARED, bundle
 
 BACKUP = ".anchorline-backup"
 """What a file of others was before we first wrote to it, beside it."""
