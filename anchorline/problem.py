@@ -82,10 +82,14 @@ class Problem:
             return self.fix
         return f"{self.where}: {self.fix}"
 
-    def __str__(self) -> str:
-        place = f"{self.where}: " if isinstance(self.where, Place) else ""
+    @property
+    def message(self) -> str:
+        """All of it but the place of the file in which it is written."""
         code = f"{self.code} " if self.code else ""
-        return f"{place}{code}{self.cause}{f'; {self.advice}' if self.fix else ''}"
+        return f"{code}{self.cause}{f'; {self.advice}' if self.fix else ''}"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if isinstance(self.where, Place) else self.message
 
 
 class ProblemError(ValueError):

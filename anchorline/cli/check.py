@@ -90,8 +90,8 @@ def _as_data(problem: Problem) -> dict[str, Any]:
 
 def _as_line(problem: Problem) -> str:
     # click drops the colours where the output isn't a terminal
-    place = str(problem.place)
-    return click.style(place, fg="yellow" if problem.warning else "red") + str(problem).removeprefix(place)
+    place = click.style(str(problem.place), fg="yellow" if problem.warning else "red")
+    return f"{place}: {problem.message}"
 
 
 def _summary(spec: Path, errors: int, warnings: int) -> str:
