@@ -92,7 +92,11 @@ def _as_data(problem: Problem) -> dict[str, Any]:
 def _as_line(problem: Problem) -> str:
     # click drops the colours where the output isn't a terminal
     place = click.style(str(problem.place), fg="yellow" if problem.warning else "red")
+<<<<<<< HEAD
     return f"{place}: {replace(problem, where=Where.NOWHERE)}"
+=======
+    return f"{place}: {problem.message}"
+>>>>>>> problem
 
 
 def _summary(spec: Path, errors: int, warnings: int) -> str:
