@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.fleet.conftest import Site
+from tests.of_the_day import rounds
 
 pytestmark = pytest.mark.fleet
 
@@ -43,7 +44,8 @@ def completes(site: Site, seconds: float) -> bool:
 def test_killed_at_25_points(site: Site) -> None:
     """Spread over the whole of a first deploy, as long as it takes here."""
     lengths = []
-    for _ in range(3):
+    points = rounds(25)
+    for _ in range(rounds(3)):
         began = time.monotonic()
         assert site.run_anew("-y", "inventory", "deploy.py").returncode == 0
         lengths.append(time.monotonic() - began)
@@ -51,10 +53,10 @@ def test_killed_at_25_points(site: Site) -> None:
         subprocess.run(["rm", "-rf", site.folder / "pki"], check=True)
     length = min(lengths)
     caught = 0
-    for number in range(25):
+    for number in range(points):
         site.lab.renew(site.hosts)
         subprocess.run(["rm", "-rf", site.folder / "pki"], check=True)
-        seconds = 0.5 + (length - 0.5) * number / 25
+        seconds = 0.5 + (length - 0.5) * number / points
         running = completes(site, seconds)
         caught += running
         length = length if running else seconds  # a deploy has become shorter: the machine has less to do than before
