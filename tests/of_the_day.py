@@ -14,13 +14,15 @@ from hashlib import sha256
 
 import pytest
 
-ROUNDS = "ANCHORLINE_ROUNDS"
-"""The variable that says how often a drill repeats what it repeats."""
+ONE_ROUND = "ANCHORLINE_ONE_ROUND"
+"""The variable by which a drill makes one of its rounds."""
+DAY = (datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).days
 
 
-def rounds(many: int) -> int:
-    """How many of so many rounds a drill makes: all of them, but in the drills of the day."""
-    return min(many, int(os.environ.get(ROUNDS, many)))
+def rounds(many: int) -> range:
+    """Which of so many rounds a drill makes: all of them, or in the drills of the day another one each day."""
+    one = DAY % many
+    return range(one, one + 1) if os.environ.get(ONE_ROUND) else range(many)
 
 
 class OfTheDay:
@@ -28,11 +30,10 @@ class OfTheDay:
 
     def __init__(self, minutes: float) -> None:
         self.until = time.monotonic() + 60 * minutes
-        self.day = (datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).days
         self.ran: list[str] = []
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: sha256(f"{self.day} {item.nodeid}".encode()).digest())
+        items.sort(key=lambda item: sha256(f"{DAY} {item.nodeid}".encode()).digest())
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         if time.monotonic() > self.until:
@@ -41,7 +42,7 @@ class OfTheDay:
         return None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.section(f"the drills of day {self.day}: {len(self.ran)}")
+        terminalreporter.section(f"the drills of day {DAY}: {len(self.ran)}")
         for each in self.ran:
             terminalreporter.line(each)
 
@@ -51,5 +52,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ.setdefault(ROUNDS, "1")
+    os.environ[ONE_ROUND] = "yes"
     config.pluginmanager.register(OfTheDay(config.getoption("--minutes")))
