@@ -201,10 +201,10 @@ def remove(*, ban: bool) -> Commands:
     subject = f"{authority.subject.rfc4514_string()} " if authority else ""
     summary = f"{'distrusted' if ban else 'withdrawn'}: {subject}({sha[:12]}) from {', '.join(change.what)}"
     if not host.state.is_executing:
-        fleet.changed(here, summary)
+        fleet.changed(here, Step.WITHDRAW, summary)
 
     def told(answer: Answer) -> None:
-        fleet.changed(here, summary)
+        fleet.changed(here, Step.WITHDRAW, summary)
         for line in answer.stdout:
             if line.startswith("still "):
                 fleet.note(here, f"still trusted, not by us: {line.removeprefix('still ')}")
