@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,6 +16,12 @@ DEADLINE = 600
 """Seconds that the whole of ``Apply`` may take: an image to load or pull, a drain, and two times the patience."""
 
 VERBS = CONTAINER_RUNTIMES["docker"].verbs
+_SHARED = (
+    "fleet/shell/port.sh",
+    "fleet/shell/tls.sh",
+    "registry/shell/digests.sh",
+    "registry/shell/health.sh",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,31 +29,29 @@ class OfInstance(Script):
     """What every script about an instance is told. ``files``: the names of its own, in front of each whether its digest
     may be told."""
 
-    site: str
     name: str
     image: str
     data: str
     folder: str
-    files: Sequence[str]
+    files: tuple[str, ...]
     host: str
     listen: str
     port: str
-    tls: str
+    tls: bool
 
     @classmethod
     def about(cls, instance: Instance, **others: Any) -> Self:
         """The script about one, with its runtime's verbs."""
         made: Self = _with(cls, instance.runtime.verbs)(
-            site=instance.site,
             name=instance.name,
             image=instance.image,
             data=instance.data,
             folder=instance.folder,
-            files=[f"{'secret' if each.secret else 'told'} {each.name}" for each in instance.files],
+            files=tuple(f"{'secret' if each.secret else 'told'} {each.name}" for each in instance.files),
             host=str(instance.health.host),
             listen=str(instance.health.nearby),
             port=str(instance.listen.port),
-            tls="yes" if instance.tls else "",
+            tls=instance.tls,
             **others,
         )
         return made
@@ -64,30 +67,32 @@ def _with(cls: type[OfInstance], verbs: str) -> Any:
 class InstanceProbe(OfInstance):
     """Prints what a host has of an instance; changes nothing."""
 
-    sources = (VERBS, "registry/shell/digests.sh", "registry/shell/health.sh", "registry/shell/probe.sh")
+    sources = (VERBS, *_SHARED, "registry/shell/probe.sh")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Apply(OfInstance):
     """Takes the steps of a plan, or leaves its host as it was."""
 
+    site: str
     state: str
     lock: str
     before: str
     table: str
-    steps: Sequence[str]
+    steps: tuple[str, ...]
     archive: str
-    create: Sequence[str]
+    create: tuple[str, ...]
     chain: str
     leaf: str
     inside: int
     drain: int
     patience: int
     sources = (
-        "fleet/shell/files.sh",
         VERBS,
-        *(f"registry/shell/{name}.sh" for name in ("digests", "health", "wait", "image", "files", "hold", "swap")),
-        *(f"registry/shell/{name}.sh" for name in ("legacy", "apply")),
+        "fleet/shell/files.sh",
+        "fleet/shell/clock.sh",
+        *_SHARED,
+        *(f"registry/shell/{name}.sh" for name in ("wait", "image", "files", "hold", "swap", "legacy", "apply")),
     )
 
     @classmethod
@@ -95,6 +100,7 @@ class Apply(OfInstance):
         """The script for the steps of a plan. ``archive`` lies on the host, or is empty."""
         return cls.about(
             instance,
+            site=instance.site,
             state=state_folder(instance.site),
             lock=instance.lock,
             before=instance.before,

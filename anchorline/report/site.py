@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from anchorline.authority import sightings
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.generations import withdrawal
+from anchorline.authority.layout import NEXT_CA, PREVIOUS_CA
 from anchorline.authority.operations import explicit
 from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
-from anchorline.authority.store import NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline
 from anchorline.fleet import Fleet

@@ -55,7 +55,7 @@ def pulled(site: Site, host: str, name: str, of: str) -> str:
 def staging(site: Site, folder: Path) -> Site:
     """Another site, with a CA and a registry of its own on the same hosts."""
     folder.mkdir()
-    other = Site(folder, site.lab)
+    other = Site(folder, site.lab, site.hosts)
     host = THEIRS.partition(":")[0]
     other.declare(
         site="staging",

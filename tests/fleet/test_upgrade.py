@@ -34,10 +34,8 @@ GONE = (
     "! ls -d /var/lib/anchorline/sites/production/registry.before"
 )
 """What the old version may have left on the registry's host, and the new one has taken away. Add what it forgets."""
-MANIFEST = "curl -sS --fail -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' {}/v2/kept/manifests/1"
-
-
 SECRET = "sed -n 's/^ *secret: *//p'"
+MANIFEST = "curl -sS --fail -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' {}/v2/kept/manifests/1"
 
 
 @dataclass

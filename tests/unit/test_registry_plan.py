@@ -73,6 +73,11 @@ def test_nothing_stands_in_the_way(has: ObservedRegistry) -> None:
             "docker isn't installed",
             "install and start Docker",
         ),
+        (
+            ObservedRegistry(runtime_problem=daemon.down("docker", "no such file")),
+            "docker doesn't answer: no such file",
+            "systemctl start docker",
+        ),
         (replace(FREE, container=replace(OURS, site="")), "a container named registry isn't anchorline's", "keep it"),
         (
             replace(FREE, container=replace(OURS, site="green")),

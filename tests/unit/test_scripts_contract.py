@@ -68,9 +68,7 @@ def test_what_a_file_asks_for_stands_at_its_head(name: str) -> None:
 
 def test_every_file_is_in_a_script() -> None:
     used = {each for script in SCRIPTS for each in script.sources}
-    # the registry's scripts are no classes yet: theirs are these two
-    assert {each for each in {*SOURCES} - used if not each.startswith("registry/")} <= {f"{SHARED}port.sh"}
-    assert used <= {*SOURCES}
+    assert used == {*SOURCES}
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
@@ -117,3 +115,9 @@ def test_an_exception_has_its_reason(name: str) -> None:
     for line in raw(name).splitlines():
         if "shellcheck" in line:
             assert re.fullmatch(r" *# shellcheck disable=SC\d+(,SC\d+)*  # \w.+", line)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_each_file_asks_for_what_it_reads_itself(name: str) -> None:
+    inputs = {each for script in SCRIPTS if name in script.sources for each in script.names()}
+    assert set(head(name)) & inputs == unassigned([name]) & inputs

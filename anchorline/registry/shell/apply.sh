@@ -3,7 +3,10 @@
 # From control: $steps (a line each, of those in swap.sh), $site, $state, $lock, and what the files before this one want.
 # Prints how long new connections waited or were refused.
 
-: "${steps?}" "${site?}" "${state?}" "${lock?}"
+: "${steps?}"
+: "${site?}"
+: "${state?}"
+: "${lock?}"
 
 # whatever went wrong: each step that was begun goes its way back, in the order in which they were begun; so the files
 # of before are there when their container starts
@@ -24,12 +27,12 @@ undo() {
 
 # before there is anything to undo: that would be the other run's. One that was cut off from control goes on to its end
 alone() {
-    mkdir -p "$state" && (umask 077; : >>"$lock") && exec 9<"$lock" 8<"$state" ||
-        { echo "can't make the folder $state" >&2; exit 1; }
+    { mkdir -p "$state" && (umask 077; : >>"$lock") && exec 9<"$lock" 8<"$state"; } ||
+        fail "can't make the folder $state"
     waited=0
     ! command -v flock >/dev/null || until flock -n 9 && { flock -n 8 || ! older_runs; }; do
         [ "$waited" -lt $((drain + 2 * patience)) ] ||
-            { echo "another run is changing the registry of this host, for $waited s now" >&2; exit 1; }
+            fail "another run is changing the registry of this host, for $waited s now"
         sleep 1
         waited=$((waited + 1))
     done
@@ -40,7 +43,7 @@ main() {
     begun='' ran='' holding='' set_aside='' made=''
     umask 022
     alone
-    story=$(mktemp) || { echo "can't make a temporary file" >&2; exit 1; }
+    story=$(mktemp) || fail "can't make a temporary file"
     trap undo EXIT
     trap 'exit 143' TERM
     trap 'exit 130' INT
@@ -60,7 +63,9 @@ main() {
     done
     get_healthy
     begun=''
-    [ -z "$ran" ] && grep -q '^started-at ' "$folder/started" 2>/dev/null || note_start "$(container_began "$name")"
+    if [ -n "$ran" ] || ! grep -q '^started-at ' "$folder/started" 2>/dev/null; then
+        note_start "$(container_began "$name")"
+    fi
     container_remove "$name-before" >/dev/null
     rm -rf "$kept" "$story"
     lift_older

@@ -4,12 +4,11 @@
 # reopen: lets them in as soon as somebody listens, and prints how long none was let in, in milliseconds.
 # From control: $table (of this site and instance alone), $port, $inside (the port in the container), $drain, $patience.
 
-: "${table?}" "${port?}" "${inside?}" "${drain?}" "${patience?}"
-
-milliseconds() {
-    read -r up _ </proc/uptime
-    echo "${up%.*}${up#*.}0"
-}
+: "${table?}"
+: "${port?}"
+: "${inside?}"
+: "${drain?}"
+: "${patience?}"
 
 hold() {
     holding=
@@ -40,8 +39,7 @@ release() {
 # without a connection: whether a process in the container listens
 listens() {
     pid=$(container_pid "$name")
-    [ "${pid:-0}" != 0 ] && cat "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" 2>/dev/null |
-        awk -v port=":$(printf '%04X' "$inside")" '$4 == "0A" && $2 ~ port "$" { found = 1 } END { exit !found }'
+    [ "${pid:-0}" != 0 ] && listening "$inside" "/proc/$pid/net"
 }
 
 reopen() {

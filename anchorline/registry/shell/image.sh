@@ -1,6 +1,7 @@
 # get_image: $image is here afterwards: from $archive where there is one (then the archive goes), or else pulled.
 
-: "${image?}" "${archive?}"
+: "${image?}"
+: "${archive?}"
 
 get_image() {
     image_exists "$image" && return

@@ -2,7 +2,8 @@
 # anybody may, and all sites share one table of nft.
 # From control: $state, $port.
 
-: "${state?}" "${port?}"
+: "${state?}"
+: "${port?}"
 
 # one of their scripts is at work: as root, with the folder as its descriptor 9
 older_runs() {
@@ -17,7 +18,7 @@ older_runs() {
 # it is another site's, and ends by itself within the minute.
 lift_older() {
     [ -x "$(command -v nft)" ] && said=$(nft -n list table inet anchorline 2>/dev/null) || return 0
-    ports=$(printf '%s\n' "$said" | sed -n 's/.*elements = {//p' | tr ',}' '\n\n' | awk 'NF { print $1 }')
+    ports=$(printf '%s\n' "$said" | sed -n 's/.*elements = {//p' | sed 's|[,}]|\n|g' | awk 'NF { print $1 }')
     if [ -z "$ports" ] || printf '%s\n' "$ports" | grep -qx "$port"; then
         nft delete table inet anchorline 2>/dev/null
     fi

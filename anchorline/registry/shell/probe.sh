@@ -1,8 +1,13 @@
 # What a host has of an instance: the runtime, the container and whose it is, the image, the port, the data folder, and
 # how its own files lie.
-# From control: $site, $name, $image, $data, $listen (address), $port, $host, $tls, $folder, $files.
+# From control: $name, $image, $data, $listen (address), $port, $host, $tls, $folder, $files.
 
-: "${site?}" "${name?}" "${image?}" "${data?}" "${port?}" "${folder?}" "${files?}"
+: "${name?}"
+: "${image?}"
+: "${data?}"
+: "${port?}"
+: "${folder?}"
+: "${files?}"
 
 runtime_there || { echo 'runtime missing'; exit 0; }
 said=$(runtime_version) || { echo "runtime down $(printf "%s\n" "$said" | grep . | tail -n 1)"; exit 0; }
@@ -14,9 +19,8 @@ done
 image_id "$image" | sed 's/^/image /'
 container_began "$name" | sed 's/^/at /'
 
-# /proc tells of a listener on every system, in hexadecimal; ss its name, where it is there
-hex=$(printf '%04X' "$port")
-if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port=":$hex" '$4 == "0A" && $2 ~ port "$" { found = 1 } END { exit !found }'; then
+# whose it is, ss tells, where it is there
+if listening "$port" /proc/net; then
     echo "port $(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)".*/\1/p' | head -n 1)"
 fi
 

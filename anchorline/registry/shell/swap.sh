@@ -1,7 +1,10 @@
 # What a step does (do_STEP), and its way back (undo_STEP); what a power failure left is healed first.
 # From control: $name, $create (the arguments that make the container, a line each), $drain, $patience.
 
-: "${name?}" "${create?}" "${drain?}" "${patience?}"
+: "${name?}"
+: "${create?}"
+: "${drain?}"
+: "${patience?}"
 
 do_write() { lay_out; }
 undo_write() { put_back; }
@@ -49,6 +52,7 @@ make() {
     set -f
     IFS='
 '
+    # shellcheck disable=SC2046  # a word for each line, with neither patterns nor blanks as separators
     set -- $(printf '%s\n' "$create" | sed "s/:ro@Z\$/:ro${label:+,$label}/; s/@Z\$/${label:+:$label}/")
     unset IFS
     set +f

@@ -1,10 +1,20 @@
 # get_healthy: wait until $name is well and serves $leaf, or end with what it says (fall) where there is no use in waiting.
 # From control: $name, $image, $data, $folder, $port, $leaf, $patience (seconds to get healthy).
 
-: "${name?}" "${image?}" "${data?}" "${folder?}" "${port?}" "${leaf?}" "${patience?}"
+: "${name?}"
+: "${image?}"
+: "${data?}"
+: "${folder?}"
+: "${port?}"
+: "${leaf?}"
+: "${patience?}"
+
+# curl's exit code for a certificate that nobody vouches for, and healthy's: it doesn't get better by itself
+untrusted=60
 
 # whether the time is over, or the container ends again and again ($status tells its state)
 hopeless() {
+    # shellcheck disable=SC2046  # the state and the number are two words
     set -- $(container_state "$name")
     status=$1
     case $1 in running | restarting) [ "$2" -ge 3 ] || [ "$(date +%s)" -ge "$deadline" ] ;; esac
