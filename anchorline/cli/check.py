@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from anchorline.authority.custody import plain_in_git
 from anchorline.cli.base import Command, SpecPath
 from anchorline.cli.expiry import ending
 from anchorline.commands import SPEC
-from anchorline.problem import Problem, Where, in_order
+from anchorline.problem import Problem, in_order
 from anchorline.spec import check as check_spec
 from anchorline.spec.schema import schema as spec_schema
 from anchorline.spec.values import parse_duration
@@ -92,11 +91,7 @@ def _as_data(problem: Problem) -> dict[str, Any]:
 def _as_line(problem: Problem) -> str:
     # click drops the colours where the output isn't a terminal
     place = click.style(str(problem.place), fg="yellow" if problem.warning else "red")
-<<<<<<< HEAD
-    return f"{place}: {replace(problem, where=Where.NOWHERE)}"
-=======
     return f"{place}: {problem.message}"
->>>>>>> problem
 
 
 def _summary(spec: Path, errors: int, warnings: int) -> str:
