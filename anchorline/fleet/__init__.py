@@ -4,7 +4,7 @@ from anchorline.fleet.deploy import begin, gather
 from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import CLIENTS, REGISTRY, Run, RunError
-from anchorline.fleet.scripts import File, Script, script, state_folder, stdin
+from anchorline.fleet.scripts import File, Script, state_folder, stdin
 from anchorline.fleet.ssh import Answer
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "failing",
     "for_the_fleet",
     "gather",
-    "script",
     "state_folder",
     "stdin",
 ]

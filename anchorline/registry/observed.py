@@ -1,11 +1,13 @@
-"""What a host has of the registry, as its probe printed it. Pure: no host, no disk."""
+"""What a host has of an instance, as its probe printed it. Pure: no host, no disk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from anchorline.fleet.probe import number
+from anchorline.registry.desired import Instance
 
 
 @dataclass(frozen=True)
@@ -18,15 +20,44 @@ class FoundContainer:
     digest: str
 
 
+class FileState(StrEnum):
+    """How a file of ours lies, against the digest that was noted when it was written."""
+
+    KEPT = "kept"
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+    """No digest was noted: a version before this one wrote it."""
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """One of our own files. ``digest`` is that of its content, and empty for a secret one, or one that is missing."""
+
+    state: FileState
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Started:
+    """What was noted when we last started the container: digests of the chain and of the configuration, and the
+    runtime's own word for the moment."""
+
+    chain: str = ""
+    configured: str = ""
+    at: str = ""
+
+
 @dataclass(frozen=True)
 class ObservedRegistry:
-    """One host's registry, as its probe printed it.
+    """One host's instance, as its probe printed it.
 
     ``runtime`` is the daemon's version, or empty with ``runtime_cause``. ``before`` is the container that a
     replacement has set aside; there is one after a replacement was cut off. ``port`` is who listens there (``?``
     where that can't be told). ``data`` is ``""`` for a folder that is free, a site's name, ``foreign`` or ``file``.
-    ``started`` is the digest of the chain that the container last started with. ``health`` is empty when it is well.
-    ``served`` is what it serves then, and ``external`` whether somebody else issued what it was last given.
+    ``at`` is when the container started, in the runtime's words. ``health`` is empty when it is well. ``served`` is
+    what it serves then, and ``external`` whether somebody else issued what it was last given. ``files`` are our own,
+    by name.
     """
 
     runtime: str = ""
@@ -37,41 +68,55 @@ class ObservedRegistry:
     port: str = ""
     data: str = ""
     free: int | None = None
-    started: str = ""
+    started: Started = Started()
+    at: str = ""
     health: str = "no answer"
     served: str = ""
     external: bool = False
+    files: Mapping[str, FoundFile] = field(default_factory=dict)
+
+    @property
+    def restarted(self) -> bool:
+        """Whether somebody else may have started the container since we did, with files that we don't know."""
+        return self.at != self.started.at
 
 
-def read(lines: Sequence[str], name: str) -> ObservedRegistry:
-    """Read what probe.sh printed. Raises ValueError for an answer without its first line."""
+def read(lines: Sequence[str], instance: Instance) -> ObservedRegistry:
+    """Read what probe.sh printed. Raises ValueError for an answer without its first line, or with another's words."""
     said: dict[str, str] = {}
-    found: dict[str, FoundContainer] = {}
+    containers: dict[str, FoundContainer] = {}
+    files: dict[str, FoundFile] = {}
     for line in lines:
         word, _, rest = line.partition(" ")
         if word == "container":
             called, state, identity, *labels = rest.split(" ")
             site, digest = [*labels, "", ""][:2]
-            found[called.lstrip("/")] = FoundContainer(state, identity, site, digest)
+            containers[called.lstrip("/")] = FoundContainer(state, identity, site, digest)
+        elif word == "file":
+            how, _, rest = rest.partition(" ")
+            name, _, digest = rest.partition(" ")
+            files[name] = FoundFile(FileState(how), digest)
         else:
             said.setdefault(word, rest)
     runtime, _, rest = said.get("runtime", "").partition(" ")
     if not runtime:
         raise ValueError("the host's answer says nothing of its container runtime")
     if runtime != "up":
-        missing = "docker isn't installed"
-        return ObservedRegistry(runtime_cause=missing if runtime == "missing" else f"docker doesn't answer: {rest}")
+        row = instance.runtime
+        return ObservedRegistry(runtime_cause=row.missing if runtime == "missing" else f"{row.silent}: {rest}")
     healthy, _, served = said.get("health", "").partition(" ")
     return ObservedRegistry(
         runtime=rest,
-        container=found.get(name),
-        before=found.get(f"{name}-before"),
+        container=containers.get(instance.name),
+        before=containers.get(f"{instance.name}-before"),
         image=said.get("image", ""),
         port=(said["port"] or "?") if "port" in said else "",
         data=said.get("data", ""),
         free=number(said.get("free", "")),
-        started=said.get("started", ""),
+        started=Started(said.get("started", ""), said.get("configured", ""), said.get("started-at", "")),
+        at=said.get("at", ""),
         health="" if healthy == "ok" else said.get("health", ""),
         served=served if healthy == "ok" else "",
         external="brought" in said,
+        files=files,
     )

@@ -8,15 +8,13 @@ from pyinfra import host
 from pyinfra.api import FileUploadCommand, FunctionCommand, operation
 
 from anchorline.authority.operations import serving
-from anchorline.fleet import Answer, File, Run, changing, failing, script, stdin
-from anchorline.registry.desired import DRAIN, PORT, Container
-from anchorline.registry.probe import container, digests, observed_registry, variables, what_is_due
+from anchorline.fleet import Answer, File, Run, changing, failing, stdin
+from anchorline.registry.desired import CERTIFICATE, CONFIGURATION, KEY, VOUCHING, Instance, OwnFile
+from anchorline.registry.plan import InstancePlan
+from anchorline.registry.probe import container, observed_registry, plan_of, presented
+from anchorline.registry.scripts import DEADLINE, Apply, MakeFolder
 
 STEP = "registry"
-PATIENCE = 30
-"""Seconds that a registry gets to become healthy."""
-DEADLINE = 600
-"""Seconds that the whole script may take: an image to load or pull, a drain, and two times the patience."""
 
 _WINDOWS = {
     "waited": "new connections waited {seconds:.1f} s for the restart, none was refused",
@@ -26,7 +24,7 @@ _WINDOWS = {
 
 @operation()
 def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
-    """Run the registry as the spec says: create, replace, restart or start its container where one of them is due.
+    """Run the registry as the spec says: take the steps of its plan, where there are any.
 
     What doesn't get healthy is undone, and the run fails with the container's log and the probable cause.
     """
@@ -36,11 +34,11 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
     if wanted is None or not run.reached(here):
         return
     has = observed_registry(run, here)
-    due, why = what_is_due(run, wanted, has)
+    due = plan_of(run, wanted, has)
     if not due:
         host.noop("serves")
         return
-    what = f"registry: {due} ({why})"
+    what = f"registry: {due.summary}"
     if not host.state.is_executing:
         run.changed(here, what)
 
@@ -52,46 +50,37 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
                 run.note(here, _WINDOWS[word].format(seconds=int(length) / 1000))
 
     archive = ""
-    if not has.image and wanted.registry.archive:
-        source = run.spec.path(wanted.registry.archive)
+    if not has.image and wanted.archive:
+        source = run.spec.path(wanted.archive)
         if not source.is_file():
-            cause = f"{source} isn't there (registry: archive), and {here.name} has no image {wanted.registry.image}"
+            cause = f"{source} isn't there (registry: archive), and {here.name} has no image {wanted.image}"
             run.fail(here, STEP, cause)
             yield failing(cause)
             return
-        archive = f"{variables(wanted)['state']}/image.tar"
-        yield changing(STEP, script(folder=archive.rpartition("/")[0]) + 'mkdir -p "$folder"\n')
+        archive = wanted.unloaded
+        yield changing(STEP, MakeFolder(folder=archive.rpartition("/")[0]).text)
         yield FileUploadCommand(str(source), archive)
     yield changing(
         STEP,
-        script(
-            "fleet/shell/files.sh",
-            "registry/shell/health.sh",
-            "registry/shell/apply.sh",
-            **variables(wanted),
-            action=due,
-            archive=archive,
-            create=wanted.create,
-            **digests(run, wanted),
-            drain=DRAIN,
-            patience=PATIENCE,
-            inside=PORT,
-        ),
-        stdin=stdin(_files(run, wanted)),
+        Apply.of(wanted, due, presented(run, wanted), archive).text,
+        stdin=stdin(_files(run, wanted, due)),
         timeout=DEADLINE,
         then=done,
     )
 
 
-def _files(run: Run, wanted: Container) -> list[File]:
-    """The files of our folder on the host. The key is read only here, where the registry gets it."""
-    files = [wanted.configuration]
-    if wanted.registry.certificate and wanted.tls:
-        authority = serving(run)
-        pair = authority.pair(wanted.registry.certificate)
-        files += [
-            File(f"{wanted.folder}/ca.pem", authority.vouching(wanted.registry.certificate)),
-            File(f"{wanted.folder}/server.pem", pair.certificate_pem),
-            File(f"{wanted.folder}/server-key.pem", pair.key_pem, "600"),
-        ]
-    return files
+def _files(run: Run, wanted: Instance, due: InstancePlan) -> list[File]:
+    """The files that a plan writes. The key is read only here, where the registry gets it."""
+    return [wanted.file(each, _content(run, wanted, each)) for each in due.files]
+
+
+def _content(run: Run, wanted: Instance, file: OwnFile) -> str:
+    if file == CONFIGURATION:
+        return wanted.configuration
+    authority = serving(run)
+    if file == KEY:
+        return authority.pair(wanted.certificate).key_pem
+    if file == CERTIFICATE:
+        return authority.certificate(wanted.certificate).pem
+    assert file == VOUCHING, file.name  # noqa: S101
+    return authority.vouching(wanted.certificate)

@@ -1,65 +1,175 @@
-"""What is to be done on the registry's host, and what forbids it. Pure: no host, no disk."""
+"""What is to be done to an instance on its host, and what forbids it. Pure: no host, no disk."""
 
 from __future__ import annotations
 
-from anchorline.registry.desired import Container
-from anchorline.registry.observed import ObservedRegistry
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from anchorline.problem import Problem
+from anchorline.registry.desired import CERTIFICATE, KEY, Instance, OwnFile, Presented
+from anchorline.registry.observed import FileState, ObservedRegistry
 
 ENOUGH = 64 * 1024
 """KiB that must be free where the images go; with less, even the registry's own image doesn't fit."""
 
 
-def conflicts(has: ObservedRegistry, wanted: Container) -> list[str]:
-    """Why the registry can't be put on this host without hurting something that isn't ours, each with the way out."""
+class InstanceStep(StrEnum):
+    """One step on the host. By its word the script (shell/swap.sh) has a function, and one for its way back."""
+
+    WRITE = "write"
+    """The files in its folder. Back: the files of before."""
+    CREATE = "create"
+    """A container where there is none. Back: it is removed."""
+    REPLACE = "replace"
+    """Another container. Back: the old one, which was set aside, serves again."""
+    RESTART = "restart"
+    """The same container reads its files anew. Back: restarted with the files of before."""
+    START = "start"
+    """A container that has ended. Back: nothing; it may serve in spite of what was asked of it."""
+
+    @property
+    def due(self) -> str:
+        """What is to be done, as a sentence about the registry goes on."""
+        return _DUE[self]
+
+
+_DUE = {
+    InstanceStep.WRITE: "the registry's files are to be written again",
+    InstanceStep.CREATE: "the registry is to be created",
+    InstanceStep.REPLACE: "the registry is to be replaced",
+    InstanceStep.RESTART: "the registry is to be restarted",
+    InstanceStep.START: "the registry is to be started",
+}
+
+
+@dataclass(frozen=True)
+class InstancePlan:
+    """The steps for one instance, in their order, and why; or the problems that forbid any. False for nothing to do.
+
+    ``files`` are those that are sent: whoever repairs a configuration needs no key.
+    """
+
+    steps: tuple[InstanceStep, ...] = ()
+    why: str = ""
+    files: tuple[OwnFile, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    @property
+    def summary(self) -> str:
+        """What is done, by the step that clients notice most: ``restart (another certificate)``."""
+        return f"{self.steps[-1]} ({self.why})" if self.steps else ""
+
+    @property
+    def finding(self) -> str:
+        """The same for someone who looks: what is to be done, and why."""
+        return f"{self.steps[-1].due}: {self.why}" if self.steps else ""
+
+
+def conflicts(has: ObservedRegistry, wanted: Instance) -> Iterator[Problem]:
+    """Why an instance can't be put on this host without hurting something that isn't ours, each with the way out."""
+    runtime, name = wanted.runtime, wanted.name
     if not has.runtime:
-        return [f"{has.runtime_cause}: install and start Docker, or move the group `registry` to another host"]
-    site, registry = wanted.site, wanted.registry
-    reasons = []
-    ours = has.container is not None and has.container.site == site
+        yield Problem(has.runtime_cause, f"{runtime.install}, or move the group `registry` to another host")
+        return
+    ours = has.container is not None and has.container.site == wanted.site
     if has.container and not ours:
         owner = f"belongs to the site {has.container.site}" if has.container.site else "isn't anchorline's"
-        reasons.append(
-            f"a container named {registry.name} {owner}: keep it under another name (docker stop {registry.name}; "
-            f"docker rename {registry.name} {registry.name}-by-hand), or give ours one (registry: {{name: ...}})"
+        aside = f"{runtime.program} stop {name}; {runtime.program} rename {name} {name}-by-hand"
+        yield Problem(
+            f"a container named {name} {owner}",
+            f"keep it under another name ({aside}), or give ours one (registry: {{name: ...}})",
         )
-    # a container of ours that runs holds its port through Docker's proxy
-    held = ours and has.container is not None and has.container.state == "running" and has.port in ("docker-proxy", "?")
-    if has.port and not held and not has.before:
+    # a container of ours that runs holds its port through the runtime's proxy
+    running = ours and has.container is not None and has.container.state == "running"
+    if has.port and not (running and has.port in (*runtime.proxies, "?")) and not has.before:
         holder = "another process" if has.port == "?" else has.port
-        reasons.append(
-            f"port {registry.listen.port} is taken by {holder}: stop it, or change registry: {{listen: ...}}"
-        )
+        yield Problem(f"port {wanted.listen.port} is taken by {holder}", "stop it, or change registry: {listen: ...}")
     if has.data == "file":
-        reasons.append(f"{registry.data} is no folder: move it, or change registry: {{data: ...}}")
-    elif has.data not in ("", site):
+        yield Problem(f"{wanted.data} is no folder", "move it, or change registry: {data: ...}")
+    elif has.data not in ("", wanted.site):
         owner = "isn't anchorline's" if has.data == "foreign" else f"belongs to the site {has.data}"
-        reasons.append(
-            f"the data folder {registry.data} {owner}: adopt it with `echo {site} > {registry.data}/.anchorline`, "
-            f"or change registry: {{data: ...}}"
+        yield Problem(
+            f"the data folder {wanted.data} {owner}",
+            f"adopt it with `echo {wanted.site} > {wanted.data}/.anchorline`, or change registry: {{data: ...}}",
         )
     if has.free is not None and has.free < ENOUGH:
-        reasons.append(f"the disk of {registry.data} has {has.free // 1024} MiB left: make room")
-    return reasons
+        yield Problem(f"the disk of {wanted.data} has {has.free // 1024} MiB left", "make room")
 
 
-def action(has: ObservedRegistry, wanted: Container, *, chain: str, leaf: str) -> tuple[str, str]:
-    """What is to be done, one of ``create``, ``replace``, ``restart``, ``start`` or nothing, and why.
-
-    ``leaf`` is the fingerprint of the certificate that should be served, ``chain`` the digest of it with its
-    intermediates; both are empty where none is.
-    """
-    if has.before:
-        return "replace", "a replacement was cut off"
+def plan(has: ObservedRegistry, wanted: Instance, presented: Presented) -> InstancePlan:
+    """What is to be done. What clients notice most is decided first; files are written whenever they differ."""
+    files = _files(has, wanted, presented)
+    if has.before:  # its files are gone back to first, so that nothing is known of them
+        return _of(InstanceStep.REPLACE, "a replacement was cut off", wanted.files)
     if has.container is None:
-        return "create", "no container"
+        return _of(InstanceStep.CREATE, "no container", files)
     if has.container.digest != wanted.digest:
-        return "replace", "the specification changed"
-    if has.started != chain:
-        return "restart", "another certificate"
+        return _of(InstanceStep.REPLACE, "the specification changed", files)
+    if has.started.chain != presented.chain:
+        return _of(InstanceStep.RESTART, "another certificate", files)
+    if has.started.configured not in ("", wanted.configured):
+        return _of(InstanceStep.RESTART, "another configuration", files)
+    lacks = "; ".join(_messages(has, files))
     if has.container.state != "running":
-        return "start", f"the container is {has.container.state}"
+        return _of(InstanceStep.START, _and(lacks, f"the container is {has.container.state}"), files)
     if has.health:
-        return "restart", f"not healthy: {has.health}"
-    if has.served not in ("", leaf):
-        return "restart", "it serves another certificate than the one on disk"
-    return "", ""
+        return _of(InstanceStep.RESTART, _and(lacks, f"not healthy: {has.health}"), files)
+    if has.served not in ("", presented.leaf):
+        return _of(InstanceStep.RESTART, _and(lacks, "it serves another certificate than the one on disk"), files)
+    if has.restarted and any(each.loaded and _touched(has, each) for each in files):
+        return _of(InstanceStep.RESTART, _and(lacks, "it may have started with that"), files)
+    return _of(None, lacks, files)
+
+
+def _of(step: InstanceStep | None, why: str, files: tuple[OwnFile, ...]) -> InstancePlan:
+    steps = (*((InstanceStep.WRITE,) if files else ()), *((step,) if step else ()))
+    return InstancePlan(steps, why, files)
+
+
+def _and(*words: str) -> str:
+    return "; ".join(filter(None, words))
+
+
+def _files(has: ObservedRegistry, wanted: Instance, presented: Presented) -> tuple[OwnFile, ...]:
+    """Those of its files that aren't as they should be, or of which nothing is noted. A key goes with its certificate:
+    a look can't tell another one."""
+    digests = presented.digests(wanted)
+    other = {
+        each
+        for each in wanted.files
+        if (found := has.files.get(each.name)) is None
+        or found.state is not FileState.KEPT
+        or found.digest != digests.get(each.name, "")
+    }
+    if CERTIFICATE in other or has.started.chain != presented.chain:
+        other |= {KEY} & {*wanted.files}
+    return tuple(each for each in wanted.files if each in other)
+
+
+def _touched(has: ObservedRegistry, file: OwnFile) -> bool:
+    """Whether somebody else had his hands on it."""
+    return _state(has, file) in (FileState.CHANGED, FileState.MISSING)
+
+
+def _state(has: ObservedRegistry, file: OwnFile) -> FileState:
+    return has.files[file.name].state if file.name in has.files else FileState.MISSING
+
+
+def _messages(has: ObservedRegistry, files: tuple[OwnFile, ...]) -> Iterator[str]:
+    """What is the matter with files, those of a kind together."""
+    for state, words in _FILES.items():
+        told = (each for each in files if not (each.secret and state is FileState.KEPT))  # it goes with another one
+        if names := [each.name for each in told if _state(has, each) is state]:
+            yield f"{', '.join(names)} {words}"
+
+
+_FILES = {
+    FileState.MISSING: "missing",
+    FileState.CHANGED: "changed on the host",
+    FileState.UNKNOWN: "not noted yet",
+    FileState.KEPT: "to be another",
+}

@@ -18,8 +18,7 @@ from anchorline.authority.plan import TO_ISSUE
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Run, clock, machines
 from anchorline.problem import Health, Problem, Where
-from anchorline.registry.plan import conflicts
-from anchorline.registry.probe import container, observed_registry, what_is_due
+from anchorline.registry.probe import container, observed_registry, plan_of
 from anchorline.report.model import Condition, Life
 from anchorline.report.model import Host as HostReport
 from anchorline.report.probe import ENOUGH
@@ -196,26 +195,19 @@ def _registry(run: Run, here: Host) -> Iterator[Problem]:
     registry = container(run)
     if registry is None or here.name != run.registry_host.name:
         return
-    has = observed_registry(run, here)
-    if reasons := conflicts(has, registry):
-        for reason in reasons:
-            cause, _, fix = reason.partition(": ")
-            yield Problem(cause, fix)
-        return
     try:
-        due, why = what_is_due(run, registry, has)
+        due = plan_of(run, registry, observed_registry(run, here))
     except AnchorlineError:
         return  # no certificate yet: that is the site's own finding
+    if due.problems:
+        yield from due.problems
+        return
     if due:
-        serve = run.command("anchorline.registry.serve", here.name)
-        yield Problem(f"the registry is to be {_DONE[due]}: {why}", serve, Where.HERE)
+        yield Problem(due.finding, run.command("anchorline.registry.serve", here.name), Where.HERE)
     for status in staged(run).statuses:
-        if status.name == registry.registry.certificate and status.state in TO_ISSUE and status.certificate:
+        if status.name == registry.certificate and status.state in TO_ISSUE and status.certificate:
             cause = f"the certificate that it serves is {status.state}: {status.reason}"
             yield Problem(cause, run.command(DEPLOY), Where.HERE)
-
-
-_DONE = {"create": "created", "replace": "replaced", "restart": "restarted", "start": "started"}
 
 
 def _stale(run: Run, here: Host) -> Iterator[Problem]:

@@ -59,8 +59,8 @@ def _ask(run: Run, here: Host) -> Question:
     return Question(
         SpaceProbe(
             places=("/etc", state_folder(run.spec.site)),
-            container=ours.registry.name if ours else "",
-            data=ours.registry.data if ours else "",
+            container=ours.name if ours else "",
+            data=ours.data if ours else "",
         ).text
     )
 

@@ -90,10 +90,9 @@ def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> RegistryReport | No
     host = next((each for each in hosts if each.name == here.name), None)
     if host is None:
         return None
-    declared = wanted.registry
-    address = str(declared.address)
+    address, mode = str(wanted.address), "remote" if wanted.tls else "local"
     if "registry" not in run.observations.get(here.name, ()):
-        return RegistryReport(here.name, address, declared.mode, Health.UNKNOWN, "its host couldn't be looked at")
+        return RegistryReport(here.name, address, mode, Health.UNKNOWN, "its host couldn't be looked at")
     has, holds = observed_registry(run, here), run.observations[here.name].get("report")
     changed = any(each.startswith("registry: ") for each in host.changes)
     well = not (has.health or has.runtime_cause) or (changed and host.condition is Condition.CHANGED)
@@ -101,11 +100,11 @@ def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> RegistryReport | No
     return RegistryReport(
         here.name,
         address,
-        declared.mode,
+        mode,
         Health.GOOD if well else Health.BAD,
         words,
         holds.version if holds else "",
-        declared.image,
+        wanted.image,
         holds.used if holds else None,
         has.free,
         holds.repositories if holds else None,

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from anchorline.registry.desired import Container
+from anchorline.registry.desired import Instance
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES
 
@@ -47,13 +47,13 @@ class Denied:
         who = f"the registry (user {self.reader})" if self.reader else "users"
         return f"{who} can't {_RIGHTS[self.lacks]} {self.path}, mode {self.has}"
 
-    def command(self, container: Container | None) -> str:
+    def command(self, container: Instance | None) -> str:
         """What fixes it. A private key's folder is given to its reader, and never opened to everybody."""
         path = shlex.quote(self.path)
         if not self._served or container is None:
             return f"restorecon -R {path}" if self.label else f"chmod o+{self.lacks} {path}"
-        again = f"docker restart {shlex.quote(container.registry.name)}"
-        root = next((each for each in (container.folder, container.registry.data) if _within(self.path, each)), "")
+        again = f"{container.runtime.program} restart {shlex.quote(container.name)}"
+        root = next((each for each in (container.folder, container.data) if _within(self.path, each)), "")
         if self.label:
             return f"chcon -R {self.label} {shlex.quote(root)} && {again}"
         return f"chown -R {self.reader} {shlex.quote(root)} && {again}" if root else f"chmod o+{self.lacks} {path}"

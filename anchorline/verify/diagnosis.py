@@ -19,7 +19,7 @@ from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.commands import INVENTORY, SPEC, pyinfra
 from anchorline.fleet.probe import number
-from anchorline.registry.desired import Container
+from anchorline.registry.desired import Instance
 from anchorline.spec.values import Endpoint
 from anchorline.trust.observed import HOSTS, OURS, ObservedTrust
 from anchorline.trust.plan import TrustPlan
@@ -64,7 +64,7 @@ class Case:
     endpoint: Endpoint | None = None
     entry: str = ""
     leaf: str = ""
-    container: Container | None = None
+    container: Instance | None = None
     spec: str = SPEC
     inventory: str = INVENTORY
 

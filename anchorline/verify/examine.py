@@ -14,7 +14,7 @@ from anchorline.authority.operations import on_disk
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Probe, Question, Run, RunError, failing
 from anchorline.fleet.operations import probe_host
-from anchorline.registry.desired import Container
+from anchorline.registry.desired import Instance
 from anchorline.registry.probe import container
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, wanted
@@ -34,9 +34,9 @@ def _ask(run: Run, here: Host) -> Question:
     return Question(
         DoctorProbe(
             guarded=tuple(guarded(run.spec.site)),
-            container=serves.registry.name if serves else "",
+            container=serves.name if serves else "",
             folder=serves.folder if serves else "",
-            data=serves.registry.data if serves else "",
+            data=serves.data if serves else "",
             name=name,
             host=f"[{name}]" if ":" in name else name,
             port=str(registry.port) if registry else "",
@@ -44,7 +44,7 @@ def _ask(run: Run, here: Host) -> Question:
     )
 
 
-def _served_by(run: Run, here: Host) -> Container | None:
+def _served_by(run: Run, here: Host) -> Instance | None:
     """The registry's container, where it is this host's."""
     served = container(run)
     return served if served and here.name == run.registry_host.name else None

@@ -9,8 +9,8 @@ from pyinfra import host
 from pyinfra.api import Host, operation
 
 from anchorline.fleet import Answer, Commands, Run, changing, failing, state_folder
-from anchorline.registry.desired import Container
-from anchorline.registry.probe import container, digests
+from anchorline.registry.desired import Instance
+from anchorline.registry.probe import container, presented
 from anchorline.trust.probe import trust_of, wanted
 from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.verify.image import archive
@@ -45,7 +45,8 @@ def verify_host(*, pusher: bool) -> Commands:
     here = host.state.inventory.get_host(host.name)
     run = Run.of(here)
     registry = container(run)
-    if registry is None or not run.reached(here) or here.name in progress(run).made:
+    declared = run.spec.registry
+    if registry is None or declared is None or not run.reached(here) or here.name in progress(run).made:
         return
     if not is_due(run, registry, here) or (pusher and here.name != first_pusher(run, registry, here)):
         host.noop("verified already" if not pusher else "another one pushes")
@@ -63,7 +64,7 @@ def verify_host(*, pusher: bool) -> Commands:
     mode = run.spec.verify.push
     pushes = mode == "all" or (mode == "one" and not progress(run).digest)
     words = f"{run.spec.site} {here.name if mode == 'all' else 'all'}"
-    reference = f"{registry.registry.store_names[0]}/{REPOSITORY}"
+    reference = f"{declared.store_names[0]}/{REPOSITORY}"
 
     def keep(answer: Answer) -> None:
         verified, digest = read(answer.stdout)
@@ -79,8 +80,8 @@ def verify_host(*, pusher: bool) -> Commands:
             state=state_folder(run.spec.site),
             runtimes=ways,
             reference=reference,
-            endpoint=str(registry.registry.endpoints[0]),
-            leaf=digests(run, registry)["leaf"],
+            endpoint=str(declared.endpoints[0]),
+            leaf=presented(run, registry).leaf,
             scheme="https" if registry.tls else "http",
             tag=tag(words),
             push=pushes,
@@ -96,18 +97,18 @@ def verify_host(*, pusher: bool) -> Commands:
     )
 
 
-def expected(run: Run, registry: Container, here: Host) -> str:
+def expected(run: Run, registry: Instance, here: Host) -> str:
     """The stamp that a host keeps after the trip that is wanted now."""
-    return stamp(wanted(run), registry, digests(run, registry)["chain"], trust_of(run, here))
+    return stamp(wanted(run), registry, presented(run, registry).chain, trust_of(run, here))
 
 
-def is_due(run: Run, registry: Container, here: Host) -> bool:
+def is_due(run: Run, registry: Instance, here: Host) -> bool:
     """Whether a host has to make the trip. In local mode only the registry's own host can."""
     concerned = registry.tls or here.name == run.registry_host.name
     return concerned and stamp_of(run, here) != expected(run, registry, here)
 
 
-def first_pusher(run: Run, registry: Container, here: Host) -> str:
+def first_pusher(run: Run, registry: Instance, here: Host) -> str:
     """The one that pushes for all: the first client with a container runtime that has to make the trip, or else the
     registry's own host, which crosses no network.
 

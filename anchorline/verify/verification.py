@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from anchorline.registry.desired import Container
+from anchorline.registry.desired import Instance
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust
 
@@ -52,21 +52,22 @@ def tag(words: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in words)[:128]
 
 
-def means(wanted: DesiredTrust, container: Container, trust: ObservedTrust) -> tuple[str, ...]:
+def means(wanted: DesiredTrust, container: Instance, trust: ObservedTrust) -> tuple[str, ...]:
     """What a host can verify with: those of its runtimes whose stores are kept, and curl where the system's is. A local
     registry is plain HTTP, which Docker and curl take on the loopback interface."""
     kept = {*wanted.stores, *(("curl",) if "system" in wanted.stores else ())} if container.tls else {"docker", "curl"}
     return tuple(each for each in (*trust.runtimes, "curl") if each in kept & trust.tools)
 
 
-def stamp(wanted: DesiredTrust, container: Container, leaf: str, trust: ObservedTrust) -> str:
+def stamp(wanted: DesiredTrust, container: Instance, leaf: str, trust: ObservedTrust) -> str:
     """What a client that passed keeps. Another anchor, name, certificate, registry or runtime makes it differ, and
     the trip is made again."""
     parts = [
         sorted(wanted.own),
-        str(container.registry.address),
+        str(container.address),
         wanted.names,
         container.digest,
+        container.configured,
         leaf,
         means(wanted, container, trust),
     ]

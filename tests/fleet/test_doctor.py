@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from anchorline.registry.desired import Container
+from anchorline.registry import distribution
 from anchorline.spec import load
 from tests.fleet.conftest import HOSTS, Result, Site, eventually
 from tests.fleet.test_bad_hosts import summary
@@ -131,7 +131,7 @@ def test_the_cause_and_the_command_that_fixes_it(deployed: Site, what: str) -> N
 @pytest.mark.drill
 def test_a_registry_that_may_not_read_its_key(deployed: Site) -> None:
     """By hand in a container whose user isn't root: first the key, then the images, are given to that user."""
-    served = Container.of(load(deployed.folder / "anchorline.yml"))
+    served = distribution.service(load(deployed.folder / "anchorline.yml")).registry
     assert served
     arguments = [each.replace("@Z", "") for each in served.create]
     run = shlex.join(["docker", "run", "--detach", "--name=registry", "--user=65534", *arguments])
@@ -144,11 +144,11 @@ def test_a_registry_that_may_not_read_its_key(deployed: Site) -> None:
             causes.append(cause)
             assert deployed.lab.exec("registry", command).returncode == 0, command
         assert f"the registry (user 65534:0) can't list {served.folder}, mode 700 of root" in causes[0]
-        assert f"can't write to {served.registry.data}, mode 755 of root" in causes[1]
+        assert f"can't write to {served.data}, mode 755 of root" in causes[1]
         eventually(lambda: deployed.lab.exec("registry", f"curl -sS https://{NAME}/v2/").returncode == 0)
         look(deployed).ok()
     finally:
-        back = f"docker rm -f registry; chown -R 0:0 {served.folder} {served.registry.data}"
+        back = f"docker rm -f registry; chown -R 0:0 {served.folder} {served.data}"
         deployed.lab.exec("registry", back)
         deployed.deploy().ok()
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from anchorline.authority import Staged, stage
 from anchorline.fleet.scripts import Value
-from anchorline.registry.desired import Container
+from anchorline.registry import distribution
+from anchorline.registry.desired import Instance, Presented
 from anchorline.spec import Spec, load
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust
@@ -117,7 +118,7 @@ class Site:
 
     def answer(self, host: str, staged: Staged, *, known: bool) -> Answers:
         """What a host of Debian with Docker and curl answers to the look, and to a trip."""
-        container = Container.of(self.spec)
+        container = distribution.service(self.spec).registry
         lines = ["=== trust", *_trust(self.spec, staged, known=known)]
         lines += ["=== doctor", f"clock {time.time():.0f}", *_wire(self.spec, staged, known=known)]
         lines += ["=== report", "room 9999999 /etc", "version 3.0.0", "used 2048", "repositories 2", "tags 3"]
@@ -125,7 +126,7 @@ class Site:
             lines += ["=== registry", *_registry(container, staged, known=known)]
         if container:
             wanted = DesiredTrust.of(self.spec, staged)
-            made = stamp(wanted, container, _digests(container, staged)[1], NEW)
+            made = stamp(wanted, container, _presented(container, staged).chain, NEW)
             lines += ["=== verify", *([made] if known else [])]
         return {
             LOOK: {"stdout": [*lines, LOOK]},
@@ -176,12 +177,13 @@ def _trust(spec: Spec, staged: Staged, *, known: bool) -> list[str]:
     return [*lines, *([f"hosts {wanted.hosts_line} # anchorline {spec.site}"] if wanted.hosts_line else [])]
 
 
-def _digests(container: Container, staged: Staged) -> tuple[str, str]:
-    """Of the certificate alone, and of its chain."""
+def _presented(container: Instance, staged: Staged) -> Presented:
     if not container.tls:
-        return "", ""
-    certificate = staged.certificate("server")
-    return certificate.fingerprint, sha256(certificate.pem.encode()).hexdigest()
+        return Presented()
+    certificate, vouching = staged.certificate("server"), staged.vouching("server")
+    return Presented(
+        certificate.fingerprint, *(sha256(pem.encode()).hexdigest() for pem in (certificate.pem, vouching))
+    )
 
 
 def _wire(spec: Spec, staged: Staged, *, known: bool) -> list[str]:
@@ -195,17 +197,22 @@ def _wire(spec: Spec, staged: Staged, *, known: bool) -> list[str]:
     return [*lines, "reachability open", f"served {leaf}"]
 
 
-def _registry(container: Container, staged: Staged, *, known: bool) -> list[str]:
+def _registry(container: Instance, staged: Staged, *, known: bool) -> list[str]:
     if not known:
         return ["runtime up 28.0", "image sha256:12", "free 9999999", "health no answer"]
-    leaf, chain = _digests(container, staged)
+    shows = _presented(container, staged)
+    digests = shows.digests(container)
     return [
         "runtime up 28.0",
-        f"container /{container.registry.name} running abc {container.site} {container.digest}",
+        f"container /{container.name} running abc {container.site} {container.digest}",
         "image sha256:12",
         "port docker-proxy",
         f"data {container.site}",
         "free 9999999",
-        f"started {chain}",
-        f"health ok {leaf}",
+        f"started {shows.chain}",
+        f"configured {container.configured}",
+        "started-at 2026",
+        "at 2026",
+        *(f"file kept {each.name} {digests.get(each.name, '')}" for each in container.files),
+        f"health ok {shows.leaf}",
     ]

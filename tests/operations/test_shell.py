@@ -18,6 +18,7 @@ from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.probe import Question
 from anchorline.fleet.scripts import File, script, stdin
 from anchorline.fleet.wire import join, split
+from anchorline.registry.scripts import Apply, InstanceProbe
 from anchorline.spec import load
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust, read
@@ -510,13 +511,12 @@ def test_the_scripts_are_short_arguments(many: DesiredTrust) -> None:
             )
             for name, sources in {
                 "trust": TrustProbe.sources,
-                "registry": ["registry/shell/health.sh", "registry/shell/probe.sh"],
+                "registry": InstanceProbe.sources,
             }.items()
         }
     )[0]
     apply = script(
-        "registry/shell/health.sh",
-        "registry/shell/apply.sh",
+        *Apply.sources,
         *ApplyTrust.sources,
         anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors],
     )

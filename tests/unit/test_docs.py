@@ -17,7 +17,8 @@ import pytest
 from anchorline.authority.anchors import Anchor
 from anchorline.cli.main import cli
 from anchorline.fleet.scripts import File, state_folder
-from anchorline.registry.desired import SITE_LABEL, SPEC_LABEL, Container
+from anchorline.registry import distribution
+from anchorline.registry.desired import SITE_LABEL, SPEC_LABEL
 from anchorline.report.forms import SUFFIXES
 from anchorline.report.prometheus import METRICS
 from anchorline.spec import check
@@ -175,7 +176,8 @@ def table_of_files() -> list[str]:
 
 def written() -> set[str]:
     """The paths that the code's tables make, in the README's words."""
-    anchor, container = "anchorline-SITE-HASH.crt", Container("SITE", Registry(mode="local"))
+    anchor = "anchorline-SITE-HASH.crt"
+    registry = Registry.model_validate({"address": "registry.example.com", "certificate": "server"})
     state = state_folder("SITE")
     return {
         *(family.path(anchor) for family in FAMILIES if not family.declared),
@@ -191,11 +193,10 @@ def written() -> set[str]:
         bundle("SITE"),
         "/etc/hosts",
         DesiredTrust("SITE", (), frozenset(), (), (), (), "").marker_file,
-        container.configuration.path,
+        *distribution.instance("SITE", registry).paths,
         *(f"{state}/{name}" for name in in_state()),
         f"{STAMPS}/SITE/changed",
         f"{STAMPS}/SITE.sh",
-        f"{container.registry.data}/.anchorline",
     }
 
 
@@ -204,16 +205,9 @@ def made_by(row: Runtime, anchor: str) -> list[File]:
 
 
 def in_state() -> set[str]:
-    """What the scripts and the registry's operation write below the state folder."""
+    """What the other scripts write below the state folder."""
     text = "".join(path.read_text() for path in SOURCES if path.suffix == ".sh").replace("$fresh", "")
-    direct = set(re.findall(r">\"\$state/([\w.]+)\"", text)) | set(
-        re.findall(r"^kept=\$state/(\S+)$", text, re.MULTILINE)
-    )
-    below = set(re.findall(r">\"\$folder/([\w.]+)\"", text))
-    operation = (ROOT / "anchorline/registry/operations.py").read_text()
-    below |= set(re.findall(r"\{wanted\.folder\}/([\w.-]+)\"", operation))
-    direct |= set(re.findall(r"\['state'\]\}/([\w.-]+)\"", operation))
-    return direct | {f"registry/{name}" for name in below}
+    return set(re.findall(r">\"\$state/([\w.]+)\"", text))
 
 
 def test_every_file_on_a_host_is_told() -> None:

@@ -1,25 +1,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from anchorline.registry.desired import DRAIN, SPEC_LABEL, Container
+from anchorline.registry import distribution
+from anchorline.registry.desired import SPEC_LABEL, Instance
+from anchorline.registry.distribution import DRAIN
+from anchorline.registry.runtimes import CONTAINER_RUNTIMES
 from anchorline.spec import load
 
 REMOTE = {"address": "registry.example.com", "certificate": "server", "image": "registry:2.8.3"}
 LOCAL = {"mode": "local", "address": "localhost:5000"}
-Make = Callable[..., Container]
+Make = Callable[..., Instance]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """The container of a spec whose section `registry` is this one."""
 
-    def of(registry: dict[str, object], site: str = "blue", also_for: str = "other.example.com") -> Container:
+    def of(registry: dict[str, object], site: str = "blue", also_for: str = "other.example.com") -> Instance:
         hosts = ["registry.example.com", "192.0.2.10", "2001:db8::1", also_for]
         spec = {
             "version": 1,
@@ -33,7 +38,7 @@ def make(tmp_path: Path) -> Make:
             "registry": registry,
         }
         (tmp_path / "anchorline.yml").write_text(json.dumps(spec))
-        made = Container.of(load(tmp_path / "anchorline.yml"))
+        made = distribution.service(load(tmp_path / "anchorline.yml")).registry
         assert made is not None
         return made
 
@@ -42,7 +47,8 @@ def make(tmp_path: Path) -> Make:
 
 def test_no_registry_no_container(tmp_path: Path) -> None:
     (tmp_path / "anchorline.yml").write_text("version: 1\nsite: blue\nauthority: {CN: Blue CA}\n")
-    assert Container.of(load(tmp_path / "anchorline.yml")) is None
+    found = distribution.service(load(tmp_path / "anchorline.yml"))
+    assert (found.instances, found.registry) == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,7 @@ def test_the_digest_stays_from_run_to_run(make: Make) -> None:
 
 def test_the_arguments(make: Make) -> None:
     container = make(REMOTE)
-    assert container.create == [
+    assert container.create == (
         "--restart=unless-stopped",
         f"--label={SPEC_LABEL}={container.digest}",
         "--label=anchorline.site=blue",
@@ -95,7 +101,7 @@ def test_the_arguments(make: Make) -> None:
         "--env=REGISTRY_HTTP_TLS_KEY=/etc/anchorline/server-key.pem",
         "registry:2.8.3",
         "/etc/anchorline/config.yml",
-    ]
+    )
 
 
 def test_an_ipv6_socket_is_in_brackets(make: Make) -> None:
@@ -112,11 +118,43 @@ def test_local_mode_is_plain_and_on_the_loopback_alone(make: Make) -> None:
 
 
 def test_the_configuration(make: Make) -> None:
-    file = make(REMOTE).configuration
-    assert file.path == "/var/lib/anchorline/sites/blue/registry/config.yml"
-    assert file.mode == "600", "the host writes http.secret into it"
-    configuration = yaml.safe_load(file.content)
+    text = make(REMOTE).configuration
+    assert text.startswith("# anchorline blue: ")
+    configuration = yaml.safe_load(text)
     assert configuration["http"]["secret"] == "@SECRET@"
     assert configuration["http"]["draintimeout"] == f"{DRAIN}s"
     assert configuration["storage"]["delete"]["enabled"] is True
     assert "tls" not in configuration["http"], "variables say it, for registry 2 and 3 alike"
+
+
+def test_the_configuration_is_not_in_the_digest(make: Make) -> None:
+    """A restart is enough for another one."""
+    instance = make(REMOTE)
+    other = replace(instance, configuration="version: 0.1\n")
+    assert other.digest == instance.digest
+    assert other.configured != instance.configured
+
+
+def test_whose_files_are_secret(make: Make) -> None:
+    modes = {each.name: (each.mode, each.secret) for each in make(REMOTE).files}
+    assert modes == {
+        "config.yml": ("600", False),  # the host writes http.secret into it
+        "ca.pem": ("644", False),
+        "server.pem": ("644", False),
+        "server-key.pem": ("600", True),
+    }
+    assert [each.name for each in make(LOCAL).files] == ["config.yml"]
+
+
+def test_the_runtime_is_the_one_that_the_spec_names(make: Make) -> None:
+    assert make(REMOTE | {"runtime": "docker"}).runtime is CONTAINER_RUNTIMES["docker"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(("blue", "registry"), ("green", "registry")), (("blue", "a-b"), ("blue-a", "b")), (("blue", "a"), ("blue", "b"))],
+)
+def test_each_has_a_table_of_its_own(make: Make, one: tuple[str, str], other: tuple[str, str]) -> None:
+    tables = {make(REMOTE | {"name": name}, site).table for site, name in (one, other)}
+    assert len(tables) == 2
+    assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9/_.]*", each) for each in tables), "nft(8), an identifier"

@@ -16,7 +16,6 @@ from tests import shellcheck
 from tests.shellcheck import INPUT, every_script, raw, unassigned
 
 PACKAGE = Path(anchorline.__path__[0])
-SHARED = "fleet/shell/"
 SOURCES = sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.sh"))
 SCRIPTS = every_script()
 
@@ -68,9 +67,7 @@ def test_what_a_file_asks_for_stands_at_its_head(name: str) -> None:
 
 def test_every_file_is_in_a_script() -> None:
     used = {each for script in SCRIPTS for each in script.sources}
-    # the registry's scripts are no classes yet: theirs are these two
-    assert {each for each in {*SOURCES} - used if not each.startswith("registry/")} <= {f"{SHARED}port.sh"}
-    assert used <= {*SOURCES}
+    assert used == {*SOURCES}
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchorline.authority import Staged, stage
 from anchorline.authority.anchors import read_certificates
-from anchorline.registry.desired import Container
+from anchorline.registry import distribution
 from anchorline.spec import load
 from anchorline.spec.model import Registry
 from anchorline.spec.values import Endpoint
@@ -293,8 +293,8 @@ def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
 
 def test_the_registry_is_given_what_is_its_own(well: Case) -> None:
     """A key's folder goes to its reader; it isn't opened to everybody."""
-    registry = Registry.model_construct(name="registry", data="/srv/the images")
-    case = replace(sees(well, reachability="refused", denied=(KEY, DATA)), container=Container("blue", registry))
+    served = replace(distribution.instance("blue", Registry(mode="local")), data="/srv/the images")
+    case = replace(sees(well, reachability="refused", denied=(KEY, DATA)), container=served)
     folder = "/var/lib/anchorline/sites/blue/registry"
     assert found(case) == Diagnosis(
         f"the registry (user 7:8) can't read {KEY.path}, mode 600 of root",

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from anchorline.authority import Anchor
-from anchorline.registry.desired import Container
+from anchorline.registry import distribution
+from anchorline.registry.desired import Instance
 from anchorline.spec.model import Registry
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust
 from anchorline.verify.verification import Verification, means, message, read, stamp, tag
 
-CONTAINER = Container("blue", Registry.model_validate({"address": "registry.example.com", "certificate": "server"}))
+REGISTRY = Registry.model_validate({"address": "registry.example.com", "certificate": "server"})
+CONTAINER = distribution.instance("blue", REGISTRY)
 ANCHOR = Anchor("anchorline-blue-1.crt", "PEM\n", "1" * 64, "CN=Blue CA", datetime(2036, 1, 1, tzinfo=UTC))
 WANTED = DesiredTrust(
     "blue",
@@ -81,7 +83,7 @@ def test_it_proves_with_what_is_kept_alone() -> None:
     trust = replace(TRUST, tools=frozenset({"docker", "podman", "curl"}))
     assert means(replace(WANTED, stores=("docker",)), CONTAINER, trust) == ("docker",)
     assert means(replace(WANTED, stores=("system",)), CONTAINER, trust) == ("curl",)
-    local = replace(CONTAINER, registry=CONTAINER.registry.model_copy(update={"mode": "local"}))
+    local = distribution.instance("blue", Registry(mode="local"))
     assert means(replace(WANTED, stores=()), local, trust) == ("docker", "curl")
 
 
@@ -96,20 +98,16 @@ def test_a_stamp_stays_while_nothing_changes() -> None:
         (replace(WANTED, own=frozenset({"3" * 64})), CONTAINER, LEAF, TRUST),
         (replace(WANTED, own=frozenset()), CONTAINER, LEAF, TRUST),
         (replace(WANTED, names=("registry.example.com", "192.0.2.10")), CONTAINER, LEAF, TRUST),
-        (WANTED, replace(CONTAINER, site="green"), LEAF, TRUST),
-        (
-            WANTED,
-            replace(CONTAINER, registry=CONTAINER.registry.model_copy(update={"image": "registry:2"})),
-            LEAF,
-            TRUST,
-        ),
+        (WANTED, distribution.instance("green", REGISTRY), LEAF, TRUST),
+        (WANTED, replace(CONTAINER, image="registry:2"), LEAF, TRUST),
+        (WANTED, replace(CONTAINER, configuration="version: 0.1"), LEAF, TRUST),
         (WANTED, CONTAINER, "3" * 64, TRUST),
         (WANTED, CONTAINER, LEAF, replace(TRUST, tools=frozenset({"podman", "curl"}))),
         (WANTED, CONTAINER, LEAF, replace(TRUST, tools=frozenset({"docker"}))),
     ],
-    ids=["anchor", "no anchor", "name", "site", "image", "certificate", "runtime", "no curl"],
+    ids=["anchor", "no anchor", "name", "site", "image", "configuration", "certificate", "runtime", "no curl"],
 )
 def test_what_makes_the_trip_due_again(
-    wanted: DesiredTrust, container: Container, leaf: str, trust: ObservedTrust
+    wanted: DesiredTrust, container: Instance, leaf: str, trust: ObservedTrust
 ) -> None:
     assert stamp(wanted, container, leaf, trust) != stamp(WANTED, CONTAINER, LEAF, TRUST)

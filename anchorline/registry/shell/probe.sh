@@ -1,20 +1,26 @@
-# What a host has of the registry: the runtime, the container and whose it is, the image, the port, the data folder.
-# From control: $site, $state, $name, $image, $data, $listen (address), $port, $host, $tls.
+# What a host has of an instance: the runtime, the container and whose it is, the image, the port, the data folder, and
+# how its own files lie.
+# From control: $site, $name, $image, $data, $listen (address), $port, $host, $tls, $folder, $files.
+: "${site?}"
+: "${name?}"
+: "${image?}"
+: "${data?}"
+: "${port?}"
+: "${folder?}"
+: "${files?}"
 
-[ -x "$(command -v docker)" ] || { echo 'runtime missing'; exit 0; }
-said=$(docker version --format "{{.Server.Version}}" 2>&1) || { echo "runtime down $(printf "%s\n" "$said" | grep . | tail -n 1)"; exit 0; }
+runtime_there || { echo 'runtime missing'; exit 0; }
+said=$(runtime_version) || { echo "runtime down $(printf "%s\n" "$said" | grep . | tail -n 1)"; exit 0; }
 echo "runtime up $said"
 
 for each in "$name" "$name-before"; do
-    docker container inspect --format \
-        'container {{.Name}} {{.State.Status}} {{.Id}} {{with index .Config.Labels "anchorline.site"}}{{.}}{{end}} {{with index .Config.Labels "anchorline.spec"}}{{.}}{{end}}' \
-        "$each" 2>/dev/null
+    said=$(container_labels "$each") && printf 'container %s\n' "$said"
 done
-docker image inspect --format 'image {{.Id}}' "$image" 2>/dev/null
+image_id "$image" | sed 's/^/image /'
+container_began "$name" | sed 's/^/at /'
 
-# /proc tells of a listener on every system, in hexadecimal; ss its name, where it is there
-hex=$(printf '%04X' "$port")
-if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port=":$hex" '$4 == "0A" && $2 ~ port "$" { found = 1 } END { exit !found }'; then
+# ss tells its name, where it is there
+if listening "$port" /proc/net; then
     echo "port $(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)".*/\1/p' | head -n 1)"
 fi
 
@@ -25,6 +31,13 @@ if [ -e "$data" ]; then
     fi
 fi
 echo "free $(df -Pk "$(d=$data; while [ ! -d "$d" ]; do d=${d%/*}; d=${d:-/}; done; echo "$d")" | awk 'NR == 2 { print $4 }')"
-sed 's/^/started /' "$state/registry/started" 2>/dev/null
-sed -n '1s/^#.*/brought/p' "$state/registry/ca.pem" 2>/dev/null
+sed '1s/^/started /' "$folder/started" 2>/dev/null
+sed -n '1s/^#.*/brought/p' "$folder/ca.pem" 2>/dev/null
+printf '%s\n' "$files" | while read -r secrecy each; do
+    state=$(state_of "$each")
+    digest=''
+    [ "$state" = missing ] || [ "$secrecy" = secret ] || digest=$(digest_of "$each")
+    echo "file $state $each $digest"
+done
+[ ! -s "$memory" ] || case $(state_of ca.pem) in changed | missing) unverified=yes ;; esac
 echo "health $(healthy 2>&1 | tail -n 1)"

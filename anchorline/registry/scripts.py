@@ -1,0 +1,122 @@
+"""The scripts for an instance's host, with all that they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from anchorline.fleet.scripts import Script, state_folder
+from anchorline.registry.desired import Instance, Presented
+from anchorline.registry.plan import InstancePlan
+from anchorline.registry.runtimes import CONTAINER_RUNTIMES
+
+PATIENCE = 30
+"""Seconds that an instance gets to become healthy."""
+DEADLINE = 600
+"""Seconds that the whole of ``Apply`` may take: an image to load or pull, a drain, and two times the patience."""
+
+VERBS = CONTAINER_RUNTIMES["docker"].verbs
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeFolder(Script):
+    """The folder that an archive is uploaded to."""
+
+    folder: str
+    sources = ("registry/shell/folder.sh",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfInstance(Script):
+    """What every script about an instance is told. ``files``: the names of its own, in front of each whether its digest
+    may be told."""
+
+    site: str
+    name: str
+    image: str
+    data: str
+    folder: str
+    files: Sequence[str]
+    host: str
+    listen: str
+    port: str
+    tls: str
+
+    @classmethod
+    def about(cls, instance: Instance, **others: Any) -> Self:
+        """The script about one, with its runtime's verbs."""
+        made: Self = _with(cls, instance.runtime.verbs)(
+            site=instance.site,
+            name=instance.name,
+            image=instance.image,
+            data=instance.data,
+            folder=instance.folder,
+            files=[f"{'secret' if each.secret else 'told'} {each.name}" for each in instance.files],
+            host=str(instance.health.host),
+            listen=str(instance.health.nearby),
+            port=str(instance.listen.port),
+            tls="yes" if instance.tls else "",
+            **others,
+        )
+        return made
+
+
+def _with(cls: type[OfInstance], verbs: str) -> Any:
+    """The script with a runtime's verbs in the place of Docker's."""
+    sources = tuple(verbs if each == VERBS else each for each in cls.sources)
+    return cls if sources == cls.sources else type(cls.__name__, (cls,), {"sources": sources})
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceProbe(OfInstance):
+    """Prints what a host has of an instance; changes nothing."""
+
+    sources = (
+        *("fleet/shell/port.sh", "fleet/shell/tls.sh"),
+        VERBS,
+        *(f"registry/shell/{name}.sh" for name in ("digests", "health", "probe")),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apply(OfInstance):
+    """Takes the steps of a plan, or leaves its host as it was."""
+
+    state: str
+    lock: str
+    before: str
+    table: str
+    steps: Sequence[str]
+    archive: str
+    create: Sequence[str]
+    chain: str
+    leaf: str
+    inside: int
+    drain: int
+    patience: int
+    sources = (
+        *(f"fleet/shell/{name}.sh" for name in ("files", "clock", "port", "tls")),
+        VERBS,
+        *(f"registry/shell/{name}.sh" for name in ("digests", "health", "wait", "image", "files", "hold", "swap")),
+        *(f"registry/shell/{name}.sh" for name in ("legacy", "apply")),
+    )
+
+    @classmethod
+    def of(cls, instance: Instance, plan: InstancePlan, presented: Presented, archive: str) -> Self:
+        """The script for the steps of a plan. ``archive`` lies on the host, or is empty."""
+        return cls.about(
+            instance,
+            state=state_folder(instance.site),
+            lock=instance.lock,
+            before=instance.before,
+            table=instance.table,
+            steps=plan.steps,
+            archive=archive,
+            create=instance.create,
+            chain=presented.chain,
+            leaf=presented.leaf,
+            inside=instance.inside,
+            drain=instance.drain,
+            patience=PATIENCE,
+        )

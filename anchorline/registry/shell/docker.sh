@@ -1,0 +1,31 @@
+# The verbs of a container runtime, by Docker. Each runtime has a file with the same ones (registry/runtimes.py).
+# What a verb prints on standard error belongs to what it says, so that a failure's cause is told.
+
+runtime_there() { [ -x "$(command -v docker)" ]; }
+runtime_version() { docker version --format '{{.Server.Version}}' 2>&1; }
+
+image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
+image_id() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
+image_load() { docker load --input "$1" 2>&1; }
+# the names in what image_load said
+image_names() { printf '%s' "$1" | sed -n 's/^Loaded image[^:]*: //p' | tr '\n' ' '; }
+image_pull() { docker pull --quiet "$1" 2>&1; }
+
+container_exists() { docker container inspect "$1" >/dev/null 2>&1; }
+# NAME STATE ID SITE DIGEST: whose it is, and what it was made of
+container_labels() {
+    docker container inspect --format \
+        '{{.Name}} {{.State.Status}} {{.Id}} {{with index .Config.Labels "anchorline.site"}}{{.}}{{end}} {{with index .Config.Labels "anchorline.spec"}}{{.}}{{end}}' \
+        "$1" 2>/dev/null
+}
+# its state and how often it was restarted because it had ended
+container_state() { docker container inspect --format '{{.State.Status}} {{.RestartCount}}' "$1" 2>&1; }
+container_began() { docker container inspect --format '{{.State.StartedAt}}' "$1" 2>/dev/null; }
+container_pid() { docker container inspect --format '{{.State.Pid}}' "$1" 2>/dev/null; }
+container_logs() { docker logs --tail "$2" "$1" 2>&1; }
+container_create() { docker create --name "$@" 2>&1; }
+container_start() { docker start "$1" 2>&1; }
+container_stop() { docker stop -t "$2" "$1" 2>&1; }
+container_restart() { docker restart -t "$2" "$1" 2>&1; }
+container_rename() { docker rename "$1" "$2" 2>&1; }
+container_remove() { docker rm -f "$1" 2>&1; }

@@ -1,0 +1,57 @@
+# An instance's own files: laid out in its folder, and back.
+# From control: $folder, $before (for the files of before), $files (their names; in front of each whether its digest is
+# told or secret), $data, $site, $chain (digest of the certificate with what stands above it).
+# The host itself keeps beside them `secret`, `started`, and `files`, the digests of the files as they were written.
+: "${folder?}"
+: "${before?}"
+: "${files?}"
+: "${data?}"
+: "${site?}"
+: "${chain?}"
+
+kept=$before
+
+note_files() {
+    printf '%s\n' "$files" | while read -r _ name; do
+        [ ! -f "$folder/$name" ] || (cd "$folder" && sha256sum "$name")
+    done >"$memory$fresh" && chmod 600 "$memory$fresh" && mv -f "$memory$fresh" "$memory" ||
+        fall 'noting the files' "can't write $memory"
+}
+
+# the files of the new state; those of the old one are kept until the new one is healthy
+lay_out() {
+    if [ -e "$folder/started" ] && [ ! -d "$kept" ]; then
+        # under another name until it is whole: what is kept is what `put_back` goes back to
+        rm -rf "$kept$fresh"
+        said=$(cp -a "$folder" "$kept$fresh" 2>&1) && rm -f "$kept$fresh"/*"$fresh" && mv "$kept$fresh" "$kept" || {
+            rm -rf "$kept$fresh"
+            fall 'keeping the files of before' "${said##*: }"
+        }
+    fi
+    mkdir -p "$folder" && chmod 700 "$folder"
+    if [ ! -s "$folder/secret" ]; then
+        (umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$folder/secret")
+    fi
+    place
+    fill_in || fall 'writing the configuration' "can't write $folder/config.yml"
+    note_files
+}
+
+# the host's secret into a configuration that has just come
+fill_in() {
+    grep -q '@SECRET@' "$folder/config.yml" 2>/dev/null || return 0
+    awk 'NR == FNR { secret = $0; next } { sub(/@SECRET@/, secret) } 1' \
+        "$folder/secret" "$folder/config.yml" >"$folder/config.yml$fresh" &&
+        chmod 600 "$folder/config.yml$fresh" && mv -f "$folder/config.yml$fresh" "$folder/config.yml"
+}
+
+put_back() { [ ! -d "$kept" ] || { rm -rf "$folder" && mv "$kept" "$folder"; }; }
+
+mark_data() {
+    mkdir -p "$data" && printf '%s\n' "$site" >"$data/.anchorline" || fall 'making the data folder' "$data isn't writable"
+}
+
+# what the container has just started with, for the next look; $1 is when it started
+note_start() {
+    printf '%s\nconfigured %s\nstarted-at %s\n' "$chain" "$(digest_of config.yml)" "$1" >"$folder/started"
+}

@@ -1,0 +1,68 @@
+# What a step does (do_STEP), and its way back (undo_STEP); what a power failure left is healed first.
+# From control: $name, $create (the arguments that make the container, a line each), $drain, $patience.
+: "${name?}"
+: "${create?}"
+: "${drain?}"
+: "${patience?}"
+
+do_write() { lay_out; }
+undo_write() { put_back; }
+
+do_create() { make; }
+undo_create() { [ -z "$made" ] || container_remove "$name" >/dev/null; }
+
+do_replace() {
+    if container_exists "$name"; then
+        container_rename "$name" "$name-before" >/dev/null || fall 'setting the old container aside' "it can't be renamed"
+        set_aside=yes
+        hold
+        container_stop "$name-before" $((drain + 5)) >/dev/null
+    fi
+    make
+    [ -z "$set_aside" ] || reopen
+}
+undo_replace() {
+    undo_create
+    [ -n "$set_aside" ] || return 0
+    hold
+    container_rename "$name-before" "$name" >/dev/null
+    container_start "$name" >/dev/null
+    printf 'undone: the container that was there before serves again; ' >>"$story"
+}
+
+do_restart() {
+    hold
+    container_restart "$name" $((drain + 5)) >/dev/null
+    reopen
+}
+undo_restart() {
+    hold
+    container_restart "$name" "$patience" >/dev/null
+    printf 'undone: it serves with the files of before again; ' >>"$story"
+}
+
+# one that isn't found healthy may serve in spite of it: it isn't stopped
+do_start() { container_start "$name" >/dev/null; }
+undo_start() { :; }
+
+make() {
+    label=''
+    case $(getenforce 2>/dev/null) in Enforcing | Permissive) label=Z ;; esac
+    set -f
+    IFS='
+'
+    set -- $(printf '%s\n' "$create" | sed "s/:ro@Z\$/:ro${label:+,$label}/; s/@Z\$/${label:+:$label}/")
+    unset IFS
+    set +f
+    made=yes
+    said=$(container_create "$name" "$@") || fall 'creating the container' "$said"
+    said=$(container_start "$name") || fall 'starting the container' "$said"
+}
+
+# a replacement that was cut off by a power failure: back to what was before it
+heal() {
+    container_exists "$name-before" || return 0
+    container_remove "$name" >/dev/null
+    container_rename "$name-before" "$name" >/dev/null
+    put_back
+}
