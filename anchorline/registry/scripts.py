@@ -32,7 +32,6 @@ class OfInstance(Script):
     """What every script about an instance is told. ``files``: the names of its own, in front of each whether its digest
     may be told."""
 
-    site: str
     name: str
     image: str
     data: str
@@ -47,7 +46,6 @@ class OfInstance(Script):
     def about(cls, instance: Instance, **others: Any) -> Self:
         """The script about one, with its runtime's verbs."""
         made: Self = _with(cls, instance.runtime.verbs)(
-            site=instance.site,
             name=instance.name,
             image=instance.image,
             data=instance.data,
@@ -83,6 +81,7 @@ class InstanceProbe(OfInstance):
 class Apply(OfInstance):
     """Takes the steps of a plan, or leaves its host as it was."""
 
+    site: str
     state: str
     lock: str
     before: str
@@ -107,6 +106,7 @@ class Apply(OfInstance):
         """The script for the steps of a plan. ``archive`` lies on the host, or is empty."""
         return cls.about(
             instance,
+            site=instance.site,
             state=state_folder(instance.site),
             lock=instance.lock,
             before=instance.before,

@@ -6,6 +6,11 @@
 : "${site?}"
 : "${state?}"
 : "${lock?}"
+: "${name?}"
+: "${folder?}"
+: "${archive?}"
+: "${drain?}"
+: "${patience?}"
 
 # whatever went wrong: each step that was begun goes its way back, in the order in which they were begun; so the files
 # of before are there when their container starts
@@ -26,7 +31,7 @@ undo() {
 
 # before there is anything to undo: that would be the other run's. One that was cut off from control goes on to its end
 alone() {
-    mkdir -p "$state" && (umask 077; : >>"$lock") && exec 9<"$lock" 8<"$state" ||
+    { mkdir -p "$state" && (umask 077; : >>"$lock") && exec 9<"$lock" 8<"$state"; } ||
         { echo "can't make the folder $state" >&2; exit 1; }
     waited=0
     ! command -v flock >/dev/null || until flock -n 9 && { flock -n 8 || ! older_runs; }; do
@@ -62,7 +67,7 @@ main() {
     done
     get_healthy
     begun=''
-    [ -z "$ran" ] && grep -q '^started-at ' "$folder/started" 2>/dev/null || note_start "$(container_began "$name")"
+    { [ -z "$ran" ] && grep -q '^started-at ' "$folder/started" 2>/dev/null; } || note_start "$(container_began "$name")"
     container_remove "$name-before" >/dev/null
     rm -rf "$kept" "$story"
     lift_older

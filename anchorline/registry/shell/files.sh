@@ -12,10 +12,11 @@
 kept=$before
 
 note_files() {
-    printf '%s\n' "$files" | while read -r _ name; do
-        [ ! -f "$folder/$name" ] || (cd "$folder" && sha256sum "$name")
-    done >"$memory$fresh" && chmod 600 "$memory$fresh" && mv -f "$memory$fresh" "$memory" ||
-        fall 'noting the files' "can't write $memory"
+    {
+        printf '%s\n' "$files" | while read -r _ each; do
+            [ ! -f "$folder/$each" ] || (cd "$folder" && sha256sum "$each")
+        done >"$memory$fresh" && chmod 600 "$memory$fresh" && mv -f "$memory$fresh" "$memory"
+    } || fall 'noting the files' "can't write $memory"
 }
 
 # the files of the new state; those of the old one are kept until the new one is healthy
@@ -23,7 +24,7 @@ lay_out() {
     if [ -e "$folder/started" ] && [ ! -d "$kept" ]; then
         # under another name until it is whole: what is kept is what `put_back` goes back to
         rm -rf "$kept$fresh"
-        said=$(cp -a "$folder" "$kept$fresh" 2>&1) && rm -f "$kept$fresh"/*"$fresh" && mv "$kept$fresh" "$kept" || {
+        { said=$(cp -a "$folder" "$kept$fresh" 2>&1) && rm -f "$kept$fresh"/*"$fresh" && mv "$kept$fresh" "$kept"; } || {
             rm -rf "$kept$fresh"
             fall 'keeping the files of before' "${said##*: }"
         }
@@ -48,7 +49,7 @@ fill_in() {
 put_back() { [ ! -d "$kept" ] || { rm -rf "$folder" && mv "$kept" "$folder"; }; }
 
 mark_data() {
-    mkdir -p "$data" && printf '%s\n' "$site" >"$data/.anchorline" || fall 'making the data folder' "$data isn't writable"
+    { mkdir -p "$data" && printf '%s\n' "$site" >"$data/.anchorline"; } || fall 'making the data folder' "$data isn't writable"
 }
 
 # what the container has just started with, for the next look; $1 is when it started

@@ -10,6 +10,7 @@
 : "${tls?}"
 
 # curl's exit code for a certificate that nobody vouches for, and healthy's: it doesn't get better by itself
+# shellcheck disable=SC2034  # wait.sh reads it
 untrusted=60
 unverified=
 

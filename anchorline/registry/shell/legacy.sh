@@ -17,6 +17,7 @@ older_runs() {
 # it is another site's, and ends by itself within the minute.
 lift_older() {
     [ -x "$(command -v nft)" ] && said=$(nft -n list table inet anchorline 2>/dev/null) || return 0
+    # shellcheck disable=SC2020  # each of the two becomes the end of a line
     ports=$(printf '%s\n' "$said" | sed -n 's/.*elements = {//p' | tr ',}' '\n\n' | awk 'NF { print $1 }')
     if [ -z "$ports" ] || printf '%s\n' "$ports" | grep -qx "$port"; then
         nft delete table inet anchorline 2>/dev/null

@@ -1,7 +1,6 @@
 # What a host has of an instance: the runtime, the container and whose it is, the image, the port, the data folder, and
 # how its own files lie.
-# From control: $site, $name, $image, $data, $listen (address), $port, $host, $tls, $folder, $files.
-: "${site?}"
+# From control: $name, $image, $data, $listen (address), $port, $host, $tls, $folder, $files.
 : "${name?}"
 : "${image?}"
 : "${data?}"

@@ -51,6 +51,7 @@ make() {
     set -f
     IFS='
 '
+    # shellcheck disable=SC2046  # a word for each line
     set -- $(printf '%s\n' "$create" | sed "s/:ro@Z\$/:ro${label:+,$label}/; s/@Z\$/${label:+:$label}/")
     unset IFS
     set +f

@@ -10,6 +10,7 @@
 
 # whether the time is over, or the container ends again and again ($status tells its state)
 hopeless() {
+    # shellcheck disable=SC2046  # two words
     set -- $(container_state "$name")
     status=$1
     case $1 in running | restarting) [ "$2" -ge 3 ] || [ "$(date +%s)" -ge "$deadline" ] ;; esac
