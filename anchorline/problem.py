@@ -6,7 +6,7 @@ Text is made from it at the end, and never taken apart again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -71,6 +71,10 @@ class Problem:
         """Whether it stops nothing."""
         return self.health is Health.WARNING
 
+    def about(self, subject: str) -> Problem:
+        """The same problem, told of ``subject``: a host among others, a step, a file."""
+        return replace(self, cause=f"{subject}: {self.cause}")
+
     @property
     def advice(self) -> str:
         """The fix with where it is typed, as a sentence goes on with it; nothing where there is none."""
@@ -82,6 +86,19 @@ class Problem:
         place = f"{self.where}: " if isinstance(self.where, Place) else ""
         code = f"{self.code} " if self.code else ""
         return f"{place}{code}{self.cause}{f'; {self.advice}' if self.fix else ''}"
+
+
+class ProblemError(ValueError):
+    """What was read can't be used. Its ``problem`` says why; a reader that is to collect it knows it as ValueError."""
+
+    def __init__(self, problem: Problem | str, fix: str = "") -> None:
+        self.problem = replace(problem_of(problem), fix=fix) if fix else problem_of(problem)
+        super().__init__(str(self.problem))
+
+
+def problem_of(said: Problem | str) -> Problem:
+    """A problem as it is; of a sentence, one of which nothing but the cause is known."""
+    return said if isinstance(said, Problem) else Problem(said)
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pyinfra import host
-from pyinfra.api import deploy
-
 from anchorline.authority.operations import commit, staged
-from anchorline.fleet.run import Run
+from anchorline.fleet.run import Run, step
 
 
-@deploy("Authority")
+@step("Authority")
 def issue() -> None:
     """Write the CA and the certificates that ``pki/`` lacks or that are due. Declared only where there are any."""
-    run = Run.of(host.state.inventory.get_host(host.name))
-    changes = staged(run).changes
-    if changes and host.name not in run.issuing:
-        run.issuing.add(host.name)
+    run, here = Run.here()
+    changes = staged(run.fleet).changes
+    if changes and here.name not in run.issuing:
+        run.issuing.add(here.name)
         commit(name="Write " + ", ".join(change.name for change in changes))

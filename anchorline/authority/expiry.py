@@ -51,8 +51,8 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
                 yield from _soon(certificate, str(file), within, found, "put its successor into trust.also, and deploy")
         except AnchorlineError as error:
             yield Problem(str(error).removeprefix(f"{file}: "), where=Place(file), code=UNKNOWN)
-    if spec.registry and spec.registry.mode == "remote":
-        yield from _served(spec.registry, within, found)
+    if spec.tls_registry:
+        yield from _served(spec.tls_registry, within, found)
 
 
 def _certificates(status: CertificateStatus, found: Survey) -> Iterator[x509.Certificate]:

@@ -88,7 +88,7 @@ def look(
     leaf, *above = chain
     root = _root(chain, roots or ())
     external = ExternalCertificate(leaf, tuple(above[:-1] if above[-1:] == [root] else above), root, key)
-    registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None
+    registry = spec.tls_registry
     problems = [f"{file}: {each}" for each in _problems(external, roots, now)]
     if registry and registry.certificate == name:
         problems += [f"{file}: {each}" for each in _unfit_to_serve(leaf, registry)]
@@ -97,7 +97,7 @@ def look(
         with disk.refusals(key):
             here = key.exists()
         if here:
-            disk.check_key(key)
+            keys.require_form(disk.read_key(key), key)
     except AuthorityError as unsafe:
         problems.append(str(unsafe))
     if problems:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ PASSPHRASE = "ANCHORLINE_PASSPHRASE"  # noqa: S105 (a variable's name)
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _CURVES: dict[int, ec.EllipticCurve] = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
+_BLOCK = re.compile(
+    rb"-----BEGIN (?P<label>(?:[A-Z0-9]+ )?PRIVATE KEY)-----(?P<body>.*?)-----END (?P=label)-----", re.DOTALL
+)
 
 
 def generate(key: Key) -> PrivateKey:
@@ -72,6 +77,17 @@ def encrypted(pem: bytes) -> bool:
     return b"ENCRYPTED" in pem[:200]
 
 
+def require_form(pem: bytes, file: Path) -> None:
+    """Tell a whole key from what is none, as far as that goes without a passphrase.
+
+    Raises AuthorityError where ``file`` (named in the message) is empty, is cut short, or holds something else; for a
+    key that isn't encrypted as ``read`` does.
+    """
+    _require_outer_form(pem, file)
+    if not encrypted(pem):
+        _load(pem, file, None, "", quick=True)
+
+
 def read(pem: bytes, file: Path, passphrase: str | None = None, source: str = PASSPHRASE) -> PrivateKey:
     """Read a key from PEM: PKCS#8, or the forms of cfssl and OpenSSL's older tools.
 
@@ -79,17 +95,47 @@ def read(pem: bytes, file: Path, passphrase: str | None = None, source: str = PA
     the message) holds no key, half of one, or a kind that the spec has no word for. ``source``: where the passphrase
     came from, for that message.
     """
+    _require_outer_form(pem, file)
+    if encrypted(pem) and not passphrase:
+        raise PassphraseError(f"{file}: the key is encrypted; set {PASSPHRASE} to its passphrase (or _FILE, _COMMAND)")
+    return _load(pem, file, passphrase, source)
+
+
+def _require_outer_form(pem: bytes, file: Path) -> None:
+    """A block of PEM (RFC 7468) with a private key's label; of an encrypted one what can be told from outside."""
     if not pem.strip():
         raise AuthorityError(f"{file}: the file is empty; restore the key from a backup")
     if b"PRIVATE KEY-----" not in pem:
         raise AuthorityError(f"{file}: no private key in PEM; restore the key from a backup")
-    if b"-----END " not in pem:
+    block = _BLOCK.search(pem)
+    if block is None:
         raise AuthorityError(f"{file}: the file ends before the key does; restore the key from a backup")
-    if encrypted(pem) and not passphrase:
-        raise PassphraseError(f"{file}: the key is encrypted; set {PASSPHRASE} to its passphrase (or _FILE, _COMMAND)")
+    if not encrypted(pem):
+        return
+    try:
+        # behind the headers of older tools (RFC 1421), whose content is no DER
+        der = base64.b64decode(b"".join(block["body"].replace(b"\r", b"").split(b"\n\n")[-1].split()), validate=True)
+    except ValueError:
+        der = b""
+    if not der or (block["label"].startswith(b"ENCRYPTED") and not _is_sequence(der)):
+        raise AuthorityError(f"{file}: the private key can't be read; restore it from a backup")
+
+
+def _is_sequence(der: bytes) -> bool:
+    """Whether this is one SEQUENCE from its first to its last byte (X.690 8.1.3)."""
+    if len(der) < 2 or der[0] != 0x30:
+        return False
+    if der[1] < 0x80:
+        return len(der) == 2 + der[1]
+    octets = der[1] & 0x7F
+    return len(der) == 2 + octets + int.from_bytes(der[2 : 2 + octets])
+
+
+def _load(pem: bytes, file: Path, passphrase: str | None, source: str, *, quick: bool = False) -> PrivateKey:
+    """``quick``: without RSA's own proof of its numbers, which takes longest."""
     try:
         secret = passphrase.encode() if passphrase and encrypted(pem) else None
-        key = serialization.load_pem_private_key(pem, secret)
+        key = serialization.load_pem_private_key(pem, secret, unsafe_skip_rsa_key_validation=quick)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # the library's own words may differ between versions, and a traceback must not carry what it read
         problem = (

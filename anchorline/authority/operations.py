@@ -2,67 +2,66 @@
 
 from __future__ import annotations
 
-from pyinfra.api import operation
-
 from anchorline.authority.certificates import fingerprint
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.stage import Staged, stage
 from anchorline.authority.survey import survey
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
+from anchorline.fleet.fleet import Fleet, Kept, Purpose, once
 from anchorline.fleet.operations import Commands, for_the_fleet
-from anchorline.fleet.run import Run
+from anchorline.fleet.run import operation
 
-STEP = "authority"
-
-
-def staged(run: Run) -> Staged:
-    """The authority of this run: read from ``pki/``, with what is to be issued made in memory. Nothing is written."""
-    return run.once("the authority, staged", lambda: _staged(run))
+PROMOTED: Kept[Staged] = Kept()
+"""The authority after the next CA took over in this run."""
 
 
-def _staged(run: Run) -> Staged:
-    made = stage(run.spec)
-    if made.changes and explicit(run):
+@once
+def staged(fleet: Fleet) -> Staged:
+    """The authority of this run, read from ``pki/``. Nothing is written.
+
+    In a deploy with what is to be issued made in memory. In a look what is broken or has ended is told, and stops
+    nothing; the doctor looks after no certificate, so that no key is needed.
+    """
+    if fleet.purpose is Purpose.LOOK:
+        return Staged(survey(fleet.spec), {}, Passphrase())
+    if fleet.purpose is Purpose.DOCTOR:
+        return stage(fleet.spec, only=())
+    made = stage(fleet.spec)
+    if made.changes and explicit(fleet):
         why = "; ".join(f"{change.name}: {change.reason}" for change in made.changes)
         raise AuthorityError(
-            f"{run.spec.pki}: to be issued ({why}), and `authority: {{issue: explicit}}` has no deploy do it: "
-            f"run `{anchorline('pki issue', run.file)}` where pki/ is kept, and deploy what it wrote"
+            f"{fleet.spec.pki}: to be issued ({why}), and `authority: {{issue: explicit}}` has no deploy do it: "
+            f"run `{anchorline('pki issue', fleet.file)}` where pki/ is kept, and deploy what it wrote"
         )
     return made
 
 
-def next_of(run: Run) -> str:
+def next_of(fleet: Fleet) -> str:
     """The SHA-256 of the next CA while a rotation stands, or nothing."""
-    certificate = staged(run).next
+    certificate = staged(fleet).next
     return fingerprint(certificate) if certificate else ""
 
 
-def explicit(run: Run) -> bool:
+def explicit(fleet: Fleet) -> bool:
     """Whether the spec has no deploy issue anything."""
-    return run.spec.authority is not None and run.spec.authority.issue == "explicit"
+    return fleet.spec.authority is not None and fleet.spec.authority.issue == "explicit"
 
 
-def serving(run: Run) -> Staged:
+def serving(fleet: Fleet) -> Staged:
     """The authority by which the registry serves: as it was staged, until the next CA took over in this run."""
-    return run.promoted or staged(run)
+    return PROMOTED.of(fleet) or staged(fleet)
 
 
-def on_disk(run: Run) -> Staged:
-    """The authority for a run that changes nothing: no certificate is looked after, so that no key is needed."""
-    return run.once("the authority, staged", lambda: stage(run.spec, only=()))
-
-
-def as_it_is(run: Run) -> Staged:
-    """The authority for a look: what is broken or has ended in ``pki/`` is told, and stops nothing."""
-    return run.once("the authority, staged", lambda: Staged(survey(run.spec), {}, Passphrase()))
-
-
-@operation()
+@operation
 def commit() -> Commands:
     """Write what was staged to ``pki/``, once for the whole fleet.
 
     An error ends the run for every host, before the next operation: none may come to trust a CA that was never
     written.
     """
-    yield from for_the_fleet("write the authority", lambda run: staged(run).commit())
+    yield from for_the_fleet(_commit)
+
+
+def _commit(fleet: Fleet) -> None:
+    staged(fleet).commit()

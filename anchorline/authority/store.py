@@ -35,7 +35,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anchorline.authority import disk, gitignore
+from anchorline.authority import disk, gitignore, keys
 from anchorline.authority.disk import refusals
 from anchorline.errors import AuthorityError, StoreError
 
@@ -86,7 +86,7 @@ def _is_ca_key(file: str) -> bool:
 
 @dataclass(frozen=True)
 class Contents:
-    """What was in the folder when it was looked at: certificates as they were read, keys by their existence alone.
+    """What was in the folder when it was looked at: certificates as they were read; of keys that there are some.
 
     ``marks`` tells later whether something changed; ``unfinished`` are the files that an interrupted commit left to
     place, ``going`` those of them that it takes away; ``problems`` are those of single files.
@@ -130,11 +130,13 @@ class Store:
             for file in (file for file in files if file not in going and (file in marks or file in unfinished)):
                 path = self._where(file)
                 try:
-                    if disk.is_key(file):
-                        disk.check_key(path)
+                    if file == key_file(PREVIOUS_CA):
+                        disk.check_key(path)  # nothing needs it any more, but it is a secret
+                    elif disk.is_key(file):
+                        keys.require_form(disk.read_key(path), path)
                     elif file.endswith(".pem"):
                         certificates[file] = disk.read(path)
-                except StoreError as problem:
+                except AuthorityError as problem:
                     problems[file] = problem
             for file in filter(disk.is_key, self._replaced_files()):
                 try:

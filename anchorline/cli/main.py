@@ -20,6 +20,7 @@ COMMANDS = {
     "pki": "anchorline.cli.export",
     "schema": "anchorline.cli.check",
     "status": "anchorline.cli.status",
+    "upgrade": "anchorline.cli.upgrade",
 }
 """The module of each command, which has it under its name: loaded when it is asked for, since most of the time that a
 command takes is what the others would load."""

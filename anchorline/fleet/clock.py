@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anchorline.fleet.probe import number
+from anchorline.problem import Health, Problem, Where
 
+SET_CLOCK = "timedatectl set-ntp true"
 TOLERANCE = 300
 """Seconds. Certificates begin an hour before they are made, so less than this harms nobody."""
+_SET = "timedatectl set-ntp true"
 
 
 def read(lines: Sequence[str], now: float) -> float | None:
@@ -16,26 +19,27 @@ def read(lines: Sequence[str], now: float) -> float | None:
     return None if said is None else said - now
 
 
-def message(offset: float) -> str:
-    """What is said of a host whose clock is off; nothing where it isn't."""
+def problem(offset: float) -> Problem | None:
+    """What is wrong with a host whose clock is off; None where it isn't."""
     if abs(offset) <= TOLERANCE:
-        return ""
-    fix = "timedatectl set-ntp true"
-    if offset > 0:
-        return f"its clock is {_length(offset)} ahead: certificates end early there; {fix}"
-    return f"its clock is {_length(offset)} behind: a new certificate may not be valid there yet; {fix}"
+        return None
+    so_that = "certificates end early there" if offset > 0 else "a new certificate may not be valid there yet"
+    cause = f"its clock is {_length(offset)} {'ahead' if offset > 0 else 'behind'}: {so_that}"
+    return Problem(cause, SET_CLOCK, Where.ON_THE_HOST, Health.WARNING)
 
 
-def wrong_here(offsets: Mapping[str, float]) -> str:
-    """Why nothing should be issued here: most hosts' clocks agree against this machine's. Nothing where they don't."""
+def wrong_here(offsets: Mapping[str, float]) -> Problem | None:
+    """Why nothing should be issued here: most hosts' clocks agree against this machine's. None where they don't."""
     for side, word in ((-1, "ahead of"), (1, "behind")):
         off = sorted(side * offset for offset in offsets.values() if side * offset > TOLERANCE)
         if 2 * len(off) > len(offsets):
-            return (
+            return Problem(
                 f"this machine's clock is {_length(off[len(off) // 2])} {word} that of {len(off)} of {len(offsets)} "
-                "hosts, and what is issued now would begin or end at a wrong time: set it, then run again"
+                "hosts, and what is issued now would begin or end at a wrong time",
+                SET_CLOCK,
+                Where.HERE,
             )
-    return ""
+    return None
 
 
 def _length(seconds: float) -> str:

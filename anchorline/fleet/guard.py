@@ -48,6 +48,11 @@ class Over:
         return tuple(host for host in self.state.inventory if self.state.is_host_in_limit(host))
 
     @property
+    def failed(self) -> frozenset[str]:
+        """The names of the hosts that pyinfra has given up."""
+        return frozenset(host.name for host in self.state.failed_hosts)
+
+    @property
     def began(self) -> bool:
         """Whether any host was to be changed; a plan that was refused or not confirmed says itself why."""
         return self.state.current_stage >= StateStage.Execute or bool(self.state.failed_hosts) or self.planned

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from anchorline.fleet.scripts import Script
+from anchorline.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,6 @@ def duplicates(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     yield from (tuple(names) for names in alike.values() if len(names) > 1)
 
 
-def message(names: tuple[str, ...]) -> tuple[str, str]:
-    """What is said of them: the cause, and what to do."""
-    return f"{' and '.join(names)} are one machine", "leave one of the names in the inventory"
+def problem(names: tuple[str, ...]) -> Problem:
+    """What is wrong with a machine of several names."""
+    return Problem(f"{' and '.join(names)} are one machine", "leave one of the names in the inventory")

@@ -1,86 +1,106 @@
-"""The look, and how the rooms change a host."""
+"""The look at a host, and how the steps change one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from pyinfra import host, logger
-from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra import logger
+from pyinfra.api import FunctionCommand, State
+from pyinfra.api import Host as PyinfraHost
 
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import clock, machines
+from anchorline.fleet.fleet import Fleet, Host
 from anchorline.fleet.probe import Probe, Question
-from anchorline.fleet.run import Run
+from anchorline.fleet.run import Run, operation
 from anchorline.fleet.ssh import Answer, ask
+from anchorline.fleet.steps import Step
 from anchorline.fleet.wire import CLOCK, MACHINE, join, split
+from anchorline.problem import Problem, ProblemError
 
 Commands = Generator[FunctionCommand, None, None]
 
 
-@operation()
-def gather(*, probes: Sequence[Probe]) -> Commands:
-    """Observe one host with the probes of all rooms, in one exec.
+@operation
+def gather(*, probes: Sequence[Probe[object]]) -> Commands:
+    """Probe one host for all steps, in one exec.
 
-    A host that can't be observed is unknown, not empty: it fails here, and no later step touches it.
+    A host that can't be probed is unknown, not empty: it fails here, and no later step touches it.
 
-    + rooms: whose probes to join
+    + probes: those to join
     """
-    here = host.state.inventory.get_host(host.name)
-    run = Run.of(here)
-    run.begin_with(here)
-    run.gathering = host.state.is_executing
-    questions = {room.name: question for room in probes if (question := room.ask(run, here))}
-    cause = probe_host(run, here, questions)
-    if not host.state.is_executing and run.gathered_all:
+    run, here = Run.here()
+    run.executing = run.state.is_executing
+    problem = probe_host(run, here, probes)
+    if not run.state.is_executing and run.probed_all:
         run.preflight()  # the last of them to answer, before pyinfra asks whether to go on
-    if cause:
-        yield failing(cause)
+    if problem:
+        yield failing(problem)
     else:
-        host.noop("probed")
+        run.host(here.name).noop("probed")
 
 
-def probe_host(run: Run, here: Host, questions: dict[str, Question]) -> str:
-    """Ask a host and keep what it said in the run. Returns why it couldn't be understood, or nothing.
+def probe_host(run: Run, here: Host, probes: Sequence[Probe[object]]) -> Problem | None:
+    """Ask a host with these probes, in one exec, and keep what it said. Returns why it couldn't be understood.
 
     What it said is never shown, not at -vvv either: there may be passwords in others' files that a probe prints.
     """
-    script, data = join(questions)
-    answer = ask(here, script, stdin=data, quiet=True)
+    fleet = run.fleet
+    fleet.begin_with(here)
+    fleet.probes.update({probe.name: probe for probe in probes})
+    asked = [(probe, question) for probe in probes if (question := probe.ask(fleet, here))]
+    script, data = join({probe.name: question for probe, question in asked})
+    answer = ask(run.host(here.name), script, stdin=data, quiet=True)
+    problem = _read(fleet, here, answer, asked)
+    if problem:
+        fleet.observations.pop(here.name, None)
+        fleet.fail(here, Step.PROBE, problem)
+    return problem
+
+
+def _read(fleet: Fleet, here: Host, answer: Answer, asked: Sequence[tuple[Probe[object], Question]]) -> Problem | None:
     try:
         said = split(answer.stdout)
-        offset = clock.read(said.get(CLOCK, ()), time.time())
-        if offset is not None:
-            run.clocks[here.name] = offset
-            if note := clock.message(offset):
-                run.note(here, note)
-        run.machines[here.name] = machines.read(said.get(MACHINE, []))
-        run.observations[here.name] = {name: run.probes[name].read(run, said[name]) for name in questions}
+        _read_clock(fleet, here, said)
+        fleet.machines[here.name] = machines.read(said.get(MACHINE, []))
+        fleet.observations[here.name] = {probe.name: probe.read(fleet, said[probe.name]) for probe, _ in asked}
     except (KeyError, ValueError) as error:
-        run.observations.pop(here.name, None)
-        before = tuple(takewhile(lambda line: not line.startswith("=== "), answer.stdout))
-        cause = replace(answer, stdout=before).cause
         if answer.ok and answer.stdout:
-            cause = f"its answer says nothing of: {error}" if isinstance(error, KeyError) else str(error)
-        run.fail(here, "look", cause)
-        return cause
-    return ""
+            return _carried(error)
+        before = tuple(takewhile(lambda line: not line.startswith("=== "), answer.stdout))
+        return replace(answer, stdout=before).problem
+    return None
 
 
-def failing(cause: str) -> FunctionCommand:
+def _carried(error: KeyError | ValueError) -> Problem:
+    if isinstance(error, KeyError):
+        return Problem(f"its answer says nothing of: {error}")
+    return error.problem if isinstance(error, ProblemError) else Problem(str(error))
+
+
+def _read_clock(fleet: Fleet, here: Host, said: Mapping[str, Sequence[str]]) -> None:
+    offset = clock.read(said.get(CLOCK, ()), time.time())
+    if offset is not None:
+        fleet.clocks[here.name] = offset
+        if problem := clock.problem(offset):
+            fleet.note(here, str(problem))
+
+
+def failing(problem: Problem) -> FunctionCommand:
     """A command that fails its host, and says why beside the host's name."""
 
-    def fail(state: State, host: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
-        say(host, cause)
+    def fail(state: State, host: PyinfraHost) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
+        say(host, str(problem))
         return False
 
     return FunctionCommand(fail, (), {})
 
 
 def changing(
-    step: str,
+    step: Step,
     script: str,
     *,
     stdin: str = "",
@@ -92,11 +112,12 @@ def changing(
     ``then`` gets the answer of a script that succeeded.
     """
 
-    def change(state: State, host: Host) -> bool:  # noqa: ARG001 (as above)
+    def change(state: State, host: PyinfraHost) -> bool:  # noqa: ARG001 (as above)
         answer = ask(host, script, stdin=stdin, timeout=timeout)
         if not answer.ok:
-            Run.of(host).fail(host, step, answer.cause)
-            for line in answer.stderr or (answer.cause,):
+            fleet = Run.of(host).fleet
+            fleet.fail(fleet.hosts[host.name], step, answer.problem)
+            for line in answer.stderr or (answer.problem.cause,):
                 say(host, line)
             return False
         if then:
@@ -106,20 +127,19 @@ def changing(
     return FunctionCommand(change, (), {})
 
 
-def for_the_fleet(what: str, work: Callable[[Run], None]) -> Commands:
+def for_the_fleet(work: Callable[[Fleet], None]) -> Commands:
     """Do ``work`` here once for the whole fleet, when the first host comes to it. An error of ours ends the run for
     every host, before the next operation.
 
-    + what: tells it from the other works of a run
+    + work: a function of a module, which tells it from the other works of a run
     """
-    here = host.state.inventory.get_host(host.name)
-    run = Run.of(here)
-    if run.once(f"who does it: {what}, executing: {host.state.is_executing}", lambda: here.name) != here.name:
+    run, here = Run.here()
+    if run.workers.setdefault((work, run.state.is_executing), here.name) != here.name:
         return
 
-    def do(state: State, host: Host) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
+    def do(state: State, host: PyinfraHost) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
         try:
-            work(run)
+            work(run.fleet)
         except AnchorlineError as error:
             run.broken = error
             say(host, str(error))
@@ -128,6 +148,6 @@ def for_the_fleet(what: str, work: Callable[[Run], None]) -> Commands:
     yield FunctionCommand(do, (), {})
 
 
-def say(host: Host, text: str) -> None:
+def say(host: PyinfraHost, text: str) -> None:
     """A line about a host on standard error."""
     logger.error(f"{host.print_prefix}{text}")

@@ -1,24 +1,21 @@
-"""What a room brings to the look: its probe, and what it would refuse.
+"""What a step brings to the look at a host: its probe, and what it would refuse.
 
-A probe is a piece of POSIX shell and the pure function that reads what it prints. The rooms' probes are joined
+A probe is a piece of POSIX shell and the pure function that reads what it prints. The steps' probes are joined
 into one script, so that a host is asked once however many steps are to come.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from pyinfra.api import Host
+from anchorline.fleet.fleet import Fleet, Host
+from anchorline.problem import Problem
 
-    from anchorline.fleet.run import Run
-
+T_co = TypeVar("T_co", covariant=True)
 _NUMBER = re.compile("[0-9]{1,15}")
-Observation = Mapping[str, Any]
-"""What one host said: a room's name, and what its ``read`` made of the answer."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +26,27 @@ class Question:
     data: Sequence[str] = ()
 
 
+def nothing_to_refuse(fleet: Fleet) -> Iterable[Problem]:  # noqa: ARG001
+    """The preflight of a probe that refuses no plan."""
+    return ()
+
+
 @dataclass(frozen=True)
-class Probe:
-    """One room's part in the look.
+class Probe(Generic[T_co]):
+    """One step's part in the look.
 
     ``ask``
-        the probe for a host, or None where the room has nothing to do there.
+        the question for a host, or None where the step has nothing to do there.
     ``read``
-        what the probe printed, as the room's own type. Raises ValueError where it can't be that.
+        what the probe printed, as the step's own type. Raises ValueError where it can't be that.
     ``preflight``
-        after the whole fleet was looked at: a sentence for each reason why nothing may be changed.
+        after the whole fleet was probed: a problem for each reason why nothing may be changed.
     """
 
     name: str
-    ask: Callable[[Run, Host], Question | None]
-    read: Callable[[Run, Sequence[str]], Any]
-    preflight: Callable[[Run], Iterable[str]]
+    ask: Callable[[Fleet, Host], Question | None]
+    read: Callable[[Fleet, Sequence[str]], T_co]
+    preflight: Callable[[Fleet], Iterable[Problem]] = nothing_to_refuse
 
 
 def number(word: str) -> int | None:

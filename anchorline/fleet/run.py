@@ -1,174 +1,112 @@
-"""One run of pyinfra over the fleet, and what it has learned so far."""
+"""One run of pyinfra over the fleet: its hosts as ours, the gate between operations, and errors as it wants them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from pyinfra.api import Host, State
+import pyinfra
+from pyinfra.api import Host as PyinfraHost
+from pyinfra.api import State
+from pyinfra.api import deploy as pyinfra_deploy
+from pyinfra.api import operation as pyinfra_operation
 from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.operation import PyinfraOperation
 from pyinfra.api.state import BaseStateCallback
 
-from anchorline.commands import INVENTORY, SPEC, pyinfra
+from anchorline.commands import INVENTORY, SPEC
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import machines
-from anchorline.fleet.limits import too_many
-from anchorline.fleet.probe import Observation, Probe
-from anchorline.spec import Spec, load
+from anchorline.fleet.fleet import Fleet, Host
 
+P = ParamSpec("P")
 T = TypeVar("T")
-REGISTRY, CLIENTS = "registry", "clients"
 
 
 class RunError(PyinfraError):
     """An error of ours as pyinfra wants it: it ends the run for every host, as a message without a traceback."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a host failed, and at which step."""
-
-    step: str
-    cause: str
-
-
 @dataclass
 class Run:
-    """What is known of the fleet in this run. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
+    """A run, and what it has learned of the fleet. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
 
-    ``blocked_by`` is why the gate of a rotation didn't open, a line each. ``promoted`` is the authority after it did.
-    ``inventory`` is how it was typed. ``clocks`` is how far each host's is ahead of this machine's, in seconds.
-    ``machines`` is what tells the machine of each from every other.
+    ``probed`` are the hosts for which the look is declared, ``issuing`` those for which the write of ``pki/`` is;
+    ``workers`` who does what is done once for the fleet. ``executing``: the look itself has begun. ``broken`` is what
+    ended it for every host.
     """
 
     state: State
-    file: Path
-    inventory: str = INVENTORY
-    probes: dict[str, Probe] = field(default_factory=dict)
-    gathered: set[str] = field(default_factory=set)
-    gathering: bool = False
+    fleet: Fleet
+    probed: set[str] = field(default_factory=set)
     issuing: set[str] = field(default_factory=set)
-    observations: dict[str, Observation] = field(default_factory=dict)
-    clocks: dict[str, float] = field(default_factory=dict)
-    machines: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, Failure] = field(default_factory=dict)
-    changes: dict[str, list[str]] = field(default_factory=dict)
-    notes: dict[str, list[str]] = field(default_factory=dict)
-    verified: dict[str, str] = field(default_factory=dict)
-    broken: AnchorlineError | None = None
-    blocked_by: list[str] = field(default_factory=list)
-    promoted: Any = None
+    workers: dict[object, str] = field(default_factory=dict)
+    executing: bool = False
     preflighted: bool = False
-    _once: dict[str, Any] = field(default_factory=dict)
+    broken: AnchorlineError | None = None
 
     @staticmethod
-    def of(host: Host) -> Run:
+    def of(host: PyinfraHost) -> Run:
         """The run that this host is in. Raises RunError where hosts disagree about the spec."""
         state = host.state
         file = Path(state.cwd or ".", str(host.data.get("spec", SPEC)))
         run = _RUNS.get(state)
         if run is None:
-            run = _RUNS[state] = Run(state, file, _command_line["inventory"])
+            run = _RUNS[state] = Run(
+                state, Fleet(file, _hosts(state), _command_line["inventory"], ca=host.data.get("ca"))
+            )
             state.add_callback_handler(Gate())  # type: ignore[no-untyped-call]
-        elif run.file != file:
-            raise RunError(f"{host.name} has the spec {file}, other hosts {run.file}: one run takes one spec")
+        elif run.fleet.file != file:
+            raise RunError(f"{host.name} has the spec {file}, other hosts {run.fleet.file}: one run takes one spec")
         return run
+
+    @staticmethod
+    def here() -> tuple[Run, Host]:
+        """The run and the host of the step that is being declared or carried out."""
+        this = pyinfra.host
+        run = Run.of(this.state.inventory.get_host(this.name))
+        return run, run.fleet.hosts[this.name]
 
     @staticmethod
     def known(state: State) -> Run | None:
         """The run of a state, where one has begun."""
         return _RUNS.get(state)
 
-    def once(self, what: str, make: Callable[[], T]) -> T:
-        """Make something once for the whole fleet. An error of ours is kept as well, and raised as RunError."""
-        if what not in self._once:
-            try:
-                self._once[what] = make()
-            except AnchorlineError as error:
-                self._once[what] = error
-        made: T | AnchorlineError = self._once[what]
-        if isinstance(made, AnchorlineError):
-            raise RunError(str(made)) from made
-        return made
+    def host(self, name: str) -> PyinfraHost:
+        """pyinfra's own of a host."""
+        found: PyinfraHost = self.state.inventory.get_host(name)
+        return found
 
     @property
-    def spec(self) -> Spec:
-        """The site's spec. Raises RunError with every problem that it has."""
-        return self.once("spec", lambda: load(self.file))
-
-    def command(self, what: str, host: str = "") -> str:
-        """pyinfra's command for this run's fleet and spec, as ``commands.pyinfra`` has it."""
-        return pyinfra(what, self.file, host=host, inventory=self.inventory)
-
-    def group(self, name: str) -> list[Host]:
-        """The hosts of an inventory group, without those that --limit leaves out."""
-        return [host for host in self.state.inventory if name in host.groups and self.state.is_host_in_limit(host)]
-
-    @property
-    def registry_host(self) -> Host:
-        """The one host that runs the registry. Raises RunError where the inventory has none, or two."""
-        every = self.state.inventory
-        hosts = self.once("the registry's hosts", lambda: [host for host in every if REGISTRY in host.groups])
-        if len(hosts) == 1:
-            return hosts[0]
-        names = ", ".join(host.name for host in hosts) or "no host"
-        raise RunError(
-            f"{self.file}: the spec has a registry, and the inventory's group `{REGISTRY}` has {names}: "
-            f"put the one host that runs it there, or leave `registry` out of the spec for trust alone"
-        )
-
-    def reached(self, host: Host) -> bool:
-        """Whether the host was looked at, and has not failed since."""
-        return host.name in self.observations and host.name not in self.failures
-
-    def begin_with(self, host: Host) -> None:
-        """Forget what was learned of a host: it is about to be looked at, perhaps for the second time in a run."""
-        for memory in (self.observations, self.failures, self.changes, self.notes, self.verified):
-            memory.pop(host.name, None)
-
-    def fail(self, host: Host, step: str, cause: str) -> None:
-        """Note why a host failed. The first cause stays: what follows is its consequence."""
-        self.failures.setdefault(host.name, Failure(step, cause))
-
-    def note(self, host: Host, text: str) -> None:
-        """Note something that the summary should say of a host."""
-        notes = self.notes.setdefault(host.name, [])
-        if text not in notes:
-            notes.append(text)
-
-    def changed(self, host: Host, what: str) -> None:
-        """Note what was changed on a host, or would be."""
-        self.changes.setdefault(host.name, []).append(what)
-
-    @property
-    def gathered_all(self) -> bool:
-        """Whether every host that can answer has been looked at."""
-        inventory = self.state.inventory
-        if len(self.observations) + len(self.failures) < inventory.len_active_hosts():
+    def probed_all(self) -> bool:
+        """Whether every host that can answer has been probed."""
+        fleet, inventory = self.fleet, self.state.inventory
+        if len(fleet.observations) + len(fleet.failures) < inventory.len_active_hosts():
             return False  # each host asks this, and thousands shouldn't go over thousands
         active = inventory.get_active_hosts()
-        return all(host.name in self.observations or host.name in self.failures for host in active)
+        return all(host.name in fleet.observations or host.name in fleet.failures for host in active)
 
     def preflight(self) -> None:
-        """Judge the plan, which all observations together make. Raises RunError with every reason against it."""
-        reasons = ["; ".join(machines.message(names)) for names in machines.duplicates(self.machines)]
-        reasons += [reason for room in self.probes.values() for reason in room.preflight(self)]
-        if reasons:
-            lines = "".join(f"\n  - {reason}" for reason in reasons)
-            raise RunError(f"refused, and nothing was changed:{lines}")
+        """Refuse the plan, which all observations together make, where it would hurt. Raises AnchorlineError with
+        every reason against it."""
+        fleet = self.fleet
+        problems = [machines.problem(names) for names in machines.duplicates(fleet.machines)]
+        problems += [problem for probe in fleet.probes.values() for problem in probe.preflight(fleet)]
+        if problems:
+            lines = "".join(f"\n  - {problem}" for problem in problems)
+            raise AnchorlineError(f"refused, and nothing was changed:{lines}")
 
-    def count(self, step: str) -> None:
-        """Stop where more hosts have failed than the limits allow. Raises RunError."""
-        hosts = [host for host in self.state.inventory if self.state.is_host_in_limit(host)]
-        failed = {host.name for host in self.state.failed_hosts} | set(self.failures)
-        if too_many(len(failed), len(hosts), self.spec.limits.failed):
-            raise RunError(
-                f"stopped before `{step}`: {len(failed)} of {len(hosts)} hosts failed, "
-                f"and `limits: {{failed: {self.spec.limits.failed:.0%}}}` allows no more"
-            )
+
+def _hosts(state: State) -> dict[str, Host]:
+    connected = {host.name for host in state.activated_hosts}
+    return {
+        host.name: Host(host.name, tuple(host.groups), state.is_host_in_limit(host), host.name in connected)
+        for host in state.inventory
+    }
 
 
 class Gate(BaseStateCallback):
@@ -178,16 +116,49 @@ class Gate(BaseStateCallback):
 
     @staticmethod
     def operation_start(state: State, op_hash: str) -> None:
-        """Let an operation begin, or raise RunError: the plan is judged once, the limits are before each."""
+        """Let an operation begin, or raise RunError: the preflight is once, the limits are before each."""
         run = _RUNS[state]
-        if run.broken:
-            raise RunError(str(run.broken)) from run.broken
-        if not run.gathering or not run.gathered_all:
-            return
-        if not run.preflighted:
-            run.preflight()
-            run.preflighted = True
-        run.count(", ".join(state.get_op_meta(op_hash).names))
+        try:
+            if run.broken:
+                raise run.broken
+            if not run.executing or not run.probed_all:
+                return
+            if not run.preflighted:
+                run.preflight()
+                run.preflighted = True
+            names = ", ".join(state.get_op_meta(op_hash).names)
+            run.fleet.require_few_failures(names, (host.name for host in state.failed_hosts))
+        except AnchorlineError as error:
+            raise RunError(str(error)) from error
+
+
+def step(name: str) -> Callable[[Callable[P, None]], PyinfraOperation[P]]:
+    """A step of a deployment, as pyinfra's ``deploy``; an error of ours ends the run as a message."""
+
+    def decorated(declare: Callable[P, None]) -> PyinfraOperation[P]:
+        @wraps(declare)
+        def declared(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                declare(*args, **kwargs)
+            except AnchorlineError as error:
+                raise RunError(str(error)) from error
+
+        return pyinfra_deploy(name)(declared)
+
+    return decorated
+
+
+def operation(carry_out: Callable[P, Generator[T, None, None]]) -> PyinfraOperation[P]:
+    """An operation of pyinfra's; an error of ours ends the run as a message."""
+
+    @wraps(carry_out)
+    def carried_out(*args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
+        try:
+            yield from carry_out(*args, **kwargs)
+        except AnchorlineError as error:
+            raise RunError(str(error)) from error
+
+    return pyinfra_operation()(carried_out)
 
 
 def is_about(inventory: str) -> None:

@@ -56,7 +56,7 @@ def _written(kind: Any) -> Callable[[str], str]:
         try:
             return adapter.validate_python(text)
         except ValidationError as error:
-            raise ValueError("; ".join(filter(None, explain(error.errors()[0])))) from None
+            raise ValueError(str(explain(error.errors()[0]))) from None
 
     return read
 

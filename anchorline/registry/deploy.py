@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pyinfra import host
-from pyinfra.api import deploy
-
 from anchorline import trust
 from anchorline.authority.deploy import issue
-from anchorline.fleet import begin
+from anchorline.fleet import Run, begin, step
 from anchorline.registry.operations import serve as keep_serving
 from anchorline.registry.probe import PROBE
 
 
-@deploy("Registry")
+@step("Registry")
 def serve() -> None:
     """Run the registry's container on the one host of the group ``registry``."""
-    run = begin(trust.PROBE, PROBE)
+    fleet = begin(trust.PROBE, PROBE)
+    _, here = Run.here()
     issue()
-    if run.spec.registry and host.name == run.registry_host.name:
+    if fleet.spec.registry and fleet.runs_registry(here):
         keep_serving(name="Run the registry")

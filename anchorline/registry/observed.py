@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from anchorline.fleet.probe import number
+from anchorline.problem import Problem
+from anchorline.registry import daemon
 from anchorline.registry.desired import Instance
 
 
@@ -52,7 +54,7 @@ class Started:
 class ObservedRegistry:
     """One host's instance, as its probe printed it.
 
-    ``runtime`` is the daemon's version, or empty with ``runtime_cause``. ``before`` is the container that a
+    ``runtime`` is the daemon's version, or empty with ``runtime_problem``. ``before`` is the container that a
     replacement has set aside; there is one after a replacement was cut off. ``port`` is who listens there (``?``
     where that can't be told). ``data`` is ``""`` for a folder that is free, a site's name, ``foreign`` or ``file``.
     ``at`` is when the container started, in the runtime's words. ``health`` is empty when it is well. ``served`` is
@@ -61,7 +63,7 @@ class ObservedRegistry:
     """
 
     runtime: str = ""
-    runtime_cause: str = ""
+    runtime_problem: Problem | None = None
     container: FoundContainer | None = None
     before: FoundContainer | None = None
     image: str = ""
@@ -102,8 +104,8 @@ def read(lines: Sequence[str], instance: Instance) -> ObservedRegistry:
     if not runtime:
         raise ValueError("the host's answer says nothing of its container runtime")
     if runtime != "up":
-        row = instance.runtime
-        return ObservedRegistry(runtime_cause=row.missing if runtime == "missing" else f"{row.silent}: {rest}")
+        unit = instance.runtime.unit
+        return ObservedRegistry(runtime_problem=daemon.missing() if runtime == "missing" else daemon.down(unit, rest))
     healthy, _, served = said.get("health", "").partition(" ")
     return ObservedRegistry(
         runtime=rest,

@@ -72,8 +72,8 @@ class InstancePlan:
 def conflicts(has: ObservedRegistry, wanted: Instance) -> Iterator[Problem]:
     """Why an instance can't be put on this host without hurting something that isn't ours, each with the way out."""
     runtime, name = wanted.runtime, wanted.name
-    if not has.runtime:
-        yield Problem(has.runtime_cause, f"{runtime.install}, or move the group `registry` to another host")
+    if has.runtime_problem:
+        yield has.runtime_problem
         return
     ours = has.container is not None and has.container.site == wanted.site
     if has.container and not ours:

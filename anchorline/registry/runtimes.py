@@ -11,17 +11,14 @@ class ContainerRuntime:
 
     ``program`` is what people type. ``verbs`` is the shell file that has ``container_start``, ``image_pull`` and the
     others: each runtime's has the same ones. ``proxies`` are the processes that hold a container's port for it, as
-    ``ss`` names them. ``missing`` and ``silent`` is
-    what is wrong where it isn't there or doesn't answer, ``install`` the way out of both.
+    ``ss`` names them. ``unit`` is the daemon's, as its host's service manager knows it.
     """
 
     name: str
     program: str
     verbs: str
     proxies: tuple[str, ...]
-    missing: str
-    silent: str
-    install: str
+    unit: str
 
 
 CONTAINER_RUNTIMES = {
@@ -32,9 +29,7 @@ CONTAINER_RUNTIMES = {
             program="docker",
             verbs="registry/shell/docker.sh",
             proxies=("docker-proxy",),
-            missing="docker isn't installed",
-            silent="docker doesn't answer",
-            install="install and start Docker",
+            unit="docker",
         ),
     )
 }

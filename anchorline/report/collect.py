@@ -2,49 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-
-from pyinfra.api import Host
 
 from anchorline import __version__
 from anchorline.authority.operations import staged
 from anchorline.authority.survey import survey
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Run, RunError
+from anchorline.fleet import Fleet, Host, Step
+from anchorline.fleet.fleet import Failure
 from anchorline.fleet.guard import Over
 from anchorline.problem import Health, Problem, Where
 from anchorline.report import site
 from anchorline.report.hosts import BY_HAND, View, facts, groups_of, seen, unreachable
 from anchorline.report.model import CertificateReport, Condition, Kind, Report
 from anchorline.report.model import Host as HostReport
+from anchorline.trust.probe import PROBE as TRUST
 
 DOCTOR = "anchorline.verify.doctor"
-NEXT = {"look": BY_HAND, "pyinfra": BY_HAND, "trust": DOCTOR, "registry": DOCTOR, "verify": DOCTOR}
-"""What tells more of a host that failed at a step, where the step's own words don't say what to do."""
+NEXT = {
+    Step.PROBE: BY_HAND,
+    Step.PYINFRA: BY_HAND,
+    Step.TRUST: DOCTOR,
+    Step.REGISTRY: DOCTOR,
+    Step.VERIFY: DOCTOR,
+}
+"""What tells more of a host that failed at a step, where its own problem doesn't say what to do."""
+_SILENT = Failure(Step.PYINFRA, Problem("its own output says why"))
 
 
-def collect(over: Over, run: Run, kind: Kind) -> Report:
-    """The report of a run. Reads ``pki/`` once more, for it may have been written to.
+def collect(over: Over, fleet: Fleet, kind: Kind) -> Report:
+    """The report of a fleet. Reads ``pki/`` once more, for it may have been written to.
 
     Where that can't be read, or the run never came to it, a run's report has its hosts alone. Raises RunError for a
     spec that can't be used, and in a look for ``pki/`` as well.
     """
-    now, spec = datetime.now(UTC), run.spec
+    now, spec = datetime.now(UTC), fleet.spec
     try:
-        found, view = survey(spec, now), View.of(run, now)
-    except (AnchorlineError, RunError):
+        found, view = survey(spec, now), View.of(fleet, now)
+    except AnchorlineError:
         if kind is Kind.STATUS:
             raise
-        return _report(over, run, kind, now, tuple(_host(over, run, None, kind, each) for each in over.hosts))
-    hosts = tuple(_host(over, run, view, kind, each) for each in over.hosts)
+        return _report(over, fleet, kind, now, tuple(_host(over, fleet, None, kind, each) for each in _asked(fleet)))
+    hosts = tuple(_host(over, fleet, view, kind, each) for each in _asked(fleet))
     certificates = site.certificates(found, view)
-    certificates = _planned(run, certificates) if kind is Kind.PLAN else certificates
-    rotation, registry = site.rotation(found, run, view), site.registry(run, hosts, kind)
-    findings = site.findings(run, certificates, rotation) if kind is Kind.STATUS else _blocked_by(run)
-    steps = site.steps(run, certificates, hosts, registry, kind)
+    certificates = _planned(fleet, certificates) if kind is Kind.PLAN else certificates
+    rotation, registry = site.rotation(found, fleet, view), site.registry(fleet, hosts, kind)
+    findings = site.findings(fleet, certificates, rotation) if kind is Kind.STATUS else fleet.blocked_by
+    steps = site.steps(fleet, certificates, hosts, registry, kind)
     return replace(
-        _report(over, run, kind, now, hosts),
+        _report(over, fleet, kind, now, hosts),
         certificates=certificates,
         registry=registry,
         rotation=rotation,
@@ -53,27 +61,34 @@ def collect(over: Over, run: Run, kind: Kind) -> Report:
     )
 
 
-def _report(over: Over, run: Run, kind: Kind, now: datetime, hosts: tuple[HostReport, ...]) -> Report:
-    return Report(kind, run.spec.site, run.file.name, now, hosts, finished=over.finished, version=__version__)
+def _asked(fleet: Fleet) -> Iterator[Host]:
+    """The hosts that the run was for."""
+    return (host for host in fleet.hosts.values() if host.in_limit)
 
 
-def _host(over: Over, run: Run, view: View | None, kind: Kind, host: Host) -> HostReport:
-    if host not in over.state.activated_hosts:
+def _report(over: Over, fleet: Fleet, kind: Kind, now: datetime, hosts: tuple[HostReport, ...]) -> Report:
+    return Report(kind, fleet.spec.site, fleet.file.name, now, hosts, finished=over.finished, version=__version__)
+
+
+def _host(over: Over, fleet: Fleet, view: View | None, kind: Kind, host: Host) -> HostReport:
+    if not host.connected:
         return unreachable(host, over.unreachable.get(host.name, "not connected"))
-    return seen(view, host) if view and kind is Kind.STATUS else _came_to(over, run, view, host)
+    return seen(view, host) if view and kind is Kind.STATUS else _came_to(over, fleet, view, host)
 
 
-def _came_to(over: Over, run: Run, view: View | None, host: Host) -> HostReport:
+def _came_to(over: Over, fleet: Fleet, view: View | None, host: Host) -> HostReport:
     """What a host came to in a run that changes hosts, or would by a plan."""
     name = host.name
-    failure, verification = run.failures.get(name), run.verified.get(name, "")
-    changes, notes = tuple(run.changes.get(name, ())), tuple(run.notes.get(name, ()))
-    known = facts(view, host) if view and "trust" in run.observations.get(name, ()) else {"groups": groups_of(host)}
+    failure, verification = fleet.failures.get(name), fleet.verified.get(name, "")
+    changes, notes = tuple(fleet.changes.get(name, ())), tuple(fleet.notes.get(name, ()))
+    known = facts(view, host) if view and fleet.has_seen(TRUST, host) else {"groups": groups_of(host)}
     findings: tuple[Problem, ...] = ()
-    if failure or host in over.state.failed_hosts:
-        step, cause = (failure.step, failure.cause) if failure else ("pyinfra", "its own output says why")
-        fix = run.command(NEXT[step], name) if step in NEXT else ""
-        findings = (Problem(f"{step}: {cause}", fix, Where.HERE if fix else Where.NOWHERE),)
+    if failure or host.name in over.failed:
+        failure = failure or _SILENT
+        problem = failure.problem.about(failure.step)
+        if not problem.fix and failure.step in NEXT:
+            problem = replace(problem, fix=fleet.command(NEXT[failure.step], name), where=Where.HERE)
+        findings = (problem,)
         condition = Condition.FAILED
     elif changes or verification:
         done = Condition.CHANGED if changes else Condition.VERIFIED
@@ -84,17 +99,9 @@ def _came_to(over: Over, run: Run, view: View | None, host: Host) -> HostReport:
     return HostReport(name, condition, findings=findings, notes=notes, verification=verification, **known)
 
 
-def _blocked_by(run: Run) -> list[Problem]:
-    """Why the gate of a rotation didn't open in this run."""
-    if not run.blocked_by:
-        return []
-    cause, *more = (line.strip() for line in run.blocked_by)
-    return [Problem("; ".join([cause, *more[:-1]]), more[-1] if more else "", health=Health.BAD)]
-
-
-def _planned(run: Run, certificates: tuple[CertificateReport, ...]) -> tuple[CertificateReport, ...]:
+def _planned(fleet: Fleet, certificates: tuple[CertificateReport, ...]) -> tuple[CertificateReport, ...]:
     """What a deploy would issue, and why, beside what is there."""
-    changes = {change.name: change for change in staged(run).changes}
+    changes = {change.name: change for change in staged(fleet).changes}
     there = {each.name for each in certificates}
     planned = [
         CertificateReport(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pyinfra import host
-from pyinfra.api import deploy, operation
 
 from anchorline import registry, trust, verify
-from anchorline.authority.operations import as_it_is
-from anchorline.fleet import Commands, Run
+from anchorline.authority.operations import staged
+from anchorline.fleet import Commands, Purpose, Run, operation, step
 from anchorline.fleet.operations import probe_host
 from anchorline.report.probe import PROBE
 from anchorline.verify import examine
@@ -15,20 +14,19 @@ from anchorline.verify import examine
 PROBES = (trust.PROBE, registry.PROBE, verify.PROBE, examine.PROBE, PROBE)
 
 
-@deploy("Status")
+@step("Status")
 def status() -> None:
-    """Probe the host, in one exec: what it trusts, what it is served, what it runs. Needs no key."""
-    as_it_is(Run.of(host.state.inventory.get_host(host.name)))
+    """Look at the host, in one exec: what it trusts, what it is served, what it runs. Needs no key."""
+    run, _ = Run.here()
+    run.fleet.purpose = Purpose.LOOK
+    staged(run.fleet)  # what is wrong with the spec or pki/ ends the run here, not in the middle of hosts
     gather(name="Probe the host")
 
 
-@operation()
+@operation
 def gather() -> Commands:
-    """Look at one host with the probes of all rooms. One that can't be understood is unknown, and fails nobody."""
-    here = host.state.inventory.get_host(host.name)
-    run = Run.of(here)
-    run.begin_with(here)
-    run.probes.update({room.name: room for room in PROBES})
-    probe_host(run, here, {room.name: question for room in PROBES if (question := room.ask(run, here))})
+    """Probe one host for all steps. One that can't be understood is unknown, and fails nobody."""
+    run, here = Run.here()
+    probe_host(run, here, PROBES)
     host.noop("probed")
     yield from ()

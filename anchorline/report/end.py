@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import PyinfraError
 from rich.console import Console
 
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Run, RunError, failed, guard
+from anchorline.fleet import Fleet, Run, RunError, failed, guard
 from anchorline.fleet.guard import Over
 from anchorline.report.collect import collect
 from anchorline.report.forms import FORMS, form_of, require_writable, write
@@ -74,12 +74,12 @@ def _end(over: Over) -> int:
         return 0  # someone else's deploy file, in a folder of ours
     try:
         run = run or Run.of(over.hosts[0])  # where no host was reached, none has begun it
-        report = collect(over, run, Kind.STATUS if status else Kind.PLAN if over.planned else Kind.RUN)
+        report = collect(over, run.fleet, Kind.STATUS if status else Kind.PLAN if over.planned else Kind.RUN)
         try:
             _tell(over, report, status=status)
         finally:
             if not (status or over.planned or _words(over.options["operations"])[0] in LOOKS):
-                _remember(over, run, report)
+                _remember(over, run.fleet, report)
     except (AnchorlineError, RunError) as error:
         if str(error) not in str(over.error):  # which pyinfra tells by itself
             _say(str(error))
@@ -109,12 +109,12 @@ def _tell(over: Over, report: Report, *, status: bool) -> None:
         _say(f"{file}: {tally(report)}")
 
 
-def _remember(over: Over, run: Run, report: Report) -> None:
+def _remember(over: Over, fleet: Fleet, report: Report) -> None:
     """Write down who failed, for the next run to take up."""
     done = [each for each in report.hosts if each.condition is not Condition.UNTOUCHED]
     hosts = {each.name: each.condition.did_well for each in done}
     try:
-        file = failed.remember(str(over.options["inventory"]), run.file, hosts)
+        file = failed.remember(str(over.options["inventory"]), fleet.file, hosts)
     except OSError as error:
         raise AnchorlineError(f"the failed hosts couldn't be written down: {error}; the run is as told above") from None
     if file and not all(hosts.values()):

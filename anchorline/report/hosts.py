@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from cryptography import x509
-from pyinfra.api import Host
 
 from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.operations import staged
 from anchorline.authority.plan import TO_ISSUE
 from anchorline.errors import AnchorlineError
-from anchorline.fleet import Run, clock, machines
+from anchorline.fleet import Fleet, Host, clock, machines
 from anchorline.problem import Health, Problem, Where
 from anchorline.registry.probe import container, observed_registry, plan_of
 from anchorline.report.model import Condition, Life
 from anchorline.report.model import Host as HostReport
-from anchorline.report.probe import ENOUGH
+from anchorline.report.probe import ENOUGH, PROBE
 from anchorline.trust.generations import generations as generations_of
 from anchorline.trust.operations import trusting
 from anchorline.trust.plan import difference
 from anchorline.trust.probe import trust_of, unknown_cas, wanted
 from anchorline.trust.processes.stale import FIRST, Process, exempt
+from anchorline.verify import examine
 from anchorline.verify.examine import diagnosis_of
 from anchorline.verify.operations import is_due
 
@@ -39,27 +39,27 @@ class View:
     """A run as its hosts' reports see it: what is worked out once for all of them. ``names`` says what each of the
     site's CAs is called, by its SHA-256: ``present``, ``next`` or ``previous``."""
 
-    run: Run
+    fleet: Fleet
     now: datetime
     names: Mapping[str, tuple[str, x509.Certificate]]
 
     @classmethod
-    def of(cls, run: Run, now: datetime) -> View:
+    def of(cls, fleet: Fleet, now: datetime) -> View:
         """The view of a run at its end."""
-        return cls(run, now, generations(run))
+        return cls(fleet, now, generations(fleet))
 
     @cached_property
     def unknown_cas(self) -> Mapping[str, tuple[str, ...]]:
         """By host, the CAs of the site that it knows and ``pki/`` doesn't."""
         known_by: dict[str, tuple[str, ...]] = {}
-        for digest, hosts in unknown_cas(self.run).items():
+        for digest, hosts in unknown_cas(self.fleet).items():
             known_by |= {host: (*known_by.get(host, ()), digest) for host in hosts}
         return known_by
 
     @cached_property
     def duplicates(self) -> Mapping[str, tuple[str, ...]]:
         """By host, all names of its machine, where it has several."""
-        return {name: names for names in machines.duplicates(self.run.machines) for name in names}
+        return {name: names for names in machines.duplicates(self.fleet.machines) for name in names}
 
 
 _CONDITIONS = {
@@ -77,16 +77,18 @@ def unreachable(host: Host, cause: str) -> HostReport:
 
 def seen(view: View, here: Host) -> HostReport:
     """A host as a look found it."""
-    run = view.run
-    if here.name not in run.observations:
-        failure = run.failures.get(here.name)
-        cause = failure.cause if failure else "it wasn't looked at"
-        finding = Problem(cause, run.command(BY_HAND, here.name), Where.HERE, Health.UNKNOWN)
+    fleet = view.fleet
+    if here.name not in fleet.observations:
+        failure = fleet.failures.get(here.name)
+        problem = failure.problem if failure else Problem("it wasn't looked at")
+        if not problem.fix:
+            problem = replace(problem, fix=fleet.command(BY_HAND, here.name), where=Where.HERE)
+        finding = replace(problem, health=Health.UNKNOWN)
         return HostReport(here.name, Condition.UNKNOWN, groups_of(here), (finding,))
     findings = tuple(_findings(view, here))
     healths = {finding.health for finding in findings}
     condition = next((word for health, word in _CONDITIONS.items() if health in healths), Condition.AS_DECLARED)
-    served = run.observations[here.name].get("doctor")
+    served = fleet.seen(examine.PROBE, here) if fleet.has_seen(examine.PROBE, here) else None
     return HostReport(
         here.name,
         condition,
@@ -98,19 +100,19 @@ def seen(view: View, here: Host) -> HostReport:
 
 def facts(view: View, here: Host) -> dict[str, Any]:
     """What any look saw of a host, by the fields of a report's host."""
-    run, has = view.run, trust_of(view.run, here)
-    stores = generations_of(has, wanted(run), {sha: word for sha, (word, _) in view.names.items()})
-    if here.name in trusting(run):  # by this run, which asked the stores afterwards
-        own = {view.names[sha][0] for sha in wanted(run).own}
+    fleet, has = view.fleet, trust_of(view.fleet, here)
+    stores = generations_of(has, wanted(fleet), {sha: word for sha, (word, _) in view.names.items()})
+    if here.name in trusting(fleet):  # by this run, which asked the stores afterwards
+        own = {view.names[sha][0] for sha in wanted(fleet).own}
         stores = {store: tuple(sorted({*before, *own})) for store, before in stores.items()}
     return {
         "groups": groups_of(here),
         "system": " ".join(has.os_ids[:1]),
         "runtimes": has.runtimes,
         "stores": stores,
-        "clock": run.clocks.get(here.name),
+        "clock": fleet.clocks.get(here.name),
         "stale": tuple(dict.fromkeys(each.unit for each in has.stale)),
-        "drift": difference(has, wanted(run)).what,
+        "drift": difference(has, wanted(fleet)).what,
     }
 
 
@@ -119,9 +121,9 @@ def groups_of(host: Host) -> tuple[str, ...]:
     return tuple(each for each in host.groups if each not in ("all", "hosts", "inventory"))
 
 
-def generations(run: Run) -> dict[str, tuple[str, x509.Certificate]]:
+def generations(fleet: Fleet) -> dict[str, tuple[str, x509.Certificate]]:
     """What each of the site's CAs is called, by its SHA-256: ``present``, ``next`` or ``previous``."""
-    ours = staged(run)
+    ours = staged(fleet)
     words = {fingerprint(each): ("previous", each) for each in ours.own}
     for word, each in (("next", ours.next), ("present", ours.ca)):
         if each is not None:
@@ -147,72 +149,72 @@ def life_of(name: str, certificate: x509.Certificate, view: View) -> Life:
 
 
 def _findings(view: View, here: Host) -> Iterator[Problem]:
-    run = view.run
-    said = [*_registry(run, here), *_trust(run, here)]
+    fleet = view.fleet
+    # the doctor may come upon the same as the registry's plan
+    said = dict.fromkeys([*_registry(fleet, here), *_trust(fleet, here)])
     yield from said
-    if not said and container(run) and not has_verified(run, here.name):
-        step = run.command("anchorline.verify.clients", here.name)
+    if not said and container(fleet) and not has_verified(fleet, here.name):
+        step = fleet.command("anchorline.verify.clients", here.name)
         yield Problem(
             "it hasn't verified what is served now: its last verification failed, or is of before", step, Where.HERE
         )
     for digest in view.unknown_cas.get(here.name, ()):
         fix = "bring back the pki/ that made it, or run from the checkout that has it"
-        yield Problem(f"it knows the CA {digest} as the site's, and pki/{run.spec.site} doesn't", fix)
+        yield Problem(f"it knows the CA {digest} as the site's, and pki/{fleet.spec.site} doesn't", fix)
     if names := view.duplicates.get(here.name):
-        yield Problem(*machines.message(names))
-    seen_room = run.observations[here.name].get("report")
-    for place, left in seen_room.room.items() if seen_room else ():
+        yield machines.problem(names)
+    space = fleet.seen(PROBE, here).room if fleet.has_seen(PROBE, here) else {}
+    for place, left in space.items():
         if left < ENOUGH:
             yield Problem(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", Where.ON_THE_HOST)
-    cause, _, fix = clock.message(run.clocks.get(here.name, 0)).rpartition("; ")
-    if cause:
-        yield Problem(cause, fix, Where.ON_THE_HOST, Health.WARNING)
-    yield from _stale(run, here)
+    if off := clock.problem(fleet.clocks.get(here.name, 0)):
+        yield off
+    yield from _stale(fleet, here)
 
 
-def has_verified(run: Run, name: str) -> bool:
+def has_verified(fleet: Fleet, name: str) -> bool:
     """Whether a host keeps the stamp of the round trip that is wanted now, where it has to make one at all."""
-    registry, here = container(run), run.state.inventory.get_host(name)
+    registry, here = container(fleet), fleet.hosts[name]
     try:
-        return registry is not None and not is_due(run, registry, here)
+        return registry is not None and not is_due(fleet, registry, here)
     except AnchorlineError:
         return False  # nothing was issued yet, so nothing is served
 
 
-def _trust(run: Run, here: Host) -> Iterator[Problem]:
+def _trust(fleet: Fleet, here: Host) -> Iterator[Problem]:
     """The one cause that the doctor names, or else what a rollout would change."""
-    if staged(run).ca is None and run.spec.authority is not None:
+    if staged(fleet).ca is None and fleet.spec.authority is not None:
         return  # there is nothing to hold a host against: that is the site's own finding
-    if found := diagnosis_of(run, here):
-        yield Problem(found.cause, found.command, Where.HERE if found.here else Where.ON_THE_HOST)
-    elif drift := difference(trust_of(run, here), wanted(run)).what:
-        roll_out = run.command("anchorline.trust.rollout", here.name)
+    if found := diagnosis_of(fleet, here):
+        yield found
+    elif drift := difference(trust_of(fleet, here), wanted(fleet)).what:
+        roll_out = fleet.command("anchorline.trust.rollout", here.name)
         yield Problem(f"it lacks something of: {', '.join(drift)}", roll_out, Where.HERE)
 
 
-def _registry(run: Run, here: Host) -> Iterator[Problem]:
+def _registry(fleet: Fleet, here: Host) -> Iterator[Problem]:
     """What keeps the registry from its host, or what a deploy would do to it."""
-    registry = container(run)
-    if registry is None or here.name != run.registry_host.name:
+    registry = container(fleet)
+    if registry is None or not fleet.runs_registry(here):
         return
     try:
-        due = plan_of(run, registry, observed_registry(run, here))
+        due = plan_of(fleet, registry, observed_registry(fleet, here))
     except AnchorlineError:
         return  # no certificate yet: that is the site's own finding
     if due.problems:
         yield from due.problems
         return
     if due:
-        yield Problem(due.finding, run.command("anchorline.registry.serve", here.name), Where.HERE)
-    for status in staged(run).statuses:
+        yield Problem(due.finding, fleet.command("anchorline.registry.serve", here.name), Where.HERE)
+    for status in staged(fleet).statuses:
         if status.name == registry.certificate and status.state in TO_ISSUE and status.certificate:
             cause = f"the certificate that it serves is {status.state}: {status.reason}"
-            yield Problem(cause, run.command(DEPLOY), Where.HERE)
+            yield Problem(cause, fleet.command(DEPLOY), Where.HERE)
 
 
-def _stale(run: Run, here: Host) -> Iterator[Problem]:
+def _stale(fleet: Fleet, here: Host) -> Iterator[Problem]:
     """Processes that hold the roots of before, unless they read a store that is kept at every pull."""
-    has, wants = trust_of(run, here), wanted(run)
+    has, wants = trust_of(fleet, here), wanted(fleet)
     kept = exempt(wants.stores, has.tools) if wants.names else set()
     told: dict[str, Process] = {}
     for each in has.stale:

@@ -14,7 +14,7 @@ from datetime import UTC
 from itertools import chain
 from xml.etree import ElementTree as ET
 
-from anchorline.problem import Health, Problem
+from anchorline.problem import Health
 from anchorline.report.characters import visible_lines
 from anchorline.report.model import CertificateReport, Host, RegistryReport, Report, RotationReport
 from anchorline.report.words import holdings, remaining, seconds
@@ -60,7 +60,7 @@ def _counts(cases: Sequence[_Case]) -> dict[str, str]:
 
 
 def _host(host: Host) -> _Case:
-    told = {finding: _told(finding, host.name) for finding in host.findings}
+    told = {finding: str(finding.about(host.name)) for finding in host.findings}
     wrong = [words for finding, words in told.items() if finding.health in _FAILS] or [*told.values()]
     out = {
         "": (host.condition, *(words for words in told.values() if words not in wrong)),
@@ -82,11 +82,6 @@ def _host(host: Host) -> _Case:
         tuple(wrong or [f"{host.name}: {host.condition}"]),
         tuple(f"{label}: {each}" if label else each for label, some in out.items() for each in some if each),
     )
-
-
-def _told(finding: Problem, host: str) -> str:
-    words = str(finding)
-    return words if words.startswith(f"{host}: ") else f"{host}: {words}"
 
 
 def _site(report: Report) -> Iterator[_Case]:
@@ -121,7 +116,7 @@ def _certificate(certificate: CertificateReport) -> _Case:
 
 
 def _rotation(rotation: RotationReport) -> _Case:
-    words = rotation.words or f"{len(rotation.seen)} hosts have been seen to trust {rotation.ca.subject}"
+    words = rotation.told or f"{len(rotation.seen)} hosts have been seen to trust {rotation.ca.subject}"
     missing = tuple(f"missing {host}: {why}" for host, why in rotation.missing.items())
     health = Health.WARNING if rotation.blocked else Health.GOOD
     return _Case("rotation", health, rotation.stage, (f"{rotation.stage}: {words}",), missing)

@@ -119,7 +119,7 @@ class Host:
 class RotationReport:
     """Where a rotation of the CA stands. ``stage``: ``made`` (hosts are to trust ``ca``, the next one) or ``handed
     over`` (``ca``, the previous one, is trusted still). ``seen`` and ``missing`` are hosts by the ledger, ``missing``
-    with why. ``blocked``: a gate has waited for them."""
+    with why. ``blocked``: a gate has waited for them. ``fix`` is the command that ends it."""
 
     stage: str
     ca: Life
@@ -127,6 +127,12 @@ class RotationReport:
     missing: Mapping[str, str] = field(default_factory=dict)
     blocked: bool = False
     words: str = ""
+    fix: str = ""
+
+    @property
+    def told(self) -> str:
+        """How it stands, and by what it ends."""
+        return f"{self.words}; when nothing needs it: {self.fix}" if self.fix else self.words
 
 
 @dataclass(frozen=True)
@@ -231,5 +237,4 @@ class Report:
 def without_name(finding: Problem, host: str) -> Problem:
     """The finding with ``HOST`` for the host's own name, so that it is the same as another host's."""
     typed = f"--limit {shlex.quote(host)} "
-    cause = finding.cause.removeprefix(f"{host}: ").replace(typed, _HOST)
-    return replace(finding, cause=cause, fix=finding.fix.replace(typed, _HOST))
+    return replace(finding, cause=finding.cause.replace(typed, _HOST), fix=finding.fix.replace(typed, _HOST))

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyinfra.api import Host
-
-from anchorline.fleet import Probe, Question, Run, Script, state_folder
+from anchorline.fleet import Fleet, Host, Probe, Question, Script, state_folder
 from anchorline.fleet.probe import number
 from anchorline.registry.probe import container
 
@@ -53,16 +51,16 @@ def read(lines: Sequence[str]) -> ObservedSpace:
     return ObservedSpace(room, said.get("version", ""), used, repositories, tags)
 
 
-def _ask(run: Run, here: Host) -> Question:
-    served = container(run)
-    ours = served if served and here.name == run.registry_host.name else None
+def _ask(fleet: Fleet, here: Host) -> Question:
+    served = container(fleet)
+    ours = served if served and fleet.runs_registry(here) else None
     return Question(
         SpaceProbe(
-            places=("/etc", state_folder(run.spec.site)),
+            places=("/etc", state_folder(fleet.spec.site)),
             container=ours.name if ours else "",
             data=ours.data if ours else "",
         ).text
     )
 
 
-PROBE = Probe("report", _ask, lambda _, lines: read(lines), lambda _: ())
+PROBE = Probe("report", _ask, lambda _, lines: read(lines))

@@ -12,9 +12,11 @@ from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
 from anchorline.authority.store import NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline
-from anchorline.fleet import Run
+from anchorline.fleet import Fleet
 from anchorline.fleet.clock import wrong_here
+from anchorline.fleet.steps import Step
 from anchorline.problem import Health, Problem, Where
+from anchorline.registry.probe import PROBE as REGISTRY
 from anchorline.registry.probe import container, observed_registry
 from anchorline.report.hosts import DEPLOY, View, has_verified, life_of
 from anchorline.report.model import (
@@ -27,9 +29,11 @@ from anchorline.report.model import (
     RotationReport,
     StepReport,
 )
+from anchorline.report.probe import PROBE
 from anchorline.report.words import remaining
 from anchorline.trust.operations import trusting
 from anchorline.trust.plan import difference
+from anchorline.trust.probe import PROBE as TRUST
 from anchorline.trust.probe import trust_of, wanted
 
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "promoted"}
@@ -60,7 +64,7 @@ def _health(status: CertificateStatus) -> Health:
     return Health.WARNING if status.reason else Health.GOOD
 
 
-def rotation(found: Survey, run: Run, view: View) -> RotationReport | None:
+def rotation(found: Survey, fleet: Fleet, view: View) -> RotationReport | None:
     """Where a rotation stands, by the ledger and the inventory. None where there is none."""
     name = next((each for each in (NEXT_CA, PREVIOUS_CA) if each in found.generations), None)
     if name is None:
@@ -68,11 +72,10 @@ def rotation(found: Survey, run: Run, view: View) -> RotationReport | None:
     root = found.generations[name].root
     ca = life_of(name_of(root), root, view)
     if name == PREVIOUS_CA:
-        away = withdrawal(ca.sha256, run.file, run.inventory)
-        words = f"hosts trust {ca.subject} still; when nothing needs it: {away}"
-        return RotationReport(_STAGES[name], ca, words=words)
+        away = withdrawal(ca.sha256, fleet.file, fleet.inventory)
+        return RotationReport(_STAGES[name], ca, words=f"hosts trust {ca.subject} still", fix=away)
     rule, noted = found.spec.rotation, sightings.read(found.store, fingerprint(root))
-    hosts = [each.name for each in run.state.inventory if each.name not in rule.without]
+    hosts = [each.name for each in fleet.hosts.values() if each.name not in rule.without]
     seen = tuple(each for each in hosts if each in noted and noted[each].counts(rule, view.now))
     why = {each: noted[each].why or "seen too long ago" if each in noted else "never seen" for each in hosts}
     missing = {each: why[each] for each in hosts if each not in seen}
@@ -80,23 +83,23 @@ def rotation(found: Survey, run: Run, view: View) -> RotationReport | None:
     return RotationReport(_STAGES[name], ca, seen, missing, blocked=bool(noted and missing), words=words)
 
 
-def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> RegistryReport | None:
+def registry(fleet: Fleet, hosts: Sequence[Host], kind: Kind) -> RegistryReport | None:
     """The registry that the spec declares. None where its host isn't among those that were to be looked at, or the run
     is about something else."""
-    wanted = container(run)
-    if wanted is None or not _asked(run, kind, "registry"):
+    wanted = container(fleet)
+    if wanted is None or not _asked(fleet, kind, "registry"):
         return None
-    here = run.registry_host
+    (here,) = fleet.registry_hosts
     host = next((each for each in hosts if each.name == here.name), None)
     if host is None:
         return None
     address, mode = str(wanted.address), "remote" if wanted.tls else "local"
-    if "registry" not in run.observations.get(here.name, ()):
+    if not fleet.has_seen(REGISTRY, here):
         return RegistryReport(here.name, address, mode, Health.UNKNOWN, "its host couldn't be looked at")
-    has, holds = observed_registry(run, here), run.observations[here.name].get("report")
+    has, holds = observed_registry(fleet, here), fleet.seen(PROBE, here) if fleet.has_seen(PROBE, here) else None
     changed = any(each.startswith("registry: ") for each in host.changes)
-    well = not (has.health or has.runtime_cause) or (changed and host.condition is Condition.CHANGED)
-    words = "serves" if well else has.runtime_cause or has.health
+    well = not (has.health or has.runtime_problem) or (changed and host.condition is Condition.CHANGED)
+    words = "serves" if well else has.runtime_problem.cause if has.runtime_problem else has.health
     return RegistryReport(
         here.name,
         address,
@@ -112,9 +115,9 @@ def registry(run: Run, hosts: Sequence[Host], kind: Kind) -> RegistryReport | No
     )
 
 
-def findings(run: Run, of: Sequence[CertificateReport], turning: RotationReport | None) -> Iterator[Problem]:
+def findings(fleet: Fleet, of: Sequence[CertificateReport], turning: RotationReport | None) -> Iterator[Problem]:
     """What isn't as declared and concerns no single host."""
-    by = anchorline("pki issue", run.file) if explicit(run) else run.command(DEPLOY)
+    by = anchorline("pki issue", fleet.file) if explicit(fleet) else fleet.command(DEPLOY)
     for each in of:
         if each.health is Health.BAD:
             first = "pki/ has no CA yet" if each.name == "ca" and each.state == State.MISSING else each.reason
@@ -126,33 +129,31 @@ def findings(run: Run, of: Sequence[CertificateReport], turning: RotationReport 
         waits = "; ".join(f"{host}: {why}" for host, why in [*turning.missing.items()][:5])
         more = f"; and {len(turning.missing) - 5} more" if len(turning.missing) > 5 else ""
         cause = f"rotation: {'blocked, ' if turning.blocked else ''}{turning.words}; missing {waits}{more}"
-        yield Problem(cause, run.command(DEPLOY), Where.HERE, Health.BAD if turning.blocked else Health.WARNING)
+        yield Problem(cause, fleet.command(DEPLOY), Where.HERE, Health.BAD if turning.blocked else Health.WARNING)
     elif turning:
-        health = Health.WARNING
-        away = withdrawal(turning.ca.sha256, run.file, run.inventory)
-        fix = run.command(DEPLOY) if turning.stage == "made" else away
-        yield Problem(f"rotation: {turning.words.partition(';')[0]}", fix, Where.HERE, health)
-    if why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations}):
-        yield Problem(why, "timedatectl set-ntp true", Where.HERE)
+        fix = turning.fix or fleet.command(DEPLOY)
+        yield Problem(f"rotation: {turning.words}", fix, Where.HERE, Health.WARNING)
+    if why := wrong_here({name: fleet.clocks.get(name, 0) for name in fleet.observations}):
+        yield why
 
 
 def steps(
-    run: Run, of: Sequence[CertificateReport], hosts: Sequence[Host], serves: RegistryReport | None, kind: Kind
+    fleet: Fleet, of: Sequence[CertificateReport], hosts: Sequence[Host], serves: RegistryReport | None, kind: Kind
 ) -> Iterator[StepReport]:
     """The way of the data: authority, trust, registry, verify; those that the site has and the run was about."""
     if of:
-        yield StepReport("authority", _worst([each.health for each in of]), _few([*map(_life, of)]))
-    if (run.spec.authority or wanted(run).anchors) and _asked(run, kind, "trust"):
-        yield _trust(run, hosts)
+        yield StepReport(Step.AUTHORITY, _worst([each.health for each in of]), _few([*map(_life, of)]))
+    if (fleet.spec.authority or wanted(fleet).anchors) and _asked(fleet, kind, "trust"):
+        yield _trust(fleet, hosts)
     if serves:
-        yield StepReport("registry", serves.health, f"{serves.address}: {serves.words}")
-    if container(run) and _asked(run, kind, "verify"):
-        yield _verification(run, hosts)
+        yield StepReport(Step.REGISTRY, serves.health, f"{serves.address}: {serves.words}")
+    if container(fleet) and _asked(fleet, kind, "verify"):
+        yield _verification(fleet, hosts)
 
 
-def _asked(run: Run, kind: Kind, room: str) -> bool:
+def _asked(fleet: Fleet, kind: Kind, room: str) -> bool:
     """Whether the run was about a room at all. A status is about every one, also where no host could be asked."""
-    return kind is Kind.STATUS or room in run.probes
+    return kind is Kind.STATUS or room in fleet.probes
 
 
 def _life(certificate: CertificateReport) -> str:
@@ -160,33 +161,33 @@ def _life(certificate: CertificateReport) -> str:
     return f"{certificate.name}: {remaining(life.days)}" if life else f"{certificate.name}: {certificate.state}"
 
 
-def _trust(run: Run, hosts: Sequence[Host]) -> StepReport:
-    known = [each for each in hosts if "trust" in run.observations.get(each.name, ())]
-    whole = [each for each in known if _is_whole(run, each)]
+def _trust(fleet: Fleet, hosts: Sequence[Host]) -> StepReport:
+    known = [each for each in hosts if fleet.has_seen(TRUST, fleet.hosts[each.name])]
+    whole = [each for each in known if _is_whole(fleet, each)]
     words = f"{len(whole)} of {len(hosts)} hosts hold the CA in every store"
     if len(whole) == len(hosts):
-        return StepReport("trust", Health.GOOD, words)
-    return StepReport("trust", Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
+        return StepReport(Step.TRUST, Health.GOOD, words)
+    return StepReport(Step.TRUST, Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
 
 
-def _is_whole(run: Run, host: Host) -> bool:
+def _is_whole(fleet: Fleet, host: Host) -> bool:
     """Whether a host trusts what it should. Without a CA of the site's own, or a store in use, there are no generations
     to tell it by."""
-    if run.spec.authority and host.stores:
+    if fleet.spec.authority and host.stores:
         return all("present" in blocked for blocked in host.stores.values())
-    lacks = difference(trust_of(run, run.state.inventory.get_host(host.name)), wanted(run))
-    return host.name in trusting(run) or not (lacks or lacks.cause)
+    lacks = difference(trust_of(fleet, fleet.hosts[host.name]), wanted(fleet))
+    return host.name in trusting(fleet) or not (lacks or lacks.problem)
 
 
-def _verification(run: Run, hosts: Sequence[Host]) -> StepReport:
-    wanted = container(run)
-    concerned = [each for each in hosts if wanted and (wanted.tls or each.name == run.registry_host.name)]
-    gathered = [each for each in concerned if each.name in run.observations]
-    verified = [each for each in gathered if each.verification or (not each.changes and has_verified(run, each.name))]
+def _verification(fleet: Fleet, hosts: Sequence[Host]) -> StepReport:
+    wanted = container(fleet)
+    concerned = [each for each in hosts if wanted and (wanted.tls or fleet.runs_registry(fleet.hosts[each.name]))]
+    gathered = [each for each in concerned if each.name in fleet.observations]
+    verified = [each for each in gathered if each.verification or (not each.changes and has_verified(fleet, each.name))]
     words = f"{len(verified)} of {len(concerned)} hosts have pulled what is served now"
     if len(verified) == len(concerned):
-        return StepReport("verify", Health.GOOD, words)
-    return StepReport("verify", Health.BAD if len(verified) < len(gathered) else Health.UNKNOWN, words)
+        return StepReport(Step.VERIFY, Health.GOOD, words)
+    return StepReport(Step.VERIFY, Health.BAD if len(verified) < len(gathered) else Health.UNKNOWN, words)
 
 
 def _worst(healths: Sequence[Health]) -> Health:

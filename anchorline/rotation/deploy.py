@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pyinfra.api import deploy
-
 from anchorline import trust
 from anchorline.authority.operations import next_of
-from anchorline.fleet import begin
+from anchorline.fleet import begin, step
 from anchorline.rotation.operations import PROBE
 from anchorline.rotation.operations import promote as promote_next
 
 
-@deploy("Rotation")
+@step("Rotation")
 def promote() -> None:
     """Let the next CA take over once every host of the inventory has been seen to trust it. Declared only while a
     rotation stands (``anchorline pki rotate``)."""
-    run = begin(trust.PROBE)
-    if next_of(run):
-        run.probes.setdefault(PROBE.name, PROBE)
+    fleet = begin(trust.PROBE)
+    if next_of(fleet):
+        fleet.probes.setdefault(PROBE.name, PROBE)
         promote_next(name="Promote the next CA")

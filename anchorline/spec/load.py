@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -81,4 +81,4 @@ def _problems(document: Document, error: ErrorDetails) -> list[Problem]:
     if error["type"] == "extra_forbidden":
         beyond_the_model = {"csr"} if raw[2:-1] == ("CertificateRequest",) else set()
         return [unknown_key(document.place(loc), str(loc[-1]), fields_at(Spec, raw[:-1]) | beyond_the_model)]
-    return [Problem(*explain(error), document.place(loc))]
+    return [replace(explain(error), where=document.place(loc))]

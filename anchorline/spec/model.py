@@ -221,6 +221,11 @@ class Spec(Model):
     """What it was read from, absolute. Not a key of the file."""
 
     @property
+    def tls_registry(self) -> Registry | None:
+        """The registry where it serves the fleet over TLS; None in local mode, which is plain HTTP on the loopback."""
+        return self.registry if self.registry and self.registry.mode == "remote" else None
+
+    @property
     def requests(self) -> dict[str, CertificateRequest]:
         """Of ``certificates``, what we issue."""
         return {name: each for name, each in self.certificates.items() if isinstance(each, CertificateRequest)}

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
+from anchorline.problem import ProblemError
+
 Address = IPv4Address | IPv6Address
 Name = str | IPv4Address | IPv6Address
 """A subject alternative name: a DNS name in lower case, or an address."""
@@ -41,7 +43,7 @@ def parse_duration(value: Any) -> timedelta:
     text = str(value).strip()
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{quote(text)} is no duration; write it like 8760h, 90d, 2w or 10y")
+        raise ProblemError(f"{quote(text)} is no duration", "write it like 8760h, 90d, 2w or 10y")
     length = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not 1 <= length <= LONGEST.total_seconds():
         raise ValueError(f"{quote(text)} is not between 1s and 100y")
@@ -62,7 +64,7 @@ def parse_dns_name(value: Any, *, wildcard: bool = False) -> str:
         labels = labels[1:]
     # str.lower makes an ASCII k of the Kelvin sign
     if not (str(value).isascii() and len(name) <= 253 and all(map(_LABEL.fullmatch, labels))) or labels[-1].isdigit():
-        raise ValueError(f"{quote(value)} is no DNS name; letters, digits and hyphens (an IDN as its xn-- form)")
+        raise ProblemError(f"{quote(value)} is no DNS name", "letters, digits and hyphens (an IDN as its xn-- form)")
     return name
 
 
@@ -100,7 +102,7 @@ def parse_network(value: Any) -> IPv4Network | IPv6Network:
         hint = f"the range that holds it is {ip_network(text, strict=False)}"
     except ValueError:
         hint = "write it like 192.0.2.0/24 or 2001:db8::/32"
-    raise ValueError(f"{quote(text)} is no address range; {hint}")
+    raise ProblemError(f"{quote(text)} is no address range", hint)
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def parse_port(value: Any) -> int:
     """Read a TCP port, 1 to 65535."""
     text = str(value)
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise ValueError(f"{quote(text)} is no port; a number from 1 to 65535")
+        raise ProblemError(f"{quote(text)} is no port", "a number from 1 to 65535")
     return int(text)
 
 
@@ -160,7 +162,7 @@ def parse_percent(value: Any) -> float:
     """Read ``30%`` into 0.3."""
     text = str(value).strip()
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?%", text) or float(text[:-1]) > 100:
-        raise ValueError(f"{quote(text)} is no percentage; write it like 30%")
+        raise ProblemError(f"{quote(text)} is no percentage", "write it like 30%")
     return float(text[:-1]) / 100
 
 
@@ -210,7 +212,7 @@ def remote_path(value: str) -> str:
     """Check a folder's path on a host: absolute, below another one, without ``..``, nothing that needs quotes."""
     parts = value.split("/")
     if not value.startswith("/") or len(parts) < 3 or {".", "..", ""} & set(parts[1:]):
-        raise ValueError(f"{quote(value)} is no path of a folder; absolute, below another one, without '..'")
+        raise ProblemError(f"{quote(value)} is no path of a folder", "absolute, below another one, without '..'")
     if not re.fullmatch(r"[A-Za-z0-9/._@+-]+", value):
         raise ValueError(f"{quote(value)}: letters, digits and / . _ @ + - only")
     return value
@@ -222,7 +224,7 @@ def local_path(value: Any) -> Any:
     if not text.strip() or "\0" in text:
         raise ValueError(f"{quote(text)} is no path")
     if text.startswith("~"):
-        raise ValueError(f"{quote(text)}: '~' isn't expanded; write the path out")
+        raise ProblemError(f"{quote(text)}: '~' isn't expanded", "write the path out")
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from anchorline.problem import Place, Problem
+from anchorline.problem import Place, Problem, ProblemError
 from anchorline.spec.source import Loc
 from anchorline.spec.values import quote
 
@@ -70,37 +70,37 @@ def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
     return Problem("unknown key", meant(key, known), place)
 
 
-def explain(error: ErrorDetails) -> tuple[str, str]:
-    """One of pydantic's errors as what is wrong and what to do."""
+def explain(error: ErrorDetails) -> Problem:
+    """One of pydantic's errors as what is wrong and what to do. Where it stands is known to the document alone."""
     context = error.get("ctx", {})
     value = quote(error["input"])
     if isinstance(error["input"], list | dict):
         value = "a list" if isinstance(error["input"], list) else "a mapping"
     match error["type"]:
         case "value_error":
-            what, _, fix = str(context["error"]).partition("; ")
-            return what, fix
+            raised = context["error"]
+            return raised.problem if isinstance(raised, ProblemError) else Problem(str(raised))
         case "missing":
-            return f"`{error['loc'][-1]}` is missing", "add it"
+            return Problem(f"`{error['loc'][-1]}` is missing", "add it")
         case "literal_error":
             known = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
-            return f"{value} isn't known here", meant(str(error["input"]), known)
+            return Problem(f"{value} isn't known here", meant(str(error["input"]), known))
         case "string_type" | "path_type":
-            return f"is {value} where one value is expected", "write text"
+            return Problem(f"is {value} where one value is expected", "write text")
         case "string_too_short":
-            return "is empty", "give it a value, or remove the line"
+            return Problem("is empty", "give it a value, or remove the line")
         case "string_too_long":
-            return f"is longer than {context['max_length']} letters", "shorten it"
+            return Problem(f"is longer than {context['max_length']} letters", "shorten it")
         case "int_type" | "int_parsing" | "int_parsing_size" | "int_from_float":
-            return f"{value} isn't a whole number", ""
+            return Problem(f"{value} isn't a whole number", "")
         case "greater_than_equal" | "less_than_equal":
             bound, side = (context["ge"], "least") if "ge" in context else (context["le"], "most")
-            return f"{value} is out of range", f"{bound} is the {side}"
+            return Problem(f"{value} is out of range", f"{bound} is the {side}")
         case "tuple_type":
-            return f"{value} isn't a list", "write [ONE, ANOTHER]"
+            return Problem(f"{value} isn't a list", "write [ONE, ANOTHER]")
         case "dict_type" | "model_type" | "model_attributes_type":
-            return f"{value} isn't a mapping", "write keys and values below it"
-    return f"{value} doesn't fit here", error["msg"]
+            return Problem(f"{value} isn't a mapping", "write keys and values below it")
+    return Problem(f"{value} doesn't fit here", error["msg"])
 
 
 def fields_at(model: type[BaseModel], loc: Loc) -> set[str]:

@@ -117,6 +117,6 @@ def _decision(plan: TrustPlan, *, asked: bool = False) -> str:
             "asked": asked,
             "says": "".join(plan.what),
             "noted": "".join(plan.notes),
-            "refused": bool(plan.cause),
+            "refused": bool(plan.problem),
         }
     )

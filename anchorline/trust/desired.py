@@ -29,7 +29,7 @@ class DesiredTrust:
     @classmethod
     def of(cls, spec: Spec, staged: Staged) -> DesiredTrust:
         """What the spec and the authority, staged, ask of each host."""
-        registry = spec.registry if spec.registry and spec.registry.mode == "remote" else None
+        registry = spec.tls_registry
         own = frozenset(map(fingerprint, staged.own))
         made = isinstance(spec.authority, DeclaredAuthority)
         entry = registry.hosts_entry if registry else None

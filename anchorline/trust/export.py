@@ -58,8 +58,8 @@ def as_script(wanted: DesiredTrust) -> str:
         digests=tuple(anchor.sha256 for anchor in wanted.anchors),
         hosts_entry=wanted.hosts_line,
         families=tuple(f"{row.name} {','.join(sorted(row.ids))}" for row in families.FAMILIES),
-        unknown=families.unknown(["@os@"]),
-        nameless=families.unknown([]),
+        unknown=str(families.unknown(["@os@"])),
+        nameless=str(families.unknown([])),
     )
     contents = {file.sha256: file.content for file in (*map(_of, system), *(file for _, file in stores))}
     kept = {digest: f"cat <<'{_END}'\n{content}{_END}\n" for digest, content in contents.items()}
@@ -143,7 +143,7 @@ def _row(family: Family, wanted: DesiredTrust) -> dict[str, str]:
         "bundle": layers.bundle,
         "links": layers.links,
         "p11": layers.p11,
-        "undeclared": _plain(change.cause),
+        "undeclared": _plain(str(change.problem or "")),
         "note": "\n".join(change.notes),
     }
 

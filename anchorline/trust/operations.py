@@ -7,12 +7,26 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from pyinfra import host
-from pyinfra.api import Host, operation
 
 from anchorline.authority import sightings
 from anchorline.authority.operations import explicit, next_of
 from anchorline.authority.store import Store
-from anchorline.fleet import Answer, Commands, File, Run, changing, failing, for_the_fleet, state_folder, stdin
+from anchorline.fleet import (
+    Answer,
+    Commands,
+    File,
+    Fleet,
+    Host,
+    Run,
+    Step,
+    changing,
+    failing,
+    for_the_fleet,
+    once,
+    operation,
+    state_folder,
+    stdin,
+)
 from anchorline.fleet.scripts import STATE
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.plan import difference, to_put
@@ -20,78 +34,78 @@ from anchorline.trust.probe import body, trust_of, wanted
 from anchorline.trust.processes.stale import Process, Stamps, exempt, message, read
 from anchorline.trust.scripts import ApplyTrust, Layers, nicknames
 
-STEP = "trust"
 
-
-def trusting(run: Run) -> set[str]:
+@once
+def trusting(fleet: Fleet) -> set[str]:  # noqa: ARG001
     """The hosts that were seen in this run to trust all that they should."""
-    return run.once("who trusts what it should", set)
+    return set()
 
 
-def outdated(run: Run) -> dict[str, tuple[Process, ...]]:
+@once
+def outdated(fleet: Fleet) -> dict[str, tuple[Process, ...]]:  # noqa: ARG001
     """By host, the processes that hold the roots of before, as this run last saw them."""
-    return run.once("processes with the roots of before", dict)
+    return {}
 
 
-@operation()
+@operation
 def keep() -> Commands:
     """Make one host trust the site's CAs, in its system's store and in every runtime's that is in use.
 
     Adds and repairs; removes nothing. The system's own bundle is asked afterwards, and a no fails the host.
     """
-    here = host.state.inventory.get_host(host.name)
-    run = Run.of(here)
-    if not run.reached(here):
+    run, here = Run.here()
+    fleet = run.fleet
+    if not fleet.reached(here):
         return
-    has = trust_of(run, here)
-    change = difference(has, wanted(run))
+    has = trust_of(fleet, here)
+    change = difference(has, wanted(fleet))
     for note in change.notes:
-        run.note(here, note)
-    if change.cause:
-        run.fail(here, STEP, change.cause)
-        yield failing(change.cause)
+        fleet.note(here, note)
+    if change.problem:
+        fleet.fail(here, Step.TRUST, change.problem)
+        yield failing(change.problem)
         return
-    kept = exempt(wanted(run).stores, has.tools) if wanted(run).names else set()
+    kept = exempt(wanted(fleet).stores, has.tools) if wanted(fleet).names else set()
 
     def tell_of(processes: Iterable[Process]) -> None:
-        outdated(run)[here.name] = tuple(processes)
-        for note in message(outdated(run)[here.name], kept):
-            run.note(here, note)
+        outdated(fleet)[here.name] = tuple(processes)
+        for note in message(outdated(fleet)[here.name], kept):
+            fleet.note(here, note)
 
     if not change:
         tell_of(has.stale)
         if host.state.is_executing:
-            trusting(run).add(here.name)
+            trusting(fleet).add(here.name)
         host.noop("trusts what it should")
         return
     family = has.family
     summary = ", ".join(change.what) or "marker"
     if not host.state.is_executing:
-        run.changed(here, summary)
+        fleet.changed(here, summary)
 
     def done(answer: Answer) -> None:
-        trusting(run).add(here.name)
-        run.changed(here, summary)
+        trusting(fleet).add(here.name)
+        fleet.changed(here, summary)
         tell_of(read([line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]))
 
     yield changing(
-        STEP,
+        Step.TRUST,
         ApplyTrust(
-            site=run.spec.site,
-            state=state_folder(run.spec.site),
-            stamps=Stamps.of(run.spec.site),
+            site=fleet.spec.site,
+            state=state_folder(fleet.spec.site),
+            stamps=Stamps.of(fleet.spec.site),
             layers=Layers.of(family),
             lock=STATE,
             folders=folders((*change.files, *change.merged)),
             merged=tuple(file.path for file in change.merged),
             unchanged=digests_of(change.unchanged),
             tasks=change.tasks,
-            pems=tuple(f"{anchor.name} {body(anchor.pem)}" for anchor in wanted(run).anchors if change.tasks),
-            nicknames=nicknames(wanted(run).anchors),
+            pems=tuple(f"{anchor.name} {body(anchor.pem)}" for anchor in wanted(fleet).anchors if change.tasks),
+            nicknames=nicknames(wanted(fleet).anchors),
             hosts=HOSTS,
             update=change.update,
-            anchors=tuple(family.path(anchor.name) for anchor in to_put(has, wanted(run))) if family else (),
-            digests=tuple(anchor.sha256 for anchor in wanted(run).anchors),
+            anchors=tuple(family.path(anchor.name) for anchor in to_put(has, wanted(fleet))) if family else (),
+            digests=tuple(anchor.sha256 for anchor in wanted(fleet).anchors),
             hosts_line=change.hosts_line,
             summary=summary,
         ).text,
@@ -100,34 +114,34 @@ def keep() -> Commands:
     )
 
 
-@operation()
+@operation
 def note() -> Commands:
     """Note in ``pki/`` who has been seen to trust the next CA, once for the whole fleet. Not where the pipeline's
     checkout doesn't last."""
-    if not explicit(Run.of(host.state.inventory.get_host(host.name))):
-        yield from for_the_fleet("note who was seen", _note)
+    run, _ = Run.here()
+    if not explicit(run.fleet):
+        yield from for_the_fleet(_note)
 
 
-def _note(run: Run) -> None:
-    now, store, digest = datetime.now(UTC), Store(run.spec.pki), next_of(run)
-    noted = sightings.news(sightings.read(store, digest), reasons_unseen(run), digest, run.spec.rotation, now)
+def _note(fleet: Fleet) -> None:
+    now, store, digest = datetime.now(UTC), Store(fleet.spec.pki), next_of(fleet)
+    noted = sightings.news(sightings.read(store, digest), reasons_unseen(fleet), digest, fleet.spec.rotation, now)
     if noted:
         sightings.write(store, noted)
 
 
-def reasons_unseen(run: Run) -> dict[str, str]:
+def reasons_unseen(fleet: Fleet) -> dict[str, str]:
     """Every host of the inventory, with why it wasn't seen in this run to trust what it should, or nothing."""
-    return {each.name: "" if each.name in trusting(run) else _unseen(run, each) for each in run.state.inventory}
+    return {each.name: "" if each.name in trusting(fleet) else _unseen(fleet, each) for each in fleet.hosts.values()}
 
 
-def _unseen(run: Run, here: Host) -> str:
-    failure = run.failures.get(here.name)
+def _unseen(fleet: Fleet, here: Host) -> str:
+    failure = fleet.failures.get(here.name)
     if failure:
-        return f"{failure.step}: {failure.cause}"
-    if not run.state.is_host_in_limit(here):
+        return failure.problem.about(failure.step).cause
+    if not here.in_limit:
         return "left out by --limit"
-    reached = here in run.state.activated_hosts
-    return "its stores weren't looked after in this run" if reached else "it can't be reached"
+    return "its stores weren't looked after in this run" if here.connected else "it can't be reached"
 
 
 def digests_of(files: Iterable[File]) -> tuple[str, ...]:

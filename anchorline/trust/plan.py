@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchorline.authority import Anchor
 from anchorline.fleet.scripts import File
+from anchorline.problem import Problem
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ANCHOR, HOSTS, OURS, ObservedTrust
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import REAL, Family, unknown
 from anchorline.trust.stores.runtimes import RUNTIMES
 
+SYSTEM, REPAIRED = "system store", "system store repaired"
+"""What is done to the system's store: it gets what it never had, or again what it has no more."""
+
 
 @dataclass(frozen=True)
 class TrustPlan:
-    """What has to be done on one host, and what the summary says of it. ``cause`` set: it can't be done.
+    """What has to be done on one host, and what the summary says of it. ``problem`` set: it can't be done.
 
     ``merged`` are files of others with our entry, ``unchanged`` what they were when they were looked at; ``tasks`` are
     for keystores.
@@ -30,7 +35,7 @@ class TrustPlan:
     hosts_line: str = ""
     what: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    cause: str = ""
+    problem: Problem | None = None
 
     def __bool__(self) -> bool:
         return bool(self.files or self.merged or self.tasks or self.update or self.hosts_line)
@@ -41,10 +46,10 @@ def difference(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
     due = merged.due(
         has.merged_stores, wanted.merged_stores, has.files, has.foreign, has.family.bundle if has.family else ""
     )
-    rest = TrustPlan(due.files, due.merged, due.unchanged, what=due.what, notes=due.notes, cause=due.cause)
+    rest = TrustPlan(due.files, due.merged, due.unchanged, what=due.what, notes=due.notes, problem=due.problem)
     parts = (_system(has, wanted), _runtimes(has, wanted), rest, _memory(has, wanted))
-    if cause := next((part.cause for part in parts if part.cause), ""):
-        return TrustPlan(cause=cause)
+    if problem := next((part.problem for part in parts if part.problem), None):
+        return TrustPlan(problem=problem)
     update = parts[0].update or (has.family.repair if due.system and has.family else "")
     return TrustPlan(
         files=tuple(dict.fromkeys(file for part in parts for file in part.files)),
@@ -64,10 +69,10 @@ def _system(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
     if "system" not in wanted.stores or not wanted.anchors:
         return TrustPlan()
     if family is None:
-        return TrustPlan(cause=unknown(has.os_ids))
+        return TrustPlan(problem=unknown(has.os_ids))
     if family.declared:
         undeclared = [anchor for anchor in wanted.anchors if anchor.name not in has.bundled]
-        return TrustPlan(cause=_declare(family, undeclared) if undeclared else "")
+        return TrustPlan(problem=_declare(family, undeclared) if undeclared else None)
     anchors = to_put(has, wanted)
     differing = _differing(has, [File(family.path(anchor.name), anchor.pem) for anchor in anchors])
     lacking = [family.path(anchor.name) for anchor in anchors if anchor.name not in has.bundled - has.unhashed]
@@ -78,7 +83,7 @@ def _system(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
     return TrustPlan(
         tuple(differing),
         update=family.repair if again else family.update,
-        what=("system store repaired" if again else "system store",),
+        what=(REPAIRED if again else SYSTEM,),
     )
 
 
@@ -91,10 +96,11 @@ def _runtimes(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
             continue
         kept = row.files(folder, wanted.site, wanted.names, anchors)
         if foreign := [file.path for file in kept if file.path in has.foreign]:
-            return TrustPlan(
-                cause=f"{foreign[0]} is someone else's: move it away and the next run writes ours, or name our CA in "
-                f"it (ca = [...]) and take {row.kept_as} out of trust: {{stores: ...}}"
+            fix = (
+                f"move it away (mv {shlex.quote(foreign[0])} {shlex.quote(foreign[0])}.before) and the next run writes "
+                f"ours, or name our CA in it (ca = [...]) and take {row.kept_as} out of trust: {{stores: ...}}"
             )
+            return TrustPlan(problem=Problem(f"{foreign[0]} is someone else's", fix))
         if differing := _differing(has, kept):
             files += differing
             what.append(row.kept_as)
@@ -123,12 +129,12 @@ def to_put(has: ObservedTrust, wanted: DesiredTrust) -> list[Anchor]:
     return [anchor for anchor in wanted.anchors if anchor.name not in has.elsewhere or anchor.name in has.unhashed]
 
 
-def _declare(family: Family, anchors: Sequence[Anchor]) -> str:
+def _declare(family: Family, anchors: Sequence[Anchor]) -> Problem:
     files = " ".join(f"./{anchor.name}" for anchor in anchors)
     subjects = " and ".join(anchor.subject for anchor in anchors)
-    return (
-        f"{family.name} takes no CA but a declared one; {family.declared.format(file=files)} "
-        f"with {subjects} as PEM in {family.folder}, then {family.update}"
+    return Problem(
+        f"{family.name} takes no CA but a declared one",
+        f"{family.declared.format(file=files)} with {subjects} as PEM in {family.folder}, then {family.update}",
     )
 
 

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pyinfra.api import Host
-
 from anchorline.authority.operations import staged
 from anchorline.fleet.clock import wrong_here
+from anchorline.fleet.fleet import Fleet, Host, once
 from anchorline.fleet.probe import Probe, Question
-from anchorline.fleet.run import Run
+from anchorline.problem import Problem
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ANCHOR, ObservedTrust, read
 from anchorline.trust.scripts import TrustProbe
 
 
-def wanted(run: Run) -> DesiredTrust:
+@once
+def wanted(fleet: Fleet) -> DesiredTrust:
     """What every host should have, worked out once a run."""
-    return run.once("wanted trust", lambda: DesiredTrust.of(run.spec, staged(run)))
+    return DesiredTrust.of(fleet.spec, staged(fleet))
 
 
-def trust_of(run: Run, host: Host) -> ObservedTrust:
+def trust_of(fleet: Fleet, host: Host) -> ObservedTrust:
     """What the look saw on a host. Raises KeyError for one that it couldn't see."""
-    seen: ObservedTrust = run.observations[host.name]["trust"]
-    return seen
+    return fleet.seen(PROBE, host)
 
 
-def _ask(run: Run, host: Host) -> Question:  # noqa: ARG001 (every host is asked the same)
-    return run.once("question of trust", lambda: _question(run))
+def _ask(fleet: Fleet, host: Host) -> Question:  # noqa: ARG001 (every host is asked the same)
+    return _question(fleet)
 
 
-def _question(run: Run) -> Question:
-    anchors = staged(run).anchors
-    script = TrustProbe.of(run.spec.site, run.spec.trust.users, anchors)
+@once
+def _question(fleet: Fleet) -> Question:
+    anchors = staged(fleet).anchors
+    script = TrustProbe.of(fleet.spec.site, fleet.spec.trust.users, anchors)
     return Question(script.text, [f"anchor {each.name} {body(each.pem)}" for each in anchors])
 
 
@@ -41,33 +41,36 @@ def body(pem: str) -> str:
     return "".join(line for line in pem.splitlines() if not line.startswith("-----"))
 
 
-def _preflight(run: Run) -> Iterable[str]:
+def _preflight(fleet: Fleet) -> Iterable[Problem]:
     """The fleet remembers: a CA that hosts know and pki/ doesn't means a lost or a wrong ``pki/``, not a new CA."""
-    ours = staged(run)
+    ours = staged(fleet)
     if (ours.changes or ours.next) and (
-        why := wrong_here({name: run.clocks.get(name, 0) for name in run.observations})
+        why := wrong_here({name: fleet.clocks.get(name, 0) for name in fleet.observations})
     ):
         yield why
-    if ours.is_new_ca and run.spec.registry and not run.reached(run.registry_host):
-        yield (
-            f"{run.spec.pki} has no CA, and the registry's host {run.registry_host.name}, which would remember one, "
-            f"wasn't looked at: bring it up, or take it into --limit"
+    unseen = [host.name for host in fleet.registry_hosts if not fleet.reached(host)] if fleet.spec.registry else []
+    if ours.is_new_ca and unseen:
+        yield Problem(
+            f"{fleet.spec.pki} has no CA, and the registry's host {unseen[0]}, which would remember one, "
+            "wasn't looked at",
+            "bring it up, or take it into --limit",
         )
-    for digest, hosts in sorted(unknown_cas(run).items()):
+    for digest, hosts in sorted(unknown_cas(fleet).items()):
         some = ", ".join(sorted(hosts)[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
-        yield (
-            f"{run.spec.pki} doesn't know the CA {digest} that {some} know{'s' if len(hosts) == 1 else ''} as the "
-            f"site's: bring back the pki/ that made it, run from the checkout that has it, or name another `site`"
+        yield Problem(
+            f"{fleet.spec.pki} doesn't know the CA {digest} that {some} know{'s' if len(hosts) == 1 else ''} as the "
+            "site's",
+            "bring back the pki/ that made it, run from the checkout that has it, or name another `site`",
         )
 
 
-def unknown_cas(run: Run) -> dict[str, list[str]]:
+def unknown_cas(fleet: Fleet) -> dict[str, list[str]]:
     """CAs that hosts know as the site's and ``pki/`` doesn't: the first digits of each, and who knows it."""
-    ours = staged(run)
+    ours = staged(fleet)
     known = ours.known | {anchor.sha256 for anchor in ours.anchors}
     found: dict[str, list[str]] = {}
-    for name, observation in run.observations.items():
-        for digest in _remembered(observation["trust"], run.spec.site) if "trust" in observation else ():
+    for name, trust in fleet.saw(PROBE).items():
+        for digest in _remembered(trust, fleet.spec.site):
             if digest in known or any(each.startswith(digest) or digest.startswith(each) for each in known):
                 continue
             found.setdefault(digest[:12], []).append(name)
@@ -82,8 +85,8 @@ def _remembered(trust: ObservedTrust, site: str) -> set[str]:
     return marked | {digest for digest in anchors if not any(full.startswith(digest) for full in marked)}
 
 
-def _read(run: Run, lines: Sequence[str]) -> ObservedTrust:
-    return read(lines, run.spec.site)
+def _read(fleet: Fleet, lines: Sequence[str]) -> ObservedTrust:
+    return read(lines, fleet.spec.site)
 
 
 PROBE = Probe("trust", _ask, _read, _preflight)

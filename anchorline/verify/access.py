@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from anchorline.problem import Problem, Where
 from anchorline.registry.desired import Instance
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES
@@ -40,15 +41,19 @@ class Denied:
     reader: str = ""
     label: str = ""
 
-    def cause(self) -> str:
-        """What is wrong, in a sentence."""
+    def problem(self, container: Instance | None) -> Problem:
+        """What is wrong, and what fixes it on the host."""
+        return Problem(self._cause, self._command(container), Where.ON_THE_HOST)
+
+    @property
+    def _cause(self) -> str:
         if self.label:
             return f"{self.path} has the SELinux label {self.has}, not {self.label}"
         who = f"the registry (user {self.reader})" if self.reader else "users"
         return f"{who} can't {_RIGHTS[self.lacks]} {self.path}, mode {self.has}"
 
-    def command(self, container: Instance | None) -> str:
-        """What fixes it. A private key's folder is given to its reader, and never opened to everybody."""
+    def _command(self, container: Instance | None) -> str:
+        """A private key's folder is given to its reader, and never opened to everybody."""
         path = shlex.quote(self.path)
         if not self._served or container is None:
             return f"restorecon -R {path}" if self.label else f"chmod o+{self.lacks} {path}"

@@ -1,14 +1,13 @@
-"""Why one host can't pull: the one cause, and the one command that fixes it. Pure: a table of checks, in the order in
-which one thing needs another."""
+"""Why one host can't pull: the one cause, and what fixes it. Pure: a table of checks, in the order in which one thing
+needs another."""
 
 from __future__ import annotations
 
-import base64
 import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,34 +17,19 @@ from cryptography import x509
 from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.commands import INVENTORY, SPEC, pyinfra
-from anchorline.fleet.probe import number
+from anchorline.problem import Problem, Where
+from anchorline.registry import daemon
 from anchorline.registry.desired import Instance
 from anchorline.spec.values import Endpoint
 from anchorline.trust.observed import HOSTS, OURS, ObservedTrust
-from anchorline.trust.plan import TrustPlan
+from anchorline.trust.plan import REPAIRED, TrustPlan
 from anchorline.trust.processes.stale import FIRST
 from anchorline.trust.stores.runtimes import RUNTIMES
-from anchorline.verify import access
-from anchorline.verify.access import REGISTRY, Denied
+from anchorline.verify.access import REGISTRY
+from anchorline.verify.observed import ObservedClient
 
 UNVERIFIED = 60
 """curl's exit code for a certificate that nobody whom it trusts vouches for."""
-
-
-@dataclass(frozen=True)
-class ObservedClient:
-    """What one host said to access.sh and doctor.sh. ``proxies``: a unit, or ``-`` for who logs in, with its proxy and
-    no_proxy. ``denied``: who is kept from what they must read."""
-
-    clock: datetime
-    addresses: tuple[str, ...] = ()
-    reachability: str = ""
-    served: tuple[x509.Certificate, ...] = ()
-    rules: tuple[str, ...] = ()
-    proxies: tuple[tuple[str, str, str], ...] = ()
-    down: tuple[str, ...] = ()
-    curl: int = 0
-    denied: tuple[Denied, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,110 +57,86 @@ class Case:
         """What people type before ``/image:tag``, without the port."""
         return str(self.endpoint.host) if self.endpoint else ""
 
-    def step(self, step: str, *, here: bool = True) -> str:
-        """The command of a step, for this host alone or for all."""
-        return self.command(f"anchorline.{step}", here=here)
+    def step(self, cause: str, step: str, *, alone: bool = True) -> Problem:
+        """A problem that a step of ours fixes, for this host alone or for all."""
+        return self.here(cause, f"anchorline.{step}", alone=alone)
 
-    def command(self, what: str, *, here: bool = True) -> str:
-        """pyinfra's command, as ``commands.pyinfra`` has it."""
-        return pyinfra(what, Path(self.spec), host=self.host if here else "", inventory=self.inventory, sure=True)
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One cause, and the command that fixes it: on the control machine where it is pyinfra's, else on the host."""
-
-    cause: str
-    command: str
-
-    @property
-    def here(self) -> bool:
-        """Whether the command is for the control machine."""
-        return self.command.startswith(("pyinfra ", "anchorline "))
-
-    def __str__(self) -> str:
-        return f"{self.cause}; fix it {'here' if self.here else 'on the host'}: {self.command}"
+    def here(self, cause: str, what: str, *, alone: bool = True) -> Problem:
+        """A problem that pyinfra fixes, by the command that ``commands.pyinfra`` has for it."""
+        host = self.host if alone else ""
+        return Problem(
+            cause, pyinfra(what, Path(self.spec), host=host, inventory=self.inventory, sure=True), Where.HERE
+        )
 
 
-def read(lines: Sequence[str]) -> ObservedClient:
-    """Read what doctor.sh printed. Raises ValueError for what it can't have printed."""
-    said: dict[str, list[str]] = {}
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        said.setdefault(word, []).append(rest)
-    clock = number(said["clock"][0]) if "clock" in said else None
-    if clock is None:
-        raise ValueError("the host's answer says nothing of its clock")
-    proxies = [line.split(" ", 2) for line in said.get("proxy", ())]
-    return ObservedClient(
-        clock=datetime.fromtimestamp(clock, UTC),
-        addresses=tuple(said.get("address", ())),
-        reachability="".join(said.get("reachability", ())[:1]),
-        served=tuple(x509.load_der_x509_certificate(base64.b64decode(body)) for body in said.get("served", ())),
-        rules=tuple(said.get("rule", ())),
-        proxies=tuple((unit, "" if url == "-" else url, "" if no == "-" else no) for unit, url, no in proxies),
-        down=tuple(said.get("down", ())),
-        curl=number(said.get("curl", ["0"])[0]) or 0,
-        denied=access.read(said.get("denied", ()), said.get("label", ()), "".join(said.get("reader", ())[:1])),
-    )
+def on_the_host(cause: str, command: str) -> Problem:
+    """A problem that a command on the host itself fixes."""
+    return Problem(cause, command, Where.ON_THE_HOST)
 
 
-def diagnose(case: Case) -> Diagnosis | None:
+def diagnose(case: Case) -> Problem | None:
     """The first thing that is wrong: what comes after it can't be right before it is fixed. None where all is well."""
-    checks = (*(WIRE if case.endpoint else ()), *STORES, *(DAEMONS if case.endpoint else ()))
+    checks = (
+        *(SERVER if case.container else ()),
+        *(WIRE if case.endpoint else ()),
+        *STORES,
+        *(DAEMONS if case.endpoint else ()),
+    )
     return next((found for check in checks if (found := check(case))), None)
 
 
-def _resolves(case: Case) -> Diagnosis | None:
+def _resolves(case: Case) -> Problem | None:
     if case.seen.addresses:
         return None
     if case.entry:
-        return Diagnosis(f"{case.name} doesn't resolve, and {HOSTS} lacks its line", case.step("trust.rollout"))
-    return Diagnosis(f"{case.name} doesn't resolve, and the spec has no hosts_entry", f"getent hosts {case.name}")
+        return case.step(f"{case.name} doesn't resolve, and {HOSTS} lacks its line", "trust.rollout")
+    return on_the_host(f"{case.name} doesn't resolve, and the spec has no hosts_entry", f"getent hosts {case.name}")
 
 
-def _resolves_rightly(case: Case) -> Diagnosis | None:
+def _resolves_rightly(case: Case) -> Problem | None:
     if not case.entry or case.entry in case.seen.addresses[:1]:
         return None
     cause = f"{case.name} resolves to {case.seen.addresses[0]}, not to {case.entry}"
     if case.change.hosts_line:
-        return Diagnosis(cause, case.step("trust.rollout"))
+        return case.step(cause, "trust.rollout")
     others = rf"/{OURS}{case.site}$/!s/[[:space:]]{re.escape(case.name)}\>//g"
-    return Diagnosis(cause, f"sed -i {shlex.quote(others)} {HOSTS}")
+    return on_the_host(cause, f"sed -i {shlex.quote(others)} {HOSTS}")
 
 
-def _kept_from_serving(case: Case) -> Diagnosis | None:
+def _kept_from_serving(case: Case) -> Problem | None:
     return _kept(case, {REGISTRY})
 
 
-def _kept_from_trusting(case: Case) -> Diagnosis | None:
+def _kept_from_trusting(case: Case) -> Problem | None:
     system = {case.trust.family.name} if case.trust.family and "system" in case.stores else set()
     return _kept(case, system | (set(case.trust.runtimes) & set(case.stores)))
 
 
-def _kept(case: Case, by: set[str]) -> Diagnosis | None:
+def _kept(case: Case, by: set[str]) -> Problem | None:
     found = next((each for each in case.seen.denied if each.whose & by), None)
-    return Diagnosis(found.cause(), found.command(case.container)) if found else None
+    return found.problem(case.container) if found else None
 
 
-def _reachable(case: Case) -> Diagnosis | None:
+def _reachable(case: Case) -> Problem | None:
     where = f"{case.seen.addresses[0]} port {case.endpoint.port if case.endpoint else ''}"
     if case.seen.reachability in ("refused", "closed") and case.seen.rules:
         family, table, chain, handle = case.seen.rules[0].split()
-        return Diagnosis(
+        return on_the_host(
             f"a rule of this host's firewall keeps it from {where}",
             f"nft delete rule {family} {table} {chain} handle {handle}",
         )
     if case.seen.reachability == "closed":
-        return Diagnosis(f"no way to {where}: a route or a firewall between", f"tracepath -n {case.seen.addresses[0]}")
+        return on_the_host(
+            f"no way to {where}: a route or a firewall between", f"tracepath -n {case.seen.addresses[0]}"
+        )
     if case.seen.reachability == "refused":
-        return Diagnosis(f"nothing listens at {where}", case.step("registry.serve", here=False))
+        return case.step(f"nothing listens at {where}", "registry.serve", alone=False)
     if case.seen.reachability == "odd":
-        return Diagnosis(f"what listens at {where} doesn't speak TLS", case.step("registry.serve", here=False))
+        return case.step(f"what listens at {where} doesn't speak TLS", "registry.serve", alone=False)
     return None
 
 
-def _proxy(case: Case) -> Diagnosis | None:
+def _proxy(case: Case) -> Problem | None:
     for unit, url, exempt in case.seen.proxies:
         if not url or is_exempt(exempt, case.name):
             continue
@@ -184,13 +144,13 @@ def _proxy(case: Case) -> Diagnosis | None:
         all_of_them = ",".join(part for part in (exempt, case.name) if part)
         if unit == "-":
             line = shlex.quote(f"no_proxy={all_of_them}")
-            return Diagnosis(
+            return on_the_host(
                 f"who logs in asks the proxy {parts.hostname}:{parts.port} for {case.name}",
                 f"echo {line} >>/etc/environment",
             )
         folder = f"/etc/systemd/system/{unit}.service.d"
         setting = shlex.quote(f'Environment="NO_PROXY={all_of_them}"'.replace("%", "%%"))
-        return Diagnosis(
+        return on_the_host(
             f"{unit} asks the proxy {parts.hostname}:{parts.port} for {case.name}",
             f"mkdir -p {folder} && printf '%s\\n' '[Service]' {setting} >{folder}/zz-no-proxy.conf && "
             f"systemctl daemon-reload && systemctl restart {unit}",
@@ -214,15 +174,15 @@ def is_exempt(no_proxy: str, name: str) -> bool:
     return False
 
 
-def _clock(case: Case) -> Diagnosis | None:
+def _clock(case: Case) -> Problem | None:
     certificates = [*case.seen.served[:1], *([case.ca] if case.ca else [])]
     wrong = [each for each in certificates if _is_valid(each, case.now) and not _is_valid(each, case.seen.clock)]
     if not wrong:
         return None
-    return Diagnosis(
+    return case.here(
         f"the clock says {case.seen.clock:%Y-%m-%d %H:%M} UTC, {_apart(case.seen.clock - case.now)} off: "
         f"for this host {name_of(wrong[0])} isn't valid now",
-        case.command("exec -- date -u -s @$(date +%s)"),
+        "exec -- date -u -s @$(date +%s)",
     )
 
 
@@ -235,22 +195,24 @@ def _is_valid(certificate: x509.Certificate, at: datetime) -> bool:
     return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
-def _served(case: Case) -> Diagnosis | None:
+def _served(case: Case) -> Problem | None:
+    wrong = _wrong_with_served(case)
+    return case.step(f"the certificate served {wrong}", "registry.serve", alone=False) if wrong else None
+
+
+def _wrong_with_served(case: Case) -> str:
     if not case.seen.served or case.ca is None:
-        return None
+        return ""
     leaf = case.seen.served[0]
-    serve = case.step("registry.serve", here=False)
     if not _leads_to(case.seen.served, case.ca):
-        return Diagnosis(f"the certificate served was issued by {name_of_issuer(leaf)}, not by the site's CA", serve)
-    if not _is_valid(leaf, case.now):
-        word = "has expired on" if leaf.not_valid_after_utc < case.now else "isn't valid until"
-        end = leaf.not_valid_after_utc if leaf.not_valid_after_utc < case.now else leaf.not_valid_before_utc
-        return Diagnosis(f"the certificate served {word} {end:%Y-%m-%d %H:%M} UTC", serve)
+        return f"was issued by {name_of_issuer(leaf)}, not by the site's CA"
+    if leaf.not_valid_after_utc < case.now:
+        return f"has expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    if leaf.not_valid_before_utc > case.now:
+        return f"isn't valid until {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
     if not covers(leaf, case.name):
-        return Diagnosis(f"the certificate served doesn't cover {case.name}", serve)
-    if case.leaf not in ("", fingerprint(leaf)):
-        return Diagnosis("the certificate served is another one than that in pki/", serve)
-    return None
+        return f"doesn't cover {case.name}"
+    return "is another one than that in pki/" if case.leaf not in ("", fingerprint(leaf)) else ""
 
 
 def name_of_issuer(certificate: x509.Certificate) -> str:
@@ -283,46 +245,48 @@ def covers(certificate: x509.Certificate, name: str) -> bool:
         return name.lower() in dns or f"*.{name.lower().partition('.')[2]}" in dns
 
 
-def _system(case: Case) -> Diagnosis | None:
-    if case.change.cause:
+def _system(case: Case) -> Problem | None:
+    if case.change.problem:
         return None
     if case.change.update:
-        word = "holds an anchor of the site that was altered" if "repaired" in case.change.what[0] else "lacks the CA"
-        return Diagnosis(f"the system's store {word}", case.step("trust.rollout"))
+        word = "holds an anchor of the site that was altered" if REPAIRED in case.change.what else "lacks the CA"
+        return case.step(f"the system's store {word}", "trust.rollout")
     if case.seen.curl == UNVERIFIED and "system" in case.stores and case.trust.family:
-        return Diagnosis("the bundle holds the CA, but curl doesn't trust it", case.trust.family.repair)
+        return on_the_host("the bundle holds the CA, but curl doesn't trust it", case.trust.family.repair)
     return None
 
 
-def _runtimes(case: Case) -> Diagnosis | None:
-    if case.change.cause:
-        path = next(iter(sorted(case.trust.foreign & set(case.change.cause.split()))), "")
-        command = f"mv {shlex.quote(path)} {shlex.quote(path)}.before" if path else case.step("trust.rollout")
-        return Diagnosis(case.change.cause.partition(":")[0], command)
+def _runtimes(case: Case) -> Problem | None:
+    if case.change.problem:
+        return case.change.problem  # a rollout would fail by the same
     lacking = [what for what in case.change.what if what in (*RUNTIMES, *case.trust.merged_stores.stores)]
     if lacking:
-        return Diagnosis(f"{lacking[0]}'s own store lacks the CA for {case.name}", case.step("trust.rollout"))
+        return case.step(f"{lacking[0]}'s own store lacks the CA for {case.name}", "trust.rollout")
     return None
 
 
-def _down(case: Case) -> Diagnosis | None:
-    return (
-        Diagnosis(f"{case.seen.down[0]} doesn't answer", f"systemctl start {case.seen.down[0]}")
-        if case.seen.down
-        else None
-    )
+def _serving(case: Case) -> Problem | None:
+    """The registry's host without its daemon: that nothing listens follows from it."""
+    if "docker" not in case.trust.tools:
+        return daemon.missing()
+    return next((daemon.down(unit, said) for unit, said in case.seen.down if unit == "docker"), None)
 
 
-def _stale(case: Case) -> Diagnosis | None:
+def _down(case: Case) -> Problem | None:
+    return next((daemon.down(unit, said) for unit, said in case.seen.down), None)
+
+
+def _stale(case: Case) -> Problem | None:
     for each in case.trust.stale:
         store = FIRST.get(each.name, "")
         # one that reads a store of ours at every pull doesn't need the system's roots for it
         if each.place == "host" and each.command and store in case.trust.runtimes and store not in case.stores:
-            return Diagnosis(f"{each.unit} began before the CA came, and holds the old roots", each.command)
+            return on_the_host(f"{each.unit} began before the CA came, and holds the old roots", each.command)
     return None
 
 
-Check = Callable[[Case], Diagnosis | None]
+Check = Callable[[Case], Problem | None]
+SERVER: tuple[Check, ...] = (_serving,)
 WIRE: tuple[Check, ...] = (_resolves, _resolves_rightly, _kept_from_serving, _reachable, _proxy, _clock, _served)
 STORES: tuple[Check, ...] = (_kept_from_trusting, _system, _runtimes)
 DAEMONS: tuple[Check, ...] = (_down, _stale)

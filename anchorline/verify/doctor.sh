@@ -42,9 +42,13 @@ nft -a list ruleset 2>/dev/null | awk -v port="$port" -v addresses=" $(printf '%
 # who would ask a proxy for it: "proxy UNIT URL NO_PROXY", - for nothing
 if command -v dockerd >/dev/null; then
     # docker info ends with 0 whether the daemon answers or not
-    timeout 5 docker info --format \
-        '{{if .ServerVersion}}proxy docker {{or .HTTPSProxy "-"}} {{or .NoProxy "-"}}{{else}}down docker{{end}}' 2>/dev/null ||
-        echo 'down docker'
+    said=$(timeout 5 docker info --format \
+        '{{if .ServerVersion}}proxy docker {{or .HTTPSProxy "-"}} {{or .NoProxy "-"}}{{end}}' 2>/dev/null)
+    if [ -n "$said" ]; then echo "$said"
+    else
+        # in the words that the registry's probe has for it
+        echo "down docker $(timeout 5 docker version --format "{{.Server.Version}}" 2>&1 | grep . | tail -n 1)"
+    fi
 elif [ -S /run/containerd/containerd.sock ]; then
     pid=$(pidof containerd)
     tr '\0' '\n' 2>/dev/null <"/proc/${pid%% *}/environ" | awk -F= '

@@ -6,9 +6,22 @@ import base64
 from dataclasses import dataclass, field
 
 from pyinfra import host
-from pyinfra.api import Host, operation
 
-from anchorline.fleet import Answer, Commands, Run, changing, failing, state_folder
+from anchorline.fleet import (
+    Answer,
+    Commands,
+    Fleet,
+    Host,
+    Kept,
+    Run,
+    Step,
+    changing,
+    failing,
+    once,
+    operation,
+    state_folder,
+)
+from anchorline.problem import Problem
 from anchorline.registry.desired import Instance
 from anchorline.registry.probe import container, presented
 from anchorline.trust.probe import trust_of, wanted
@@ -18,7 +31,6 @@ from anchorline.verify.probe import stamp_of
 from anchorline.verify.scripts import RoundTrip
 from anchorline.verify.verification import REPOSITORY, means, message, read, stamp, tag
 
-STEP = "verify"
 PATIENCE = 60
 """Seconds for each push and each pull: the image is of a few bytes."""
 
@@ -31,65 +43,67 @@ class Progress:
     made: set[str] = field(default_factory=set)
 
 
-def progress(run: Run) -> Progress:
+@once
+def progress(fleet: Fleet) -> Progress:  # noqa: ARG001
     """The progress of this run's verification."""
-    return run.once("the verification's progress", Progress)
+    return Progress()
 
 
-@operation()
+@operation
 def verify_host(*, pusher: bool) -> Commands:
     """Make the round trip from one client. Where it keeps the stamp of the same trip already, nothing is done.
 
     + pusher: this is the turn of the one client that pushes for all; the others wait for theirs
     """
-    here = host.state.inventory.get_host(host.name)
-    run = Run.of(here)
-    registry = container(run)
-    declared = run.spec.registry
-    if registry is None or declared is None or not run.reached(here) or here.name in progress(run).made:
+    run, here = Run.here()
+    fleet = run.fleet
+    registry, declared = container(fleet), fleet.spec.registry
+    if registry is None or declared is None or not fleet.reached(here) or here.name in progress(fleet).made:
         return
-    if not is_due(run, registry, here) or (pusher and here.name != first_pusher(run, registry, here)):
+    if not is_due(fleet, registry, here) or (pusher and here.name != first_pusher(fleet, here)):
         host.noop("verified already" if not pusher else "another one pushes")
         return
-    failure = run.failures.get(run.registry_host.name)
-    if failure and failure.step == "registry":
-        run.note(here, "not verified: the step registry failed")
+    failures = [fleet.failures.get(each.name) for each in fleet.registry_hosts]
+    if any(failure and failure.step is Step.REGISTRY for failure in failures):
+        fleet.note(here, "not verified: the step registry failed")
         return
-    ways = means(wanted(run), registry, trust_of(run, here))
+    ways = means(wanted(fleet), registry, trust_of(fleet, here))
     if not ways:
-        cause = "nothing here can verify it: no runtime in use whose store is kept, and no curl; install curl"
-        run.fail(here, STEP, cause)
-        yield failing(cause)
+        problem = Problem(
+            "nothing here can verify it: no runtime in use whose store is kept, and no curl", "install curl"
+        )
+        fleet.fail(here, Step.VERIFY, problem)
+        yield failing(problem)
         return
-    mode = run.spec.verify.push
-    pushes = mode == "all" or (mode == "one" and not progress(run).digest)
-    words = f"{run.spec.site} {here.name if mode == 'all' else 'all'}"
+    mode = fleet.spec.verify.push
+    pushes = mode == "all" or (mode == "one" and not progress(fleet).digest)
+    words = f"{fleet.spec.site} {here.name if mode == 'all' else 'all'}"
     reference = f"{declared.store_names[0]}/{REPOSITORY}"
 
     def keep(answer: Answer) -> None:
         verified, digest = read(answer.stdout)
-        progress(run).made.add(here.name)
-        progress(run).digest = digest if mode == "one" else ""
-        run.verified[here.name] = message(verified)
+        progress(fleet).made.add(here.name)
+        progress(fleet).digest = digest if mode == "one" else ""
+        fleet.verified[here.name] = message(verified)
 
     if not host.state.is_executing:
-        run.changed(here, "verify")
+        fleet.changed(here, "verify")
     yield changing(
-        STEP,
+        Step.VERIFY,
         RoundTrip(
-            state=state_folder(run.spec.site),
+            state=state_folder(fleet.spec.site),
             runtimes=ways,
             reference=reference,
             endpoint=str(declared.endpoints[0]),
-            leaf=presented(run, registry).leaf,
+            leaf=presented(fleet, registry).leaf,
             scheme="https" if registry.tls else "http",
             tag=tag(words),
             push=pushes,
             delete=mode == "all",
-            pushed=progress(run).digest,
+            pushed=progress(fleet).digest,
             certs=RUNTIMES["containerd"].folder,
             patience=PATIENCE,
-            stamp=expected(run, registry, here),
+            stamp=expected(fleet, registry, here),
         ).text,
         stdin=base64.encodebytes(archive(f"{reference}:{tag(words)}", words)).decode() if pushes else "",
         timeout=PATIENCE * 8,
@@ -97,32 +111,45 @@ def verify_host(*, pusher: bool) -> Commands:
     )
 
 
-def expected(run: Run, registry: Instance, here: Host) -> str:
+def expected(fleet: Fleet, registry: Instance, here: Host) -> str:
     """The stamp that a host keeps after the trip that is wanted now."""
-    return stamp(wanted(run), registry, presented(run, registry).chain, trust_of(run, here))
+    return stamp(wanted(fleet), registry, presented(fleet, registry).chain, trust_of(fleet, here))
 
 
-def is_due(run: Run, registry: Instance, here: Host) -> bool:
+def is_due(fleet: Fleet, registry: Instance, here: Host) -> bool:
     """Whether a host has to make the trip. In local mode only the registry's own host can."""
-    concerned = registry.tls or here.name == run.registry_host.name
-    return concerned and stamp_of(run, here) != expected(run, registry, here)
+    concerned = registry.tls or fleet.runs_registry(here)
+    return concerned and stamp_of(fleet, here) != expected(fleet, registry, here)
 
 
-def first_pusher(run: Run, registry: Instance, here: Host) -> str:
+_FIRST: Kept[str] = Kept()
+"""The host that would push, while a plan is made."""
+
+
+def first_pusher(fleet: Fleet, here: Host) -> str:
     """The one that pushes for all: the first client with a container runtime that has to make the trip, or else the
     registry's own host, which crosses no network.
 
     While a plan is made not all are looked at yet: there it is the first that asks.
     """
     if not host.state.is_executing:
-        return run.once("who would push", lambda: here.name)
+        first = _FIRST.of(fleet) or here.name
+        _FIRST.keep(fleet, first)
+        return first
+    return _pusher(fleet)
+
+
+@once
+def _pusher(fleet: Fleet) -> str:
+    registry = container(fleet)
 
     def can(each: Host) -> bool:
         return (
-            run.reached(each)
-            and means(wanted(run), registry, trust_of(run, each)) not in ((), ("curl",))
-            and is_due(run, registry, each)
+            registry is not None
+            and fleet.reached(each)
+            and means(wanted(fleet), registry, trust_of(fleet, each)) not in ((), ("curl",))
+            and is_due(fleet, registry, each)
         )
 
-    hosts = sorted(run.state.inventory, key=lambda each: each.name == run.registry_host.name)
-    return run.once("who pushes", lambda: next((each.name for each in hosts if can(each)), ""))
+    hosts = sorted(fleet.hosts.values(), key=fleet.runs_registry)
+    return next((each.name for each in hosts if can(each)), "")

@@ -52,7 +52,7 @@ class TestFirstDeploy:
         site.lab.exec("arch-layout", f"mount -t tmpfs -o size=4k none {anchors}; cat /dev/zero >{anchors}/full")
         bad = {
             "debian": ("unreachable", "Authentication error"),
-            "debian12": ("failed", "look: ", "password"),
+            "debian12": ("failed", "probe: ", "password"),
             "fedora-layout": ("failed", "trust: can't"),
             "arch-layout": ("failed", "trust: can't write", anchors),
         }

@@ -128,6 +128,54 @@ class TestLife:
         assert not deployed.deploy().ok().changed
 
 
+FOLDER = "/var/lib/anchorline/sites/production/registry"
+
+
+class TestOwnFiles:
+    """Somebody edits or deletes what lies in our folder on the registry's host."""
+
+    def test_they_are_named_and_put_back_without_a_restart(self, deployed: Site) -> None:
+        name, before = push(deployed), container(deployed)
+        lie = f"cd {FOLDER} && sha256sum config.yml *.pem && stat -c '%a %n' config.yml *.pem"
+        files = on_registry(deployed, lie)
+        on_registry(deployed, f"cd {FOLDER} && echo '# mine' >>config.yml && rm server-key.pem")
+        status = said(deployed)
+        assert "server-key.pem missing; config.yml changed on the host" in status
+        assert "anchorline.registry.serve" in status, "and what to do"
+        assert container(deployed) == before, "a look changes nothing"
+        assert deployed.deploy().ok().operations["Registry | Run the registry"]["success"] == ["registry"]
+        assert container(deployed) == before, "neither another one, nor started anew"
+        assert on_registry(deployed, lie) == files
+        assert pulls(deployed, name)
+        assert not deployed.deploy().ok().changed
+        assert "server-key.pem" not in said(deployed)
+
+    def test_what_the_container_may_have_read_costs_a_restart(self, deployed: Site) -> None:
+        on_registry(deployed, f"echo '# mine' >>{FOLDER}/config.yml && docker restart registry")
+        before = container(deployed)
+        assert "config.yml changed on the host; it may have started with that" in said(deployed)
+        deployed.deploy().ok()
+        assert container(deployed).split()[0] == before.split()[0]
+        assert container(deployed) != before
+        assert not deployed.deploy().ok().changed
+
+    def test_the_file_that_vouches_is_put_back_too(self, deployed: Site) -> None:
+        """By which its health is told: it goes on, though nothing vouches for it."""
+        before = container(deployed)
+        on_registry(deployed, f"echo nonsense >{FOLDER}/ca.pem")
+        assert "ca.pem changed on the host" in said(deployed)
+        deployed.deploy().ok()
+        assert container(deployed) == before
+        assert not deployed.deploy().ok().changed
+
+
+def said(site: Site) -> str:
+    """What `anchorline status` says, on one line."""
+    command = [site.anchorline, "status"]
+    done = site.lab.run(command, cwd=site.folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+    return " ".join(done.stdout.split())
+
+
 @pytest.mark.hosts("registry", "debian")
 class TestRefusals:
     def test_a_container_of_someone_else(self, site: Site) -> None:

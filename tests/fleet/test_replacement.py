@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.fleet.conftest import Site, on_registry
+from tests.fleet.test_side_by_side import OURS, THEIRS, staging
 
 pytestmark = pytest.mark.fleet
 
@@ -18,7 +20,7 @@ SECONDS = 14
 ASK = f"""
 end=$(($(date +%s) + {SECONDS}))
 while [ "$(date +%s)" -lt "$end" ]; do
-    curl -sS --max-time 12 -o /dev/null -w '%{{exitcode}} %{{time_total}}\\n' https://registry.example.com/v2/
+    curl -sS --max-time 12 -o /dev/null -w '%{{exitcode}} %{{time_total}}\\n' "https://$name/v2/"
     sleep 0.02
 done
 """
@@ -65,9 +67,9 @@ def run(site: Site, command: str) -> str:
 
 
 @contextmanager
-def asking(site: Site) -> Iterator[list[Seen]]:
+def asking(site: Site, name: str = OURS) -> Iterator[list[Seen]]:
     """Ask from a client all the while, and tell afterwards."""
-    process = site.lab.popen([*site.lab.ssh("debian"), ASK], stdout=subprocess.PIPE, text=True)
+    process = site.lab.popen([*site.lab.ssh("debian"), f"name={name}\n{ASK}"], stdout=subprocess.PIPE, text=True)
     seen: list[Seen] = []
     try:
         yield seen
@@ -104,6 +106,69 @@ def test_under_load(deployed: Site) -> None:
     assert 0.9 < attempts.longest < 12, "somebody waited"
     assert run(site, END_UPLOAD.format(at=upload)) == "201", "an upload outlives the restart"
     assert "anchorline" not in site.lab.exec("registry", "nft list tables").stdout
+
+
+BUSY = "systemd-run --unit=busy-{0} flock /var/lib/anchorline/sites/{0}/registry.lock sleep 120"
+"""Has the script that changes a site's registry wait, all but ready."""
+READY = """
+for each in production staging; do
+    until ls -l /proc/[0-9]*/fd/9 2>/dev/null | grep -v "$(systemctl show -P MainPID busy-$each)" |
+        grep -q "sites/$each/registry.lock"; do sleep 0.1; done
+done
+"""
+# whether both held, and whether the first did still when the second no longer did
+OVERLAP = """
+tables() { nft list tables | grep -q "anchorline_$1"; }
+systemctl stop busy-production
+until tables production; do sleep 0.02; done
+systemctl stop busy-staging
+both=no longer=no
+while tables production; do
+    if tables staging; then both=yes; elif [ $both = yes ]; then longer=yes; fi
+    sleep 0.02
+done
+echo "$both $longer"
+"""
+
+
+@pytest.mark.hosts("registry", "debian")
+def test_another_site_restarts_while_the_first_one_holds(site: Site, tmp_path: Path) -> None:
+    """A second site's registry on the same host begins and ends its restart while the first one's transfers end."""
+    other = staging(site, tmp_path / "staging")
+    for each in (site, other):
+        each.deploy().ok()
+        site.lab.run([each.anchorline, "pki", "rekey", "server"], cwd=each.folder, check=True, capture_output=True)
+    digest = run(site, PUSH)
+    for name in ("production", "staging"):
+        on_registry(site, BUSY.format(name))
+    deploys = [
+        each.lab.popen(
+            each.command("-y", "inventory", "deploy.py"),
+            cwd=each.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for each in (site, other)
+    ]
+    with ExitStack() as stack:
+        for process in deploys:
+            stack.callback(process.kill)
+        on_registry(site, READY)
+        first, second = stack.enter_context(asking(site)), stack.enter_context(asking(site, THEIRS))
+        fetch = site.lab.popen([*site.lab.ssh("debian"), FETCH.format(digest=digest)], stdout=subprocess.DEVNULL)
+        stack.callback(fetch.wait, timeout=60)
+        overlap = on_registry(site, OVERLAP)
+        said = [process.communicate(timeout=120)[0] for process in deploys]
+    assert [process.returncode for process in deploys] == [0, 0], said
+    assert all("none was refused" in " ".join(each.split()) for each in said)
+    assert overlap == "yes yes", "or this proves nothing"
+    for [attempts] in (first, second):
+        assert set(attempts.codes) == {0}
+        assert len(attempts.codes) > 20
+        assert attempts.longest > 0.9, "somebody waited"
+    assert "anchorline" not in on_registry(site, "nft list tables")
 
 
 @pytest.mark.drill

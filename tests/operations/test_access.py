@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from anchorline.fleet.scripts import script
+from anchorline.problem import Problem, Where
 from anchorline.verify.access import Denied, read
 
 NOW, THEN = "unconfined_u:object_r:admin_home_t:s0", "system_u:object_r:cert_t:s0"
@@ -105,8 +106,9 @@ def test_modes(machine: Machine, path: str, mode: int, lacks: str, word: str) ->
     there.chmod(mode)
     denied = machine.found()
     assert (denied.path, denied.lacks) == (str(there), lacks)
-    assert denied.cause().startswith(f"users can't {word} {there}, mode {mode:o} of ")
-    assert subprocess.run(["sh", "-c", denied.command(None)], check=False).returncode == 0
+    problem = denied.problem(None)
+    assert problem.cause.startswith(f"users can't {word} {there}, mode {mode:o} of ")
+    assert subprocess.run(["sh", "-c", problem.fix], check=False).returncode == 0
     assert machine.look() == ()
     assert before | there.stat().st_mode & 0o777 == before, "and no right more than it had"
 
@@ -127,8 +129,11 @@ def test_a_label(machine: Machine, form: str) -> None:
     line = form.format(machine.anchor, NOW, THEN)
     machine.tool("restorecon", f"case $3 in *anchorline*) echo '{line}' ;; esac")
     denied = machine.found()
-    assert denied.cause() == f"{machine.anchor} has the SELinux label {NOW}, not {THEN}"
-    assert denied.command(None) == f"restorecon -R '{machine.anchor}'"
+    assert denied.problem(None) == Problem(
+        f"{machine.anchor} has the SELinux label {NOW}, not {THEN}",
+        f"restorecon -R '{machine.anchor}'",
+        Where.ON_THE_HOST,
+    )
     machine.tool("getenforce", "echo Permissive")
     assert machine.look() == (), "where nothing is enforced, a label keeps nobody from anything"
 

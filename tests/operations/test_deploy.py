@@ -75,7 +75,7 @@ def test_a_host_that_cannot_be_seen_fails_alone(site: Site, kind: str) -> None:
     ran = site.deploy()
     assert ran.code == 1
     assert ran.counts["b"] == 1, "nothing else is run on it"
-    assert ran.summary("b").startswith("@fake/b failed look: ")
+    assert ran.summary("b").startswith("@fake/b failed probe: ")
     assert cause in ran.summary("b")
     assert ran.counts["a"] == 3, "the others go on"
     assert ran.summary("a").startswith("@fake/a changed ")
@@ -388,7 +388,7 @@ def test_a_local_registry(site: Site) -> None:
     ran = site.deploy()
     assert ran.code == 0, ran.said
     assert ran.counts == {"registry": 4, "a": 2}
-    create = next(text for _, text in ran.commands["registry"] if "docker create" in text)
+    create = next(text for _, text in ran.commands["registry"] if "--publish" in text)
     assert "--publish=127.0.0.1:5000:5000" in create
     assert "REGISTRY_HTTP_TLS" not in create
 

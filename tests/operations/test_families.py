@@ -250,12 +250,13 @@ def test_nixos_is_told_what_to_declare(tmp_path: Path, shell: list[str], wanted:
     assert has.family == root.moved
     change = difference(has, wanted)
     assert not change, "nothing is written"
+    assert change.problem
     [anchor] = wanted.anchors
-    assert f"configuration.nix: security.pki.certificateFiles = [ ./{anchor.name} ];" in change.cause
-    assert f"with {anchor.subject} as PEM in " in change.cause
+    assert f"configuration.nix: security.pki.certificateFiles = [ ./{anchor.name} ];" in change.problem.fix
+    assert f"with {anchor.subject} as PEM in " in change.problem.fix
     Path(root.moved.bundle).write_text(anchor.pem)
     declared = difference(root.look(wanted, RELEASES["nixos"]), wanted)
-    assert not declared.cause
+    assert not declared.problem
     assert not declared.update
 
 

@@ -66,7 +66,7 @@ def test_the_gate_waits(rotating: Site, way: str) -> None:
             why = "it can't be reached"
         case "unseen":
             rotating.says("b", stdout=[])
-            why = "look: "
+            why = "probe: "
         case "limit":
             arguments = ["--limit", "@fake/registry", "--limit", "@fake/a"]
             why = "left out by --limit"

@@ -18,8 +18,10 @@ from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.probe import Question
 from anchorline.fleet.scripts import File, script, stdin
 from anchorline.fleet.wire import join, split
+from anchorline.registry import distribution
 from anchorline.registry.scripts import Apply, InstanceProbe
 from anchorline.spec import load
+from anchorline.spec.model import Registry
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust, read
 from anchorline.trust.plan import difference
@@ -477,7 +479,7 @@ def test_a_host_without_anything(machine: Machine, wanted: DesiredTrust) -> None
         (machine.root / name).unlink()
     seen = machine.look(wanted)
     assert (seen.os_ids, seen.family, seen.files, seen.marker) == ((), None, {}, ())
-    assert "no ID in /etc/os-release" in difference(seen, wanted).cause
+    assert "no ID in /etc/os-release" in str(difference(seen, wanted).problem)
 
 
 def test_a_file_in_the_place_of_a_folder(machine: Machine) -> None:
@@ -515,11 +517,11 @@ def test_the_scripts_are_short_arguments(many: DesiredTrust) -> None:
             }.items()
         }
     )[0]
+    registry = script(*Apply.sources, create=distribution.instance("blue", Registry(mode="local")).create)
     apply = script(
-        *Apply.sources,
         *ApplyTrust.sources,
         anchors=[f"/usr/local/share/ca-certificates/{each.name}" for each in many.anchors],
     )
-    for text in (everything, apply, script(*RoundTrip.sources)):
+    for text in (everything, registry, apply, script(*RoundTrip.sources)):
         # sudo and sh -c quote it once more: each quote becomes five characters
         assert len(text.replace("'", "'\"'\"'")) < ARGUMENT / 4

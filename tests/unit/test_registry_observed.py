@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from anchorline.registry import distribution
+from anchorline.registry import daemon, distribution
 from anchorline.registry.observed import FileState, FoundContainer, FoundFile, ObservedRegistry, Started, read
 from anchorline.spec.model import Registry
 
@@ -61,10 +61,10 @@ def test_a_site_of_a_version_that_noted_less() -> None:
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (["runtime missing"], ObservedRegistry(runtime_cause="docker isn't installed")),
+        (["runtime missing"], ObservedRegistry(runtime_problem=daemon.missing())),
         (
             ["runtime down permission denied"],
-            ObservedRegistry(runtime_cause="docker doesn't answer: permission denied"),
+            ObservedRegistry(runtime_problem=daemon.down("docker", "permission denied")),
         ),
         (["runtime up 28.0", "health "], ObservedRegistry(runtime="28.0", health="")),
         (["runtime up 28.0", "port ", "health no"], ObservedRegistry(runtime="28.0", port="?", health="no")),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from anchorline.problem import Problem
-from anchorline.registry import distribution
+from anchorline.registry import daemon, distribution
 from anchorline.registry.desired import Presented
 from anchorline.registry.observed import FileState, FoundContainer, FoundFile, ObservedRegistry, Started
 from anchorline.registry.plan import ENOUGH, InstancePlan, InstanceStep, conflicts, plan
@@ -69,7 +69,7 @@ def test_nothing_stands_in_the_way(has: ObservedRegistry) -> None:
     ("has", "cause", "fix"),
     [
         (
-            ObservedRegistry(runtime_cause="docker isn't installed"),
+            ObservedRegistry(runtime_problem=daemon.missing()),
             "docker isn't installed",
             "install and start Docker",
         ),

@@ -100,7 +100,7 @@ def test_first_rollout(new: ObservedTrust, wanted: DesiredTrust) -> None:
     assert change.hosts_line == wanted.hosts_line
     assert change.what == ("system store", "docker", "containerd", "/etc/hosts")
     assert change
-    assert not change.cause
+    assert not change.problem
 
 
 def test_nothing_to_do_afterwards(settled: ObservedTrust, wanted: DesiredTrust) -> None:
@@ -150,12 +150,14 @@ def test_a_hosts_toml_of_someone_else_is_not_touched(new: ObservedTrust, wanted:
     toml = f"/etc/containerd/certs.d/{wanted.names[0]}/hosts.toml"
     change = difference(replace(new, foreign=frozenset({toml})), wanted)
     assert not change
-    assert change.cause.startswith(f"{toml} is someone else's: ")
+    assert change.problem
+    assert change.problem.cause == f"{toml} is someone else's"
+    assert f"mv {toml} {toml}.before" in change.problem.fix
     # of a registry that isn't ours, or where containerd isn't kept, it is nobody's business
     other = replace(new, foreign=frozenset({"/etc/containerd/certs.d/docker.io/hosts.toml"}))
-    assert not difference(other, wanted).cause
+    assert not difference(other, wanted).problem
     exempt = replace(wanted, stores=("system", "docker"))
-    assert not difference(replace(new, foreign=frozenset({toml})), exempt).cause
+    assert not difference(replace(new, foreign=frozenset({toml})), exempt).problem
 
 
 @pytest.mark.parametrize(
@@ -203,12 +205,12 @@ def test_a_system_without_a_row(new: ObservedTrust, wanted: DesiredTrust) -> Non
     strange = replace(new, os_ids=("slackware", "gnu"), family=None)
     change = difference(strange, wanted)
     assert not change
-    assert "(slackware gnu) among debian, ubuntu, " in change.cause
-    assert "no ID in /etc/os-release" in difference(replace(strange, os_ids=()), wanted).cause
+    assert "(slackware gnu) among debian, ubuntu, " in str(change.problem)
+    assert "no ID in /etc/os-release" in str(difference(replace(strange, os_ids=()), wanted).problem)
     # without the system's store its row isn't needed
     runtimes_only = difference(strange, replace(wanted, stores=("docker",)))
     assert runtimes_only
-    assert not runtimes_only.cause
+    assert not runtimes_only.problem
 
 
 def test_local_mode_has_the_system_alone(tmp_path: Path, new: ObservedTrust) -> None:

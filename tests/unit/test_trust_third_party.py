@@ -185,7 +185,10 @@ def test_no_secret_of_others_is_shown(wanted: DesiredStores) -> None:
 
 
 def test_a_file_that_does_not_parse_fails_the_host(wanted: DesiredStores) -> None:
-    assert "line 1" in due(seen(text_of("buildkit", "[")), wanted, {}, frozenset(), "").cause
+    problem = due(seen(text_of("buildkit", "[")), wanted, {}, frozenset(), "").problem
+    assert problem
+    assert "line 1" in problem.cause
+    assert problem.fix.startswith("fix it")
     with pytest.raises(ValueError, match=r"buildkitd.toml is not UTF-8 at byte 0"):
         stores.read({"config": [f"buildkit 644 /etc/buildkit/buildkitd.toml {b64encode(bytes([255])).decode()}"]})
 
@@ -193,7 +196,7 @@ def test_a_file_that_does_not_parse_fails_the_host(wanted: DesiredStores) -> Non
 def test_containerd_is_configured_when_asked_alone(wanted: DesiredStores) -> None:
     has = seen(text_of("containerd", BEFORE["containerd"]))
     shown = due(has, wanted, {}, frozenset(), "")
-    assert (shown.merged, shown.cause) == ((), "")
+    assert (shown.merged, shown.problem) == ((), None)
     assert shown.notes == (
         '/etc/containerd/config.toml should name config_path = "/etc/containerd/certs.d": '
         "`trust: {containerd: {configure: true}}` writes it",

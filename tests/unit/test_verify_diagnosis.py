@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchorline.authority import Staged, stage
 from anchorline.authority.anchors import read_certificates
-from anchorline.registry import distribution
+from anchorline.problem import Problem, Where
+from anchorline.registry import daemon, distribution
 from anchorline.spec import load
 from anchorline.spec.model import Registry
 from anchorline.spec.values import Endpoint
@@ -23,7 +24,8 @@ from anchorline.trust.plan import TrustPlan
 from anchorline.trust.processes.stale import Process
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.verify.access import Denied
-from anchorline.verify.diagnosis import Case, Diagnosis, ObservedClient, covers, diagnose, is_exempt, read
+from anchorline.verify.diagnosis import Case, covers, diagnose, is_exempt, on_the_host
+from anchorline.verify.observed import ObservedClient, read
 
 NAME = "registry.example.com"
 SPEC = """
@@ -87,7 +89,11 @@ def sees(case: Case, **what: Any) -> Case:
     return replace(case, seen=replace(case.seen, **what))
 
 
-def found(case: Case) -> Diagnosis:
+def here(cause: str, command: str) -> Problem:
+    return Problem(cause, command, Where.HERE)
+
+
+def found(case: Case) -> Problem:
     diagnosis = diagnose(case)
     assert diagnosis is not None
     return diagnosis
@@ -100,15 +106,15 @@ def test_nothing_is_wrong(well: Case) -> None:
 
 def test_a_name_that_does_not_resolve(well: Case) -> None:
     lost = sees(well, addresses=())
-    assert found(lost) == Diagnosis(f"{NAME} doesn't resolve, and /etc/hosts lacks its line", ROLLOUT)
+    assert found(lost) == here(f"{NAME} doesn't resolve, and /etc/hosts lacks its line", ROLLOUT)
     assert "no hosts_entry" in found(replace(lost, entry="")).cause
 
 
 def test_a_name_that_resolves_to_another_address(well: Case) -> None:
     astray = sees(well, addresses=("192.0.2.9", "192.0.2.10"))
     assert found(astray).cause == f"{NAME} resolves to 192.0.2.9, not to 192.0.2.10"
-    assert found(astray).command.startswith("sed -i ")
-    assert found(replace(astray, change=TrustPlan(hosts_line="192.0.2.10 x"))).command == ROLLOUT
+    assert found(astray).fix.startswith("sed -i ")
+    assert found(replace(astray, change=TrustPlan(hosts_line="192.0.2.10 x"))).fix == ROLLOUT
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,9 @@ def test_a_name_that_resolves_to_another_address(well: Case) -> None:
     ],
 )
 def test_no_way(well: Case, reachability: str, rules: tuple[str, ...], cause: str, command: str) -> None:
-    assert found(sees(well, reachability=reachability, served=(), rules=rules)) == Diagnosis(cause, command)
+    assert found(sees(well, reachability=reachability, served=(), rules=rules)) == Problem(
+        cause, command, Where.HERE if command.startswith("pyinfra ") else Where.ON_THE_HOST
+    )
 
 
 def test_a_rule_that_stops_nothing_is_nobodys_business(well: Case) -> None:
@@ -141,14 +149,14 @@ def test_a_rule_that_stops_nothing_is_nobodys_business(well: Case) -> None:
 def test_a_proxy_of_a_daemon(well: Case) -> None:
     diagnosis = found(sees(well, proxies=(("docker", "http://me:secret@proxy:3128", "localhost"),)))
     assert diagnosis.cause == f"docker asks the proxy proxy:3128 for {NAME}"
-    assert f"NO_PROXY=localhost,{NAME}" in diagnosis.command
-    assert diagnosis.command.endswith("systemctl daemon-reload && systemctl restart docker")
+    assert f"NO_PROXY=localhost,{NAME}" in diagnosis.fix
+    assert diagnosis.fix.endswith("systemctl daemon-reload && systemctl restart docker")
     assert "secret" not in str(diagnosis)
     assert diagnose(sees(well, proxies=(("docker", "http://proxy:3128", ".example.com"),))) is None
 
 
 def test_a_proxy_of_who_logs_in(well: Case) -> None:
-    assert found(sees(well, proxies=(("-", "proxy:3128", ""),))) == Diagnosis(
+    assert found(sees(well, proxies=(("-", "proxy:3128", ""),))) == on_the_host(
         f"who logs in asks the proxy proxy:3128 for {NAME}", f"echo no_proxy={NAME} >>/etc/environment"
     )
 
@@ -180,7 +188,7 @@ def test_who_is_spared_the_proxy(no_proxy: str, name: str, exempt: bool) -> None
 def test_a_clock_that_is_off(well: Case, years: int, what: str) -> None:
     diagnosis = found(sees(well, clock=NOW + timedelta(days=365 * years)))
     assert f"UTC, {what} off: for this host " in diagnosis.cause
-    assert diagnosis.command == "pyinfra -y --limit web inventory exec -- date -u -s @$(date +%s)"
+    assert diagnosis.fix == "pyinfra -y --limit web inventory exec -- date -u -s @$(date +%s)"
 
 
 def test_a_clock_that_is_off_and_hurts_nobody(well: Case) -> None:
@@ -188,7 +196,7 @@ def test_a_clock_that_is_off_and_hurts_nobody(well: Case) -> None:
 
 
 def test_another_ca(well: Case, red: Staged) -> None:
-    assert found(sees(well, served=served(red))) == Diagnosis(
+    assert found(sees(well, served=served(red))) == here(
         "the certificate served was issued by Red CA, not by the site's CA", SERVE
     )
 
@@ -198,7 +206,7 @@ def test_a_certificate_out_of_its_time(well: Case, days: int, word: str) -> None
     then = NOW + timedelta(days=days)
     diagnosis = found(replace(sees(well, clock=then), now=then))
     assert f"the certificate served {word} " in diagnosis.cause
-    assert diagnosis.command == SERVE
+    assert diagnosis.fix == SERVE
 
 
 def test_a_certificate_for_other_names(well: Case) -> None:
@@ -228,27 +236,42 @@ def test_names_that_a_certificate_covers(blue: Staged, name: str, by: str) -> No
 
 def test_the_systems_store(well: Case) -> None:
     lacking = replace(well, change=TrustPlan(update="/usr/sbin/update", what=("system store",)))
-    assert found(lacking) == Diagnosis("the system's store lacks the CA", ROLLOUT)
+    assert found(lacking) == here("the system's store lacks the CA", ROLLOUT)
     altered = replace(well, change=TrustPlan(update="/usr/sbin/update", what=("system store repaired",)))
     assert found(altered).cause == "the system's store holds an anchor of the site that was altered"
     half = sees(well, curl=60)
-    assert found(half) == Diagnosis("the bundle holds the CA, but curl doesn't trust it", FAMILIES[0].repair)
+    assert found(half) == on_the_host("the bundle holds the CA, but curl doesn't trust it", FAMILIES[0].repair)
     assert diagnose(replace(half, stores=("docker",))) is None, "where the system's store isn't kept, curl may say no"
 
 
 def test_a_runtimes_store(well: Case) -> None:
-    assert found(replace(well, change=TrustPlan(what=("docker", "/etc/hosts")))) == Diagnosis(
+    assert found(replace(well, change=TrustPlan(what=("docker", "/etc/hosts")))) == here(
         f"docker's own store lacks the CA for {NAME}", ROLLOUT
     )
-    toml = "/etc/containerd/certs.d/a b/hosts.toml"
-    theirs = f"/etc/containerd/certs.d/{NAME}/hosts.toml"
-    trust = replace(well.trust, foreign=frozenset({toml, theirs}))
-    foreign = replace(well, trust=trust, change=TrustPlan(cause=f"{theirs} is someone else's: move it away"))
-    assert found(foreign) == Diagnosis(f"{theirs} is someone else's", f"mv {theirs} {theirs}.before")
+
+
+def test_what_no_rollout_can_do_is_told_as_the_rollout_tells_it(well: Case) -> None:
+    """With its whole cause and its own fix: a rollout would fail by the same."""
+    wrong = Problem(
+        "/etc/rancher/k3s/registries.yaml: configs.x.tls.ca_file is /a: b; c, which isn't ours", "take it out"
+    )
+    assert found(replace(well, change=TrustPlan(problem=wrong))) is wrong
+
+
+def test_the_registrys_host_without_its_daemon(well: Case) -> None:
+    """It comes first there: that nothing listens follows from it."""
+    said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock"
+    down = sees(well, addresses=(), reachability="refused", served=(), down=(("docker", said),))
+    assert "resolve" in found(down).cause, "a client isn't the registry's host"
+    served = distribution.instance("blue", Registry(mode="local"))
+    assert found(replace(down, container=served)) == daemon.down("docker", said)
+    bare = replace(well.trust, tools=frozenset({"curl"}))
+    assert found(replace(down, container=served, trust=bare)) == daemon.missing()
+    assert diagnose(replace(well, container=served)) is None
 
 
 def test_a_runtime_that_is_down(well: Case) -> None:
-    assert found(sees(well, down=("docker",))) == Diagnosis("docker doesn't answer", "systemctl start docker")
+    assert found(sees(well, down=(("docker", ""),))) == on_the_host("docker doesn't answer", "systemctl start docker")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +281,7 @@ def test_a_daemon_that_began_before(well: Case, stores: tuple[str, ...], wrong: 
     process = Process(7, "add", "host", "go", "/system.slice/docker.service", "dockerd")
     case = replace(well, stores=stores, trust=replace(well.trust, stale=(process,)))
     assert diagnose(case) == (
-        Diagnosis("docker.service began before the CA came, and holds the old roots", "systemctl restart docker")
+        on_the_host("docker.service began before the CA came, and holds the old roots", "systemctl restart docker")
         if wrong
         else None
     )
@@ -276,7 +299,7 @@ DATA = Denied(frozenset({"registry"}), "/srv/the images", "755 of root", "w", "7
 
 
 def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
-    assert found(sees(well, denied=(BUNDLE,))) == Diagnosis(
+    assert found(sees(well, denied=(BUNDLE,))) == on_the_host(
         f"users can't read {BUNDLE.path}, mode 600 of root", f"chmod o+r {BUNDLE.path}"
     )
     assert diagnose(replace(sees(well, denied=(BUNDLE,)), stores=("docker",))) is None, "a store that isn't kept"
@@ -284,9 +307,9 @@ def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
     podman = replace(BUNDLE, whose=frozenset({"podman"}))
     case = replace(sees(well, denied=(podman,)), trust=replace(well.trust, tools=frozenset({"podman"})))
     assert diagnose(case) is None
-    assert found(replace(case, stores=("podman",))).command.startswith("chmod o+r ")
+    assert found(replace(case, stores=("podman",))).fix.startswith("chmod o+r ")
     label = replace(BUNDLE, has="a_u:b_r:c_t:s0", label="a_u:b_r:cert_t:s0", lacks="")
-    assert found(sees(well, denied=(label,))) == Diagnosis(
+    assert found(sees(well, denied=(label,))) == on_the_host(
         f"{BUNDLE.path} has the SELinux label a_u:b_r:c_t:s0, not a_u:b_r:cert_t:s0", f"restorecon -R {BUNDLE.path}"
     )
 
@@ -296,18 +319,18 @@ def test_the_registry_is_given_what_is_its_own(well: Case) -> None:
     served = replace(distribution.instance("blue", Registry(mode="local")), data="/srv/the images")
     case = replace(sees(well, reachability="refused", denied=(KEY, DATA)), container=served)
     folder = "/var/lib/anchorline/sites/blue/registry"
-    assert found(case) == Diagnosis(
+    assert found(case) == on_the_host(
         f"the registry (user 7:8) can't read {KEY.path}, mode 600 of root",
         f"chown -R 7:8 {folder} && docker restart registry",
     )
-    assert found(sees(case, denied=(DATA,))) == Diagnosis(
+    assert found(sees(case, denied=(DATA,))) == on_the_host(
         "the registry (user 7:8) can't write to /srv/the images, mode 755 of root",
         "chown -R 7:8 '/srv/the images' && docker restart registry",
     )
     reachability = replace(KEY, path="/var/lib/anchorline", lacks="x")
-    assert found(sees(case, denied=(reachability,))).command == "chmod o+x /var/lib/anchorline"
+    assert found(sees(case, denied=(reachability,))).fix == "chmod o+x /var/lib/anchorline"
     label = replace(KEY, has="a_u:b_r:c_t:s0", label="a_u:b_r:container_file_t:s0:c1,c2", lacks="", reader="")
-    assert found(sees(case, denied=(label,))).command == f"chcon -R {label.label} {folder} && docker restart registry"
+    assert found(sees(case, denied=(label,))).fix == f"chcon -R {label.label} {folder} && docker restart registry"
 
 
 def test_reading_who_is_kept() -> None:
@@ -333,7 +356,7 @@ def test_what_comes_first(well: Case, red: Staged) -> None:
             reachability="refused",
             clock=NOW + timedelta(days=9999),
             served=served(red),
-            down=("docker",),
+            down=(("docker", ""),),
         ),
         change=TrustPlan(update="x", what=("system store", "docker")),
     )
@@ -355,14 +378,14 @@ def test_what_comes_first(well: Case, red: Staged) -> None:
 
 
 def test_trust_alone(well: Case) -> None:
-    alone = replace(sees(well, addresses=(), reachability="", served=(), down=("docker",)), endpoint=None)
+    alone = replace(sees(well, addresses=(), reachability="", served=(), down=(("docker", ""),)), endpoint=None)
     assert diagnose(alone) is None
     assert "lacks the CA" in found(replace(alone, change=TrustPlan(update="x", what=("system store",)))).cause
 
 
 def test_where_the_command_is_typed(well: Case) -> None:
     assert str(found(sees(well, addresses=()))).endswith(f"; fix it here: {ROLLOUT}")
-    assert "; fix it on the host: systemctl start docker" in str(found(sees(well, down=("docker",))))
+    assert "; fix it on the host: systemctl start docker" in str(found(sees(well, down=(("docker", ""),))))
     other = replace(well, spec="s.yml", inventory="inventory/staging.py")
     assert "--data spec=s.yml inventory/staging.py anchorline." in str(found(sees(other, addresses=())))
 
@@ -379,7 +402,7 @@ def test_reading_an_answer(blue: Staged) -> None:
         (leaf,),
         ("inet a b 7",),
         (("docker", "http://p:1", "a,b"), ("-", "", "")),
-        ("containerd",),
+        (("containerd", ""),),
         60,
     )
 

@@ -32,9 +32,9 @@ def outside_constraints(spec: Spec) -> Iterator[Finding]:
         for name, request in spec.requests.items()
         for index, host in enumerate(request.hosts)
     ]
-    if spec.registry and spec.registry.mode == "remote":
-        named.append((("registry", "address"), spec.registry.address.host))
-        named += [(("registry", "aliases", index), alias.host) for index, alias in enumerate(spec.registry.aliases)]
+    if registry := spec.tls_registry:
+        named.append((("registry", "address"), registry.address.host))
+        named += [(("registry", "aliases", index), alias.host) for index, alias in enumerate(registry.aliases)]
     for loc, name in named:
         if not permitted(name, spec.authority.name_constraints):
             what = f"{name} is outside the CA's `name_constraints`: every client would reject it"

@@ -13,13 +13,9 @@ from anchorline.spec.values import Endpoint, quote
 from anchorline.spec.words import meant
 
 
-def _remote(spec: Spec) -> Registry | None:
-    return spec.registry if spec.registry and spec.registry.mode == "remote" else None
-
-
 def _request(spec: Spec) -> CertificateRequest | None:
     """The certificate that a remote registry serves, as far as we issue it."""
-    registry = _remote(spec)
+    registry = spec.tls_registry
     return spec.requests.get(registry.certificate or "") if registry else None
 
 
@@ -33,7 +29,7 @@ def _typed(registry: Registry) -> Iterator[tuple[Loc, Endpoint]]:
 @rule("ANC121")
 def no_certificate(spec: Spec) -> Iterator[Finding]:
     """A remote registry names no certificate, or one that isn't declared."""
-    if (registry := _remote(spec)) is None or registry.certificate in spec.certificates:
+    if (registry := spec.tls_registry) is None or registry.certificate in spec.certificates:
         return
     if registry.certificate is None:
         what = "in remote mode the registry needs a `certificate`"
@@ -148,6 +144,6 @@ def unused_certificate(spec: Spec) -> Iterator[Finding]:
 @rule("ANC223")
 def remote_loopback(spec: Spec) -> Iterator[Finding]:
     """A remote registry whose `address` is the loopback: no client would reach it."""
-    if (registry := _remote(spec)) and is_loopback(registry.address.host):
+    if (registry := spec.tls_registry) and is_loopback(registry.address.host):
         what = f"{registry.address.host} means each client itself, not the registry's host"
         yield Finding(("registry", "address"), what, "give the name that clients use, or set `mode: local`")

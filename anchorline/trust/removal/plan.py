@@ -13,15 +13,18 @@ from cryptography import x509
 from anchorline.authority.certificates import to_pem
 from anchorline.errors import AnchorlineError
 from anchorline.fleet.scripts import File, state_folder
+from anchorline.problem import Problem
 from anchorline.render import render
 from anchorline.trust.observed import ANCHOR, ObservedTrust
 from anchorline.trust.observed import read as read_trust
+from anchorline.trust.plan import SYSTEM
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES
 from anchorline.trust.stores.third_party import OWNED_FILES, MergeError, bundle
 
 _WORD = re.compile(r"[0-9a-f]{12,64}")
+_BANNED = "banned"
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,8 @@ def digits(given: object) -> str:
     word = text.replace(":", "").lower()
     if not _WORD.fullmatch(word):
         raise AnchorlineError(
-            f"which CA? `--data ca=SHA256`, at least the first 12 of its hexadecimal digits, is needed; "
-            f"not {text!r}. `anchorline pki show` and a host's /var/lib/anchorline/sites/SITE/anchors have them"
+            f"which CA? `--data ca=SHA256`, at least the first 12 of its hexadecimal digits, is needed, not {text!r}",
+            "`anchorline pki show` and a host's /var/lib/anchorline/sites/SITE/anchors have them",
         )
     return word
 
@@ -119,7 +122,7 @@ class Removal:
     """What has to be done on one host to be rid of a CA. ``last``: the site has no other CA there.
 
     ``restored`` are files of others that become what their backups are; ``unchanged`` is what files of others were when
-    they were looked at; ``tasks`` are for keystores. ``cause`` set: it can't be done.
+    they were looked at; ``tasks`` are for keystores. ``problem`` set: it can't be done.
     """
 
     gone: tuple[str, ...] = ()
@@ -130,7 +133,7 @@ class Removal:
     update: str = ""
     last: bool = False
     what: tuple[str, ...] = ()
-    cause: str = ""
+    problem: Problem | None = None
 
     def __bool__(self) -> bool:
         return bool(self.gone or self.files or self.restored or self.tasks)
@@ -145,14 +148,14 @@ def removal(has: ObservedAnchors, site: str, sha: str, ban: str = "") -> Removal
     ours = {path for path in has.certificates if not _bans(path)}
     gone = sorted(path for path in ours if _digest(path) == sha[:12])
     last = bool(gone) and not any(_digest(path) != sha[:12] for path in ours)
-    what = ["system store"] if family and family.path(name) in gone else []
+    what = [SYSTEM] if family and family.path(name) in gone else []
     parts = [_folders(has, site, gone), _bundles(has, site, sha, last=last)]
     entries = merged.StoresRemoval()
     if bundle(site) in parts[1].gone:
         try:
             entries = merged.back(has.trust.merged_stores, site)
         except MergeError as error:
-            return Removal(cause=str(error))
+            return Removal(problem=error.problem)
     tasks = [keystore.task("drop", kept) for kept, keystore in has.trust.merged_stores.kept if kept == name]
     parts.append(_Part(entries.rewritten, entries.gone, entries.what))
     parts.append(_Part(what=tuple(line.split()[1] for line in tasks)))
@@ -166,8 +169,8 @@ def removal(has: ObservedAnchors, site: str, sha: str, ban: str = "") -> Removal
     banned = family.banned(name) if family and ban else ""
     if banned and banned not in has.certificates:
         files.append(File(banned, ban))
-        what.append("banned")
-    system = family and not family.declared and bool({"system store", "banned"} & set(what))
+        what.append(_BANNED)
+    system = family and not family.declared and bool({SYSTEM, _BANNED} & set(what))
     return Removal(
         gone=(*gone, *entries.spent),
         files=tuple(files),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from anchorline.problem import Problem
+
 REAL = "real userland"
 """How ``verified`` begins for a row whose commands ran in the tests on the distribution itself."""
 
@@ -229,13 +231,13 @@ def rows() -> list[str]:
     ]
 
 
-def unknown(os_ids: Iterable[str]) -> str:
+def unknown(os_ids: Iterable[str]) -> Problem:
     """Why a host has no row, with what was seen, and the way out."""
     words = " ".join(os_ids) or "no ID in /etc/os-release"
     known = ", ".join(family.name for family in FAMILIES)
-    return (
-        f"no row for this system ({words}) among {known}, or its update command is missing: "
-        f"install ca-certificates, or add a row to anchorline/trust/stores/families.py"
+    return Problem(
+        f"no row for this system ({words}) among {known}, or its update command is missing",
+        "install ca-certificates, or add a row to anchorline/trust/stores/families.py",
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from anchorline.authority import Anchor
 from anchorline.fleet.scripts import File
+from anchorline.problem import Problem
 from anchorline.trust.stores.third_party import (
     CONFIGURATIONS,
+    LEFT,
     OWNED_FILES,
     SHARED,
     Configuration,
@@ -99,14 +101,15 @@ def _decoded(path: str, body: Sequence[str]) -> str:
     try:
         return b64decode("".join(body), validate=True).decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 at byte {error.start}; fix it, it was left as it is") from None
+        raise MergeError(f"{path} is not UTF-8 at byte {error.start}", LEFT) from None
 
 
 @dataclass(frozen=True)
 class StoresPlan:
     """What has to be done about these stores on one host. ``merged`` are files of others, ``unchanged`` what they were
     when they were read; ``tasks`` ask every keystore, ``lacking`` tells that one lacks an anchor, ``system`` that it is
-    one that the system's update keeps; ``cause`` set: it can't be done."""
+    one that the system's update keeps; ``problem`` set: it can't be
+    done."""
 
     files: tuple[File, ...] = ()
     merged: tuple[File, ...] = ()
@@ -116,7 +119,7 @@ class StoresPlan:
     system: bool = False
     what: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    cause: str = ""
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True)
@@ -141,10 +144,11 @@ def due(
     try:
         merging = _merging(has, wanted, rows) if wanted.own and wanted.names else StoresPlan()
     except MergeError as error:
-        return StoresPlan(cause=str(error))
+        return StoresPlan(problem=error.problem)
     ours = _ours(has, wanted, rows, system_bundle) if wanted.own else []
     if strange := [file.path for file in ours if file.path in foreign]:
-        return StoresPlan(cause=f"{strange[0]} is someone else's: move it away, and the next run writes ours")
+        problem = Problem(f"{strange[0]} is someone else's", "move it away, and the next run writes ours")
+        return StoresPlan(problem=problem)
     differing = [file for file in ours if files.get(file.path) != file.sha256]
     stores = [row.store for file in differing for row in OWNED_FILES if row.is_at(file.path)]
     keystores = [each for each in has.keystores if {STORES[each.kind], NEEDS.get(each.kind)} <= {None, *wanted.stores}]

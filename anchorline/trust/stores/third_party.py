@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from tomlkit.exceptions import ParseError
 
+from anchorline.problem import ProblemError
 from anchorline.render import render
 
 Document = MutableMapping[str, Any]
@@ -26,7 +27,10 @@ CERTS_D = "/etc/containerd/certs.d"
 DOCKER_CERTS_D = "/etc/docker/certs.d"
 
 
-class MergeError(ValueError):
+LEFT = "fix it; it was left as it is"
+
+
+class MergeError(ProblemError):
     """Why a file can't be merged: it doesn't parse, or it says something else already. Names the place in it."""
 
 
@@ -81,12 +85,12 @@ class Configuration:
         try:
             change(document, fragment)
         except MergeError as error:
-            raise MergeError(f"{self.path}: {error}") from None
+            raise MergeError(error.problem.about(self.path)) from None
         if _plain(document) == before:
             return text
         changed = self._dump(document) if document else ""
         if any(line.startswith("@ ") for line in changed.splitlines()):
-            raise MergeError(f"{self.path}: a line begins with '@ ', which doesn't travel; it was left as it is")
+            raise MergeError(f"{self.path}: a line begins with '@ ', which doesn't travel", LEFT)
         return changed
 
     def _load(self, text: str) -> Document:
@@ -103,7 +107,7 @@ class Configuration:
         return document
 
     def _unread(self, line: int, cause: str | None) -> MergeError:
-        return MergeError(f"{self.path}, line {line}: {cause}; fix it, it was left as it is")
+        return MergeError(f"{self.path}, line {line}: {cause}", LEFT)
 
     def _dump(self, document: Document) -> str:
         if self.path.endswith(".toml"):
@@ -133,7 +137,7 @@ def _inner(document: Document, *keys: str) -> Document:
             document[key] = {}
         document = document[key]
         if not isinstance(document, MutableMapping):
-            raise MergeError(f"{'.'.join(keys[: depth + 1])} is no mapping; fix it, it was left as it is")
+            raise MergeError(f"{'.'.join(keys[: depth + 1])} is no mapping", LEFT)
     return document
 
 
@@ -150,8 +154,8 @@ def _add_rancher(document: Document, fragment: Fragment) -> None:
         tls = _inner(document, "configs", name, "tls")
         if tls.get("ca_file", fragment.bundle) != fragment.bundle:
             raise MergeError(
-                f"configs.{name}.tls.ca_file is {tls['ca_file']}, which isn't ours: take it out, or take the store out "
-                f"of trust: {{stores: ...}}"
+                f"configs.{name}.tls.ca_file is {tls['ca_file']}, which isn't ours",
+                "take it out, or take the store out of trust: {stores: ...}",
             )
         tls["ca_file"] = fragment.bundle
         # 1.29.3 heeds `configs` for mirrors alone (k3s#9839)
@@ -216,15 +220,15 @@ _PLUGINS = {2: ("io.containerd.grpc.v1.cri", "registry"), 3: ("io.containerd.cri
 def _add_containerd(document: Document, fragment: Fragment) -> None:  # noqa: ARG001 (as above)
     version = document.get("version", 1)
     if version not in _PLUGINS:
-        raise MergeError(f"version {version}: config_path is known for 2 and 3; run containerd config migrate")
+        raise MergeError(f"version {version}: config_path is known for 2 and 3", "run containerd config migrate")
     registry = _inner(document, "plugins", *_PLUGINS[version])
     if old := [key for key in ("mirrors", "configs", "auths") if registry.get(key)]:
         raise MergeError(
-            f"{'.'.join(_PLUGINS[version])} has {old[0]}, which excludes config_path: move it to {CERTS_D}"
+            f"{'.'.join(_PLUGINS[version])} has {old[0]}, which excludes config_path", f"move it to {CERTS_D}"
         )
     path = registry.get("config_path")
     if path and CERTS_D not in str(path).split(":"):
-        raise MergeError(f"config_path is {path}, and hosts.toml is read there alone: set it to {CERTS_D}:{path}")
+        raise MergeError(f"config_path is {path}, and hosts.toml is read there alone", f"set it to {CERTS_D}:{path}")
     if not path:
         registry["config_path"] = CERTS_D
 
