@@ -7,7 +7,7 @@ from anchorline.fleet.fleet import CLIENTS, REGISTRY, Fleet, Host, Kept, Purpose
 from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run, RunError, operation, step
-from anchorline.fleet.scripts import File, Script, script, state_folder, stdin
+from anchorline.fleet.scripts import File, Script, state_folder, stdin
 from anchorline.fleet.ssh import Answer
 from anchorline.fleet.steps import Step
 
@@ -34,7 +34,6 @@ __all__ = [
     "gather",
     "once",
     "operation",
-    "script",
     "state_folder",
     "stdin",
     "step",

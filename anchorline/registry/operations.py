@@ -8,12 +8,12 @@ from pyinfra import host
 from pyinfra.api import FileUploadCommand, FunctionCommand
 
 from anchorline.authority.operations import serving
-from anchorline.fleet import Answer, File, Fleet, Run, Step, changing, failing, operation, script, stdin
+from anchorline.fleet import Answer, File, Fleet, Run, Step, changing, failing, operation, stdin
 from anchorline.problem import Problem
 from anchorline.registry.desired import CERTIFICATE, CONFIGURATION, KEY, VOUCHING, Instance, OwnFile
 from anchorline.registry.plan import InstancePlan
 from anchorline.registry.probe import container, observed_registry, plan_of, presented
-from anchorline.registry.scripts import DEADLINE, Apply
+from anchorline.registry.scripts import DEADLINE, Apply, MakeFolder
 
 _WINDOWS = {
     "waited": "new connections waited {seconds:.1f} s for the restart, none was refused",
@@ -60,7 +60,7 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
             yield failing(problem)
             return
         archive = wanted.unloaded
-        yield changing(Step.REGISTRY, script(folder=archive.rpartition("/")[0]) + 'mkdir -p "$folder"\n')
+        yield changing(Step.REGISTRY, MakeFolder(folder=archive.rpartition("/")[0]).text)
         yield FileUploadCommand(str(source), archive)
     yield changing(
         Step.REGISTRY,

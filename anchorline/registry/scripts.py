@@ -25,6 +25,14 @@ _SHARED = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class MakeFolder(Script):
+    """The folder that an archive is uploaded to."""
+
+    folder: str
+    sources = ("registry/shell/folder.sh",)
+
+
+@dataclass(frozen=True, kw_only=True)
 class OfInstance(Script):
     """What every script about an instance is told. ``files``: the names of its own, in front of each whether its digest
     may be told."""

@@ -16,7 +16,6 @@ from tests import shellcheck
 from tests.shellcheck import INPUT, every_script, raw, unassigned
 
 PACKAGE = Path(anchorline.__path__[0])
-SHARED = "fleet/shell/"
 SOURCES = sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.sh"))
 SCRIPTS = every_script()
 

@@ -1,7 +1,6 @@
 # How an instance's own files lie in its folder. digest_of NAME: of its content; state_of NAME: kept as it was written,
 # changed, missing, or unknown where no digest was noted.
 # From control: $folder.
-
 : "${folder?}"
 
 memory=$folder/files
