@@ -37,7 +37,8 @@ GONE = (
 MANIFEST = "curl -sS --fail -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' {}/v2/kept/manifests/1"
 
 
-SECRET = "sed -n 's/^ *secret: *//p'"
+SECRET = r"""sed -n 's/^ *secret: *//p' | tr -d '"'"\'" """
+"""Without the quotes, which YAML has of two kinds."""
 
 
 @dataclass
