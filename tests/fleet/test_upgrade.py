@@ -34,7 +34,8 @@ GONE = (
     "! ls -d /var/lib/anchorline/sites/production/registry.before"
 )
 """What the old version may have left on the registry's host, and the new one has taken away. Add what it forgets."""
-SECRET = "sed -n 's/^ *secret: *//p'"
+SECRET = r"""sed -n 's/^ *secret: *//p' | tr -d '"'"\'" """
+"""Without the quotes, which YAML has of two kinds."""
 MANIFEST = "curl -sS --fail -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' {}/v2/kept/manifests/1"
 
 
