@@ -20,7 +20,7 @@ from anchorline.report.lives import MOST, line
 from anchorline.report.model import (
     CertificateReport,
     Condition,
-    Host,
+    HostReport,
     Kind,
     RegistryReport,
     Report,
@@ -44,7 +44,7 @@ def hostile() -> Report:
     """A report in which every text is ``HOSTILE``; one name is the longest, one is in UTF-8."""
     bad = Problem(f"cause {HOSTILE}", f"run {HOSTILE}", Where.HERE)
     odd = replace(CA, name=HOSTILE, subject=HOSTILE, generation=HOSTILE)
-    one = Host(
+    one = HostReport(
         name=f"host{HOSTILE}",
         condition=Condition.FAILED,
         groups=(HOSTILE,),
