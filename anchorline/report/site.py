@@ -31,10 +31,8 @@ from anchorline.report.model import (
 )
 from anchorline.report.probe import PROBE
 from anchorline.report.words import remaining
-from anchorline.trust.operations import trusting
-from anchorline.trust.plan import difference
 from anchorline.trust.probe import PROBE as TRUST
-from anchorline.trust.probe import trust_of, wanted
+from anchorline.trust.probe import trusts, wanted
 
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "promoted"}
 
@@ -179,8 +177,7 @@ def _is_whole(fleet: Fleet, host: HostReport) -> bool:
     to tell it by."""
     if fleet.spec.authority and host.stores:
         return all("present" in blocked for blocked in host.stores.values())
-    lacks = difference(trust_of(fleet, fleet.hosts[host.name]), wanted(fleet))
-    return host.name in trusting(fleet) or not (lacks or lacks.problem)
+    return trusts(fleet, fleet.hosts[host.name])
 
 
 def _verification(fleet: Fleet, hosts: Sequence[HostReport]) -> StepReport:
