@@ -161,7 +161,7 @@ def _findings(view: View, here: Host) -> Iterator[Problem]:
         yield Problem(f"it knows the CA {digest} as the site's, and pki/{fleet.spec.site} doesn't", fix)
     if names := view.duplicates.get(here.name):
         yield machines.problem(names)
-    space = fleet.seen(PROBE, here).room if fleet.has_seen(PROBE, here) else {}
+    space = fleet.seen(PROBE, here).left if fleet.has_seen(PROBE, here) else {}
     for place, left in space.items():
         if left < ENOUGH:
             yield Problem(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", Where.ON_THE_HOST)
