@@ -1,4 +1,4 @@
-# What versions before 0.3 have on a host while they work, and may leave behind: they lock the site's folder, where
+# What older versions (before a table and a lock of each site's own) have on a host while they work, and may leave behind: they lock the site's folder, where
 # anybody may, and all sites share one table of nft.
 # From control: $state, $port.
 
