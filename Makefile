@@ -18,7 +18,7 @@ INSTALL = missing="$(call MISSING,$(1))"; [ -z "$$missing" ] || { apt-get update
 # the tests start hundreds of programs, and none of them should compile what the one before has compiled
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test tests-without-lab tests-with-lab lint fast lab-up lab-down shell drills rotation-drill
+.PHONY: help setup demo test tests-without-lab tests-with-lab lint fast lab-up lab-down shell drills drills-of-the-day rotation-drill
 
 help:
 	@echo 'make demo      the main job on five real hosts of this machine'
@@ -77,9 +77,14 @@ rotation-drill: setup
 	@$(LAB) up
 	@$(BIN)/pytest -s -m drill tests/fleet/test_rotation.py
 
-drills: setup
+drills: setup .venv/validators
 	@$(LAB) up
 	@$(BIN)/pytest -m drill tests
+
+# other ones each day, in one round each, as many as fit; .ci/run has them
+drills-of-the-day: setup .venv/validators
+	@$(LAB) up
+	@$(BIN)/pytest -p tests.of_the_day -m drill tests
 
 lab-up: setup
 	@$(LAB) up

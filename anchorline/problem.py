@@ -80,12 +80,16 @@ class Problem:
         """The fix with where it is typed, as a sentence goes on with it; nothing where there is none."""
         if not self.fix or isinstance(self.where, Place) or not self.where:
             return self.fix
-        return f"fix it {self.where}: {self.fix}"
+        return f"{self.where}: {self.fix}"
+
+    @property
+    def message(self) -> str:
+        """All of it but the place of the file in which it is written."""
+        code = f"{self.code} " if self.code else ""
+        return f"{code}{self.cause}{f'; {self.advice}' if self.fix else ''}"
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if isinstance(self.where, Place) else ""
-        code = f"{self.code} " if self.code else ""
-        return f"{place}{code}{self.cause}{f'; {self.advice}' if self.fix else ''}"
+        return f"{self.where}: {self.message}" if isinstance(self.where, Place) else self.message
 
 
 class ProblemError(ValueError):

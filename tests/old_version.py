@@ -107,4 +107,12 @@ class InitSite(Site):
             (folder / name).symlink_to(CHECKOUT / name)
         with (folder / "group_data/all.py").open("a") as file:
             file.write('ssh_key = ".lab/id_ed25519"\nssh_known_hosts_file = ".lab/known_hosts"\n')
-        self.declare(registry={"image": "registry:2.8.3", "archive": "images/registry.tar"})
+        spec = folder / "anchorline.yml"
+        text = spec.read_text()
+        for written, ours in (
+            ("image: registry:3 ", "image: registry:2.8.3 "),
+            ("# archive: images/", "archive: images/"),
+        ):
+            assert written in text, f"{spec} has no {written!r} to be edited:\n{text}"
+            text = text.replace(written, ours)
+        spec.write_text(text)

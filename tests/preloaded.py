@@ -88,8 +88,8 @@ def _serve(program: str) -> None:
         fork, wait = get_original("os", "fork"), get_original("os", "waitpid")
     else:
         import anchorline.cli.check
-        import anchorline.cli.export
         import anchorline.cli.init
+        import anchorline.cli.pki
         import anchorline.trust.export  # noqa: F401 (loaded for the runs to come, as are those above)
         from anchorline.cli.main import main
 

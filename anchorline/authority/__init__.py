@@ -2,6 +2,17 @@
 
 ``survey`` tells how things stand, ``stage`` makes in memory what is missing, and its ``commit`` writes that. Loads no
 pyinfra.
+
+One way, a module only from those before it (a test reads this table)::
+
+    X.509    constraints pbes2 profile keys passphrase certificates anchors
+    folder   layout disk issued store sightings
+    read     read
+    judge    plan external survey
+    make     maker stage
+    change   generations adopt custody
+    tell     export check expiry
+    run      operations deploy
 """
 
 from typing import Any

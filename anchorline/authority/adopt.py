@@ -22,20 +22,13 @@ from anchorline.authority.certificates import fingerprint, name_of, to_pem
 from anchorline.authority.external import hosts_of
 from anchorline.authority.issued import Issue, lines
 from anchorline.authority.keys import PrivateKey
+from anchorline.authority.layout import CA, JOURNAL, certificate_file, der_file, files_of, key_file, request_file
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import authority_differences, judge_life
-from anchorline.authority.store import (
-    CA,
-    JOURNAL,
-    Store,
-    certificate_file,
-    der_file,
-    files_of,
-    key_file,
-    request_file,
-)
-from anchorline.authority.survey import names_of
+from anchorline.authority.read import names_of
+from anchorline.authority.store import Store
 from anchorline.errors import AuthorityError, PassphraseError
+from anchorline.problem import Place, Problem
 from anchorline.spec.model import CertificateRequest, DeclaredAuthority, Spec
 from anchorline.spec.names import covers
 
@@ -87,13 +80,17 @@ def adopt(spec: Spec, folder: Path, *, passphrase: str | None = None, now: datet
     """
     now = now or datetime.now(UTC)
     if not isinstance(spec.authority, DeclaredAuthority):
-        raise AuthorityError(f"{spec.site}: adopt fills pki/ for an `authority` that is declared with a CN; declare it")
+        raise AuthorityError(
+            f"{spec.site}: adopt fills pki/ for an `authority` that is declared with a CN", "declare it"
+        )
     store, names = Store(spec.pki), names_of(spec)
     contents = store.look(names)
     if there := [file for name in names for file in files_of(name) if contents.has(file)]:
         raise AuthorityError(
-            f"{store.folder}: {', '.join(there)} {'is' if len(there) == 1 else 'are'} here already, and no CA is ever "
-            "replaced by another; adopt into another `site`, or move that folder away"
+            f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} here already, and no CA is ever replaced by "
+            "another",
+            "adopt into another `site`, or move that folder away",
+            Place(store.folder),
         )
     secret = Passphrase(passphrase)
     found = scan(folder, secret)
@@ -147,7 +144,9 @@ def _regular(folder: Path) -> list[Path]:
                 if stat.S_ISREG(status.st_mode) and status.st_size <= disk.LARGEST:
                     files.append(path)
             if len(files) > MOST_FILES:
-                raise AuthorityError(f"{folder}: more than {MOST_FILES:,} files; point at the folder of the CA itself")
+                raise AuthorityError(
+                    f"more than {MOST_FILES:,} files", "point at the folder of the CA itself", Place(folder)
+                )
     return files
 
 
@@ -162,29 +161,35 @@ def _the_ca(found: FoundFiles, folder: Path) -> Taken:
         several = ", ".join(
             f"{name_of(each)} ({found.certificates[each][0]}, SHA-256 {fingerprint(each)[:12]})" for each, _ in pairs
         )
-        raise AuthorityError(f"{folder}: several CAs have their keys here: {several}; copy the one into a folder alone")
-    unread = "".join(f"; {problem}" for problem in found.unread)
+        raise AuthorityError(
+            f"several CAs have their keys here: {several}", "copy the one into a folder alone", Place(folder)
+        )
+    unread = [each for error in found.unread for each in error.problems]
     if not cas:
-        raise AuthorityError(f"{folder}: no CA certificate in PEM is here; point at the folder that has it{unread}")
+        none = Problem("no CA certificate in PEM is here", "point at the folder that has it", Place(folder))
+        raise AuthorityError.of((none, *unread))
     without = ", ".join(f"{name_of(each)} ({found.certificates[each][0]})" for each in cas)
     locked = any(isinstance(problem, PassphraseError) for problem in found.unread)
-    raise (PassphraseError if locked else AuthorityError)(f"{folder}: no key here is that of the CA {without}{unread}")
+    keyless = Problem(f"no key here is that of the CA {without}", where=Place(folder))
+    raise (PassphraseError if locked else AuthorityError).of((keyless, *unread))
 
 
 def _require_fitting(declared: DeclaredAuthority, ca: Taken, now: datetime) -> None:
     """Raise AuthorityError unless this is a root, which the spec describes and which has not ended."""
     if not issued(ca.certificate, ca.certificate):
         raise AuthorityError(
-            f"{ca.file}: {name_of(ca.certificate)} is no root, {ca.certificate.issuer.rfc4514_string()} issued it; "
-            "leave it where it is, and declare it: authority: {certificate: …, key: …}"
+            f"{name_of(ca.certificate)} is no root, {ca.certificate.issuer.rfc4514_string()} issued it",
+            "leave it where it is, and declare it: authority: {certificate: …, key: …}",
+            Place(ca.file),
         )
     if problem := judge_life(CA, ca.certificate, ca.file, now).problem:
         raise problem
     generation = max(1, profile.generation(declared, ca.certificate))
     if differences := authority_differences(profile.desired_authority(declared, generation), ca.certificate):
         raise AuthorityError(
-            f"{ca.file}: the spec's authority section declares another CA: {'; '.join(differences)}. Write there what "
-            "this CA has, without the line of what it has none of, and adopt again"
+            f"the spec's authority section declares another CA: {'; '.join(differences)}",
+            "write there what this CA has, without the line of what it has none of, and adopt again",
+            Place(ca.file),
         )
 
 

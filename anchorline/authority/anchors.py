@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 
 from anchorline.authority.certificates import fingerprint, name_of, to_pem
 from anchorline.errors import AuthorityError
+from anchorline.problem import Place
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,20 @@ class Chain:
 def read_certificates(pem: bytes, file: Path) -> tuple[x509.Certificate, ...]:
     """Read one or more certificates from PEM. Raises AuthorityError, naming ``file``."""
     if not pem.strip():
-        raise AuthorityError(f"{file}: the file is empty; restore it from a backup")
+        raise AuthorityError("the file is empty", "restore it from a backup", Place(file))
     if b"-----BEGIN CERTIFICATE-----" not in pem:
-        fix = f"; it looks like DER: openssl x509 -inform der -in {file} -out {file.with_suffix('.pem')}"
-        raise AuthorityError(f"{file}: no certificate in PEM{fix if pem[0] == 0x30 else ''}")
+        fix = f"it looks like DER: openssl x509 -inform der -in {file} -out {file.with_suffix('.pem')}"
+        raise AuthorityError("no certificate in PEM", fix if pem[0] == 0x30 else "", Place(file))
     try:
         certificates = tuple(x509.load_pem_x509_certificates(pem))
         for certificate in certificates:
             _ = certificate.extensions, certificate.public_key(), certificate.subject  # parsed on first use
     except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise AuthorityError(f"{file}: a certificate in it can't be read ({error}); restore it from a backup") from None
+        raise AuthorityError(
+            f"a certificate in it can't be read ({error})", "restore it from a backup", Place(file)
+        ) from None
     if len(certificates) != pem.count(b"-----BEGIN CERTIFICATE-----"):
-        raise AuthorityError(f"{file}: the file ends before its last certificate does; restore it from a backup")
+        raise AuthorityError("the file ends before its last certificate does", "restore it from a backup", Place(file))
     return certificates
 
 
@@ -86,15 +89,17 @@ def read_chain(pem: bytes, file: Path) -> Chain:
         above = next((each for each in rest if each not in chain and issued(chain[-1], each)), None)
         if above is None:
             raise AuthorityError(
-                f"{file}: {name_of(chain[-1])} is issued by {chain[-1].issuer.rfc4514_string()}, which isn't here; "
-                "add it to the file, and what is above it up to the root"
+                f"{name_of(chain[-1])} is issued by {chain[-1].issuer.rfc4514_string()}, which isn't here",
+                "add it to the file, and what is above it up to the root",
+                Place(file),
             )
         require_ca(above, file)
         chain.append(above)
     for ca in overlong(chain):
         raise AuthorityError(
-            f"{file}: more CAs stand below {name_of(ca)} than its pathlen permits: no client would take what they "
-            "issue; have its owner allow them, or issue by the CA right below it"
+            f"more CAs stand below {name_of(ca)} than its pathlen permits: no client would take what they issue",
+            "have its owner allow them, or issue by the CA right below it",
+            Place(file),
         )
     return Chain(issuer, tuple(chain[:-1]), chain[-1])
 
@@ -105,8 +110,9 @@ def _lowest_first(certificates: tuple[x509.Certificate, ...], file: Path) -> tup
     lowest = [each for each in every if not any(issued(other, each) for other in every if other != each)]
     if len(lowest) > 1:
         raise AuthorityError(
-            f"{file}: {' and '.join(map(name_of, lowest))} don't belong to one chain; "
-            "leave the CA that issues, and what is above it"
+            f"{' and '.join(map(name_of, lowest))} don't belong to one chain",
+            "leave the CA that issues, and what is above it",
+            Place(file),
         )
     return tuple(dict.fromkeys((*lowest, *every)))
 
@@ -138,14 +144,14 @@ def is_ca(certificate: x509.Certificate) -> bool:
 def require_ca(certificate: x509.Certificate, file: Path) -> None:
     """Raise AuthorityError unless this is a CA that may sign certificates."""
     if not is_ca(certificate):
-        raise AuthorityError(f"{file}: {name_of(certificate)} is not a CA certificate")
+        raise AuthorityError(f"{name_of(certificate)} is not a CA certificate", where=Place(file))
 
 
 def require_current(certificate: x509.Certificate, file: Path, now: datetime, fix: str) -> None:
     """Raise AuthorityError where a CA has ended: it vouches for nothing any more."""
     if now > certificate.not_valid_after_utc:
         ended = certificate.not_valid_after_utc
-        raise AuthorityError(f"{file}: the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}; {fix}")
+        raise AuthorityError(f"the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}", fix, Place(file))
 
 
 def anchors(site: str, certificates: Iterable[x509.Certificate]) -> tuple[Anchor, ...]:

@@ -122,15 +122,15 @@ class Issuer:
 
     def _check(self, wanted: DesiredCertificate, now: datetime) -> None:
         begin, finish = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
-        problem = ""
+        cause = fix = ""
         if now > finish:
-            problem = f"ended on {finish:%Y-%m-%d}; it can't issue"
+            cause = f"ended on {finish:%Y-%m-%d}; it can't issue"
         elif now < begin:
-            problem = f"begins at {begin:%Y-%m-%d %H:%M} UTC; is this machine's clock right?"
+            cause, fix = f"begins at {begin:%Y-%m-%d %H:%M} UTC", "is this machine's clock right?"
         elif violations := list(self.constraints.violations(wanted.names or (), wanted.subject)):
-            problem = f"may not vouch for {'; '.join(violations)}"
-        if problem:
-            raise AuthorityError(f"the CA {name_of(self.certificate)} {problem}")
+            cause = f"may not vouch for {'; '.join(violations)}"
+        if cause:
+            raise AuthorityError(f"the CA {name_of(self.certificate)} {cause}", fix)
 
 
 def authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:

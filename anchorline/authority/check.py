@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from anchorline.authority import disk, keys
 from anchorline.authority.disk import refusals
-from anchorline.authority.external import fitting_key
+from anchorline.authority.layout import CA
+from anchorline.authority.maker import fitting_key
 from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.store import CA
 from anchorline.authority.survey import Survey, survey
 from anchorline.errors import AuthorityError
-from anchorline.problem import Health, Place, Problem
+from anchorline.problem import Place, Problem
 from anchorline.spec import check as check_spec
 from anchorline.spec.model import ExistingAuthority
 from anchorline.spec.source import Loc, read
@@ -36,21 +37,27 @@ def check(path: Path) -> Iterator[Problem]:
     try:
         found = survey(spec)
     except AuthorityError as error:
-        yield Problem(str(error), where=Place(path))
+        for problem in error.problems:
+            yield _at(problem, Place(path))
         return
-    said: set[str] = set()
+    said: set[Problem] = set()
     for status in found.statuses:
         if status.name in at:
+            said |= set(status.problems)
             place = document.place((*at[status.name], "certificate"))
-            for line in status.reason.splitlines():
-                said.add(line)
-                yield Problem(line, where=place, health=Health.WARNING if status.problem is None else Health.BAD)
+            yield from (_at(problem, place) for problem in status.problems)
     for name, problem in _wrong_keys(found):
         if problem not in said:
-            yield Problem(problem, where=document.place((*at[name], "key")))
+            yield _at(problem, document.place((*at[name], "key")))
 
 
-def _wrong_keys(found: Survey) -> Iterator[tuple[str, str]]:
+def _at(problem: Problem, place: Place) -> Problem:
+    """At its line of the spec, with the file that the line names."""
+    file = f"{problem.where}: " if isinstance(problem.where, Place) else ""
+    return replace(problem, cause=file + problem.cause, where=place)
+
+
+def _wrong_keys(found: Survey) -> Iterator[tuple[str, Problem]]:
     passphrase = Passphrase()
     pairs = [(name, each.key_file, each.certificate) for name, each in found.external.items()]
     authority = found.spec.authority
@@ -64,4 +71,4 @@ def _wrong_keys(found: Survey) -> Iterator[tuple[str, str]]:
             if there and (not keys.encrypted(disk.read_key(file)) or passphrase.get()):
                 fitting_key(file, certificate, passphrase)
         except AuthorityError as error:
-            yield name, str(error)
+            yield from ((name, problem) for problem in error.problems)

@@ -10,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from anchorline.authority import keys
-from anchorline.authority.gitignore import key_files
+from anchorline.authority.layout import CA, key_files
 from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.store import CA, Store
-from anchorline.authority.survey import names_of
+from anchorline.authority.read import names_of
+from anchorline.authority.store import Store
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
 from anchorline.problem import Place, Problem
@@ -32,7 +32,7 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
     """
     store = Store(spec.pki)
     if not spec.pki.is_dir():
-        raise AuthorityError(f"{spec.pki}: no keys here yet; {anchorline('pki issue', spec.file)}")
+        raise AuthorityError("no keys here yet", anchorline("pki issue", spec.file), Place(spec.pki))
     store.commit({}, None)  # what an interrupted run decided comes first
     seen = store.look(names_of(spec))
     files: dict[str, bytes] = {}

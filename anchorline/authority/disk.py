@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from anchorline.authority.layout import is_key
 from anchorline.errors import StoreError
+from anchorline.problem import Place
 
 CERTIFICATE_MODE, KEY_MODE = 0o644, 0o600
 LARGEST = 1 << 20
@@ -25,19 +27,14 @@ _FIX = {
 }
 
 
-def is_key(file: str) -> bool:
-    """Whether a file of this name holds a private key."""
-    return file.endswith("-key.pem")
-
-
 @contextmanager
 def refusals(path: Path, outcome: str = "") -> Iterator[None]:
     """Raise what the system refuses as StoreError: which file, why, what is left behind, what to do."""
     try:
         yield
     except OSError as error:
-        said = [f"{error.filename or path}: {error.strerror or error}", outcome, _FIX.get(error.errno or 0, "")]
-        raise StoreError("; ".join(filter(None, said))) from None
+        cause = "; ".join(filter(None, (error.strerror or str(error), outcome)))
+        raise StoreError(cause, _FIX.get(error.errno or 0, ""), Place(Path(error.filename or path))) from None
 
 
 def read(path: Path) -> bytes:
@@ -57,6 +54,19 @@ def check_key(path: Path) -> None:
     """Raise StoreError unless the key file belongs to this user and to nobody else. The key isn't read."""
     with _opened(path) as descriptor:
         _require_private(path, descriptor)
+
+
+def create(file: Path, content: bytes) -> None:
+    """Write a file that isn't there. What lies there may be a key, so it isn't replaced."""
+    with refusals(file):
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, CERTIFICATE_MODE)
+        except FileExistsError:
+            if file.is_file() and file.read_bytes() == content:
+                return
+            raise StoreError("something else is here already", "take another name or remove it", Place(file)) from None
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
 
 
 def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -117,7 +127,7 @@ def _opened(path: Path) -> Iterator[int]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise StoreError(f"{path}: this is no file; move it away")
+            raise StoreError("this is no file", "move it away", Place(path))
         with refusals(path):
             yield descriptor
     finally:
@@ -128,7 +138,7 @@ def _read(path: Path, descriptor: int) -> bytes:
     with os.fdopen(os.dup(descriptor), "rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
-        raise StoreError(f"{path}: larger than a megabyte; that is no key and no certificate")
+        raise StoreError("larger than a megabyte; that is no key and no certificate", where=Place(path))
     return content
 
 
@@ -136,8 +146,10 @@ def _require_private(path: Path, descriptor: int) -> None:
     """Git keeps no mode 0600: a key that a passphrase protects may be read by others, but not written."""
     found = os.fstat(descriptor)
     if found.st_uid != os.geteuid():
-        raise StoreError(f"{path}: the key belongs to another user (uid {found.st_uid}); chown {os.geteuid()} {path}")
+        raise StoreError(
+            f"the key belongs to another user (uid {found.st_uid})", f"chown {os.geteuid()} {path}", Place(path)
+        )
     mode = stat.S_IMODE(found.st_mode)
     encrypted = b"ENCRYPTED" in os.pread(descriptor, 200, 0)
     if mode & (0o022 if encrypted else 0o077):
-        raise StoreError(f"{path}: the key is in reach of other users (mode {mode:04o}); chmod 600 {path}")
+        raise StoreError(f"the key is in reach of other users (mode {mode:04o})", f"chmod 600 {path}", Place(path))

@@ -13,22 +13,15 @@ from pathlib import Path
 
 from anchorline.authority import profile
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.layout import CA, NEXT_CA, PREVIOUS_CA, RETIRED, certificate_file, files_of, key_file
 from anchorline.authority.maker import Maker
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import State
 from anchorline.authority.stage import Change, Staged
-from anchorline.authority.store import (
-    CA,
-    NEXT_CA,
-    PREVIOUS_CA,
-    RETIRED,
-    certificate_file,
-    files_of,
-    key_file,
-)
 from anchorline.authority.survey import Survey, survey
 from anchorline.commands import INVENTORY, pyinfra
 from anchorline.errors import AuthorityError
+from anchorline.problem import Place
 from anchorline.spec.model import DeclaredAuthority, Spec
 
 
@@ -42,20 +35,24 @@ def rotate(spec: Spec, now: datetime | None = None, *, passphrase: str | None = 
     authority = found.authority
     if authority is None or not isinstance(spec.authority, DeclaredAuthority):
         raise AuthorityError(
-            f"{spec.site}: this CA isn't made here. Give hosts the next one as well (`trust: {{also: [FILE]}}`), "
-            "deploy, then change `authority: {certificate, key}` to it, and deploy again"
+            f"{spec.site}: this CA isn't made here",
+            "give hosts the next one as well (`trust: {also: [FILE]}`), deploy, then change "
+            "`authority: {certificate, key}` to it, and deploy again",
         )
     if NEXT_CA in found.generations:
         raise AuthorityError(
-            f"{found.store.path(certificate_file(NEXT_CA))}: a rotation stands already; a deploy goes on with it"
+            "a rotation stands already", "a deploy goes on with it", Place(found.store.path(certificate_file(NEXT_CA)))
         )
     if previous := found.generations.get(PREVIOUS_CA):
         raise AuthorityError(
-            f"{found.store.path(certificate_file(PREVIOUS_CA))}: the last rotation isn't over, hosts trust "
-            f"{name_of(previous.root)} still; {withdrawal(fingerprint(previous.root), spec.file)}"
+            f"the last rotation isn't over, hosts trust {name_of(previous.root)} still",
+            withdrawal(fingerprint(previous.root), spec.file),
+            Place(found.store.path(certificate_file(PREVIOUS_CA))),
         )
     if authority.state not in (State.OK, State.CHANGED, State.EXPIRED) or found.chain is None:
-        raise authority.problem or AuthorityError(f"{authority.file}: {authority.reason}; there is nothing to rotate")
+        raise authority.problem or AuthorityError(
+            f"{authority.reason}; there is nothing to rotate", where=Place(authority.file)
+        )
     _require_passphrase(found, secret)
     generation = profile.generation(spec.authority, found.chain.root)
     return Staged(found, {NEXT_CA: Maker(found, secret).make_authority(generation + 1)}, secret)
@@ -69,7 +66,7 @@ def promote(spec: Spec, now: datetime | None = None, *, passphrase: str | None =
     found, secret = survey(spec, now), Passphrase(passphrase)
     found.require_usable()
     if NEXT_CA not in found.generations:
-        raise AuthorityError(f"{spec.pki}: no rotation stands")
+        raise AuthorityError("no rotation stands", where=Place(spec.pki))
     promoted = found.promoted()
     made = Maker(promoted, secret).make(promoted.certificates)
     moves: dict[str, bytes] = {}
@@ -80,7 +77,9 @@ def promote(spec: Spec, now: datetime | None = None, *, passphrase: str | None =
             moves[present], moves[new] = found.store.read(new), b""
     if key_file(CA) not in moves:
         raise AuthorityError(
-            f"{found.store.path(key_file(NEXT_CA))}: the next CA's key isn't here; restore it, or deploy where it is"
+            "the next CA's key isn't here",
+            "restore it, or deploy where it is",
+            Place(found.store.path(key_file(NEXT_CA))),
         )
     key = moves.get(key_file(PREVIOUS_CA))
     replaces = {key_file(CA): sha256(key).hexdigest()} if key else {}

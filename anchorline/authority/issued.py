@@ -10,8 +10,8 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import platform
 import re
-import socket
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -99,7 +99,7 @@ def here(folder: Path) -> dict[str, str]:
     user = str(os.getuid())
     with suppress(OSError, KeyError):
         user = getpass.getuser()
-    return {"user": user, "host": socket.gethostname(), "commit": commit, "pipeline": _pipeline()}
+    return {"user": user, "host": platform.node(), "commit": commit, "pipeline": _pipeline()}
 
 
 def _pipeline() -> str:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from anchorline.authority import pbes2
 from anchorline.errors import AuthorityError, PassphraseError
+from anchorline.problem import Place
 from anchorline.spec.model import Key
 
 PASSPHRASE = "ANCHORLINE_PASSPHRASE"  # noqa: S105 (a variable's name)
@@ -20,6 +21,7 @@ PASSPHRASE = "ANCHORLINE_PASSPHRASE"  # noqa: S105 (a variable's name)
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _CURVES: dict[int, ec.EllipticCurve] = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
+_RESTORE = "restore the key from a backup"
 _BLOCK = re.compile(
     rb"-----BEGIN (?P<label>(?:[A-Z0-9]+ )?PRIVATE KEY)-----(?P<body>.*?)-----END (?P=label)-----", re.DOTALL
 )
@@ -97,19 +99,21 @@ def read(pem: bytes, file: Path, passphrase: str | None = None, source: str = PA
     """
     _require_outer_form(pem, file)
     if encrypted(pem) and not passphrase:
-        raise PassphraseError(f"{file}: the key is encrypted; set {PASSPHRASE} to its passphrase (or _FILE, _COMMAND)")
+        raise PassphraseError(
+            "the key is encrypted", f"set {PASSPHRASE} to its passphrase (or _FILE, _COMMAND)", Place(file)
+        )
     return _load(pem, file, passphrase, source)
 
 
 def _require_outer_form(pem: bytes, file: Path) -> None:
     """A block of PEM (RFC 7468) with a private key's label; of an encrypted one what can be told from outside."""
     if not pem.strip():
-        raise AuthorityError(f"{file}: the file is empty; restore the key from a backup")
+        raise AuthorityError("the file is empty", _RESTORE, Place(file))
     if b"PRIVATE KEY-----" not in pem:
-        raise AuthorityError(f"{file}: no private key in PEM; restore the key from a backup")
+        raise AuthorityError("no private key in PEM", _RESTORE, Place(file))
     block = _BLOCK.search(pem)
     if block is None:
-        raise AuthorityError(f"{file}: the file ends before the key does; restore the key from a backup")
+        raise AuthorityError("the file ends before the key does", _RESTORE, Place(file))
     if not encrypted(pem):
         return
     try:
@@ -118,7 +122,7 @@ def _require_outer_form(pem: bytes, file: Path) -> None:
     except ValueError:
         der = b""
     if not der or (block["label"].startswith(b"ENCRYPTED") and not _is_sequence(der)):
-        raise AuthorityError(f"{file}: the private key can't be read; restore it from a backup")
+        raise AuthorityError("the private key can't be read", "restore it from a backup", Place(file))
 
 
 def _is_sequence(der: bytes) -> bool:
@@ -139,13 +143,15 @@ def _load(pem: bytes, file: Path, passphrase: str | None, source: str, *, quick:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # the library's own words may differ between versions, and a traceback must not carry what it read
         problem = (
-            PassphraseError(f"{file}: what {source} gives is not this key's passphrase (or the file is damaged)")
+            PassphraseError(
+                f"what {source} gives is not this key's passphrase (or the file is damaged)", where=Place(file)
+            )
             if encrypted(pem)
-            else AuthorityError(f"{file}: the private key can't be read; restore it from a backup")
+            else AuthorityError("the private key can't be read", "restore it from a backup", Place(file))
         )
         raise problem from None
     if not isinstance(key, PrivateKey) or kind(key.public_key()) is None:
         raise AuthorityError(
-            f"{file}: rsa (2048 to 8192), ecdsa (256, 384, 521) and ed25519 keys are known, not this one"
+            "rsa (2048 to 8192), ecdsa (256, 384, 521) and ed25519 keys are known, not this one", where=Place(file)
         )
     return key

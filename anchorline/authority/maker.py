@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography import x509
 
 from anchorline.authority import certificates, disk, keys, profile
-from anchorline.authority.certificates import Issuer
+from anchorline.authority.certificates import Issuer, name_of
 from anchorline.authority.keys import PrivateKey
+from anchorline.authority.layout import CA, certificate_file, key_file
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
-from anchorline.authority.store import CA, certificate_file, key_file
 from anchorline.authority.survey import Survey
 from anchorline.errors import AuthorityError
+from anchorline.problem import Place
 from anchorline.spec.model import DeclaredAuthority, ExistingAuthority
 
 
@@ -79,32 +81,45 @@ class Maker:
         existing = found.spec.authority if isinstance(found.spec.authority, ExistingAuthority) else None
         if existing is not None:
             if existing.key is None:
-                raise AuthorityError(f"authority: no key is given, but to be issued: {waiting}; give `key:` as well")
+                raise AuthorityError(f"authority: no key is given, but to be issued: {waiting}", "give `key:` as well")
             file = found.spec.path(existing.key)
             pem = disk.read_key(file)
         else:
             file = found.store.path(key_file(found.signer))
             if not found.contents.has(key_file(found.signer)):
                 raise AuthorityError(
-                    f"{file}: the CA's key isn't here, but to be issued: {waiting}; restore it, or issue where it is"
+                    f"the CA's key isn't here, but to be issued: {waiting}",
+                    "restore it, or issue where it is",
+                    Place(file),
                 )
             pem = found.store.read(key_file(found.signer))
         key = self.passphrase.read(pem, file)
         if not keys.fit(key, found.chain.issuer.public_key()):
-            raise AuthorityError(f"{file}: this is not the key of the CA; restore the one that belongs to it")
+            raise AuthorityError("this is not the key of the CA", "restore the one that belongs to it", Place(file))
         return Issuer(found.chain.issuer, key, found.chain.above)
+
+
+def fitting_key(file: Path, certificate: x509.Certificate, passphrase: Passphrase) -> PrivateKey:
+    """The key in ``file``. Raises StoreError, PassphraseError, and AuthorityError where it isn't the certificate's."""
+    key = passphrase.read(disk.read_key(file), file)
+    if not keys.fit(key, certificate.public_key()):
+        raise AuthorityError(
+            f"this is not the key of {name_of(certificate)}", "give the one that belongs to it", Place(file)
+        )
+    return key
 
 
 def stored_key(found: Survey, name: str, certificate: x509.Certificate, passphrase: Passphrase) -> PrivateKey:
     """A certificate's key from the store. Raises AuthorityError where it isn't there or doesn't fit."""
     file = found.store.path(key_file(name))
     if not found.contents.has(file.name):
-        raise AuthorityError(f"{file}: the key of {name} isn't here; restore it, or deploy where it is")
+        raise AuthorityError(f"the key of {name} isn't here", "restore it, or deploy where it is", Place(file))
     pem = found.store.read(key_file(name))
     key = passphrase.read(pem, file)
     if not keys.fit(key, certificate.public_key()):
         raise AuthorityError(
-            f"{file}: this is not the key of {certificate_file(name)}; restore the one that belongs to it, "
-            "or move both away, and a new pair is made"
+            f"this is not the key of {certificate_file(name)}",
+            "restore the one that belongs to it, or move both away, and a new pair is made",
+            Place(file),
         )
     return key

@@ -11,6 +11,7 @@ from anchorline.errors import AuthorityError
 from anchorline.fleet.fleet import Fleet, Kept, Purpose, once
 from anchorline.fleet.operations import Commands, for_the_fleet
 from anchorline.fleet.run import operation
+from anchorline.problem import Place
 
 PROMOTED: Kept[Staged] = Kept()
 """The authority after the next CA took over in this run."""
@@ -31,8 +32,9 @@ def staged(fleet: Fleet) -> Staged:
     if made.changes and explicit(fleet):
         why = "; ".join(f"{change.name}: {change.reason}" for change in made.changes)
         raise AuthorityError(
-            f"{fleet.spec.pki}: to be issued ({why}), and `authority: {{issue: explicit}}` has no deploy do it: "
-            f"run `{anchorline('pki issue', fleet.file)}` where pki/ is kept, and deploy what it wrote"
+            f"to be issued ({why}), and `authority: {{issue: explicit}}` has no deploy do it",
+            f"run `{anchorline('pki issue', fleet.file)}` where pki/ is kept, and deploy what it wrote",
+            Place(fleet.spec.pki),
         )
     return made
 

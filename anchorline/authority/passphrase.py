@@ -59,7 +59,7 @@ class Passphrase:
         given = {end: value for end in ways if (value := os.environ.get(self.variable + end))}
         if len(given) > 1:
             names = " and ".join(self.variable + end for end in given)
-            raise PassphraseError(f"{names}: one of them is enough; unset the others")
+            raise PassphraseError(f"{names}: one of them is enough", "unset the others")
         for end, value in given.items():
             # a command line may hold a token, so its first word alone is shown
             shown = {"_FILE": f" ({value})", "_COMMAND": f" ({value.split()[0]})" if value.split() else ""}.get(end, "")
@@ -74,11 +74,11 @@ class Passphrase:
                 found = os.fstat(file.fileno())
                 private = found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
                 if stat.S_ISREG(found.st_mode) and not private:
-                    raise PassphraseError(f"{what}: in reach of other users; chown {os.geteuid()} and chmod 600 it")
+                    raise PassphraseError(f"{what}: in reach of other users", f"chown {os.geteuid()} and chmod 600 it")
                 return _said(file.read(), what)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no text"
-            raise PassphraseError(f"{what}: {reason}; fix the path") from None
+            raise PassphraseError(f"{what}: {reason}", "fix the path") from None
 
     def _run(self, command: str) -> str:
         what = self._source
@@ -86,7 +86,7 @@ class Passphrase:
             ran = subprocess.run(shlex.split(command), capture_output=True, check=False, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise PassphraseError(f"{what}: {reason}; fix the command") from None
+            raise PassphraseError(f"{what}: {reason}", "fix the command") from None
         except subprocess.TimeoutExpired:
             raise PassphraseError(f"{what}: no answer in {PATIENCE} s") from None
         if ran.returncode:

@@ -14,6 +14,7 @@ from anchorline.authority.anchors import Chain, issued
 from anchorline.authority.certificates import authority_identifier, end, name_of
 from anchorline.authority.profile import DesiredAuthority, DesiredCertificate
 from anchorline.errors import AuthorityError
+from anchorline.problem import Health, Place, Problem
 from anchorline.spec.model import Renewal
 from anchorline.spec.values import format_share
 
@@ -39,7 +40,8 @@ TO_ISSUE = frozenset({State.MISSING, State.DRIFT, State.DUE, State.EXPIRED})
 
 @dataclass(frozen=True)
 class CertificateStatus:
-    """How it is with the CA (``name`` is "ca") or one certificate. ``problem`` is why a run has to refuse."""
+    """How it is with the CA (``name`` is "ca") or one certificate: ``reason`` in words. ``problem`` is why a run has to
+    refuse."""
 
     name: str
     state: State
@@ -60,6 +62,14 @@ class CertificateStatus:
         """A standing that no run may act on."""
         return cls(name, state, str(problem), file, certificate, problem)
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with it, with the file that each is in; what stops nothing, such as an end that is near, as a
+        warning."""
+        if self.problem is not None:
+            return self.problem.problems
+        return (Problem(self.reason, health=Health.WARNING),) if self.reason else ()
+
 
 def judge_authority(wanted: DesiredAuthority, chain: Chain, file: Path, now: datetime) -> CertificateStatus:
     """Compare the CA on disk with the spec. Its life isn't compared: another ``expiry`` counts for the next CA."""
@@ -67,9 +77,10 @@ def judge_authority(wanted: DesiredAuthority, chain: Chain, file: Path, now: dat
     differences = authority_differences(wanted, certificate)
     if differences:
         problem = AuthorityError(
-            f"{file}: the spec's authority section differs from this CA: {'; '.join(differences)}. "
-            "A changed section is not a new CA. Put the spec back; or have the next CA made by it, and the fleet led "
-            "over: anchorline pki rotate; or take this CA as it is: authority: {certificate: …, key: …}"
+            f"the spec's authority section differs from this CA: {'; '.join(differences)}",
+            "a changed section is not a new CA: put the spec back; or have the next CA made by it, and the fleet led "
+            "over: anchorline pki rotate; or take this CA as it is: authority: {certificate: …, key: …}",
+            Place(file),
         )
         return CertificateStatus.broken("ca", problem, file, certificate, State.CHANGED)
     return judge_life("ca", certificate, file, now)
@@ -83,8 +94,9 @@ def judge_life(name: str, certificate: x509.Certificate, file: Path, now: dateti
         reason = f"it ends on {ended:%Y-%m-%d}: lead the fleet over to the next one in good time" if ending else ""
         return CertificateStatus(name, State.OK, reason, file, certificate)
     problem = AuthorityError(
-        f"{file}: the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}, and what it issued ended with it; "
-        "make the next one: anchorline pki rotate, or declare one that exists"
+        f"the CA {name_of(certificate)} ended on {ended:%Y-%m-%d}, and what it issued ended with it",
+        "make the next one: anchorline pki rotate, or declare one that exists",
+        Place(file),
     )
     return CertificateStatus.broken(name, problem, file, certificate, State.EXPIRED)
 

@@ -81,11 +81,11 @@ def wanted(spec: Spec, name: str) -> DesiredCertificate:
     usages = spec.signing.profile(request.profile).usages
     if not usages:
         raise AuthorityError(
-            f"certificates.{name}: the profile {request.profile!r} has no usages; "
-            "give it some, such as [signing, key encipherment, server auth]"
+            f"certificates.{name}: the profile {request.profile!r} has no usages",
+            "give it some, such as [signing, key encipherment, server auth]",
         )
     if not request.hosts and not request.CN:
-        raise AuthorityError(f"certificates.{name}: neither hosts nor a CN; name who it is for")
+        raise AuthorityError(f"certificates.{name}: neither hosts nor a CN", "name who it is for")
     return DesiredCertificate(
         subject(request.names, request.CN),
         alternative_names(request.hosts),
@@ -108,7 +108,7 @@ def desired_authority(declared: DeclaredAuthority, generation: int = 1) -> Desir
     looks for an issuer by its name. Raises AuthorityError where that gets too long (RFC 5280 A.1: 64 characters)."""
     name = f"{declared.CN} G{generation}" if generation > 1 else declared.CN
     if len(name) > 64:
-        raise AuthorityError(f"authority.CN: {name!r} has more than 64 characters; shorten the CN")
+        raise AuthorityError(f"authority.CN: {name!r} has more than 64 characters", "shorten the CN")
     return DesiredAuthority(
         subject(declared.names, name),
         declared.key,

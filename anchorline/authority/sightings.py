@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from anchorline.authority.store import LEDGER, Store
+from anchorline.authority.layout import LEDGER
+from anchorline.authority.store import Store
 from anchorline.spec.model import Rotation
 from anchorline.spec.values import format_duration
 

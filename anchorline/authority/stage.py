@@ -16,10 +16,7 @@ from anchorline.authority import issued, keys
 from anchorline.authority.anchors import read_certificates
 from anchorline.authority.certificates import fingerprint, to_pem
 from anchorline.authority.issued import Issue
-from anchorline.authority.maker import Made, Maker, stored_key
-from anchorline.authority.passphrase import Passphrase
-from anchorline.authority.plan import CertificateStatus, State
-from anchorline.authority.store import (
+from anchorline.authority.layout import (
     CA,
     JOURNAL,
     NEXT_CA,
@@ -31,9 +28,13 @@ from anchorline.authority.store import (
     key_file,
     request_file,
 )
-from anchorline.authority.survey import Survey, also, survey
+from anchorline.authority.maker import Made, Maker, fitting_key, stored_key
+from anchorline.authority.passphrase import Passphrase
+from anchorline.authority.plan import CertificateStatus, State
+from anchorline.authority.survey import Survey, survey
 from anchorline.commands import anchorline
 from anchorline.errors import AnchorlineError, AuthorityError
+from anchorline.problem import Place
 from anchorline.spec.model import Spec
 
 BROUGHT = "# issued elsewhere\n"
@@ -116,7 +117,7 @@ class Staged:
         roots += [each.certificate for name, each in made.items() if name == NEXT_CA]
         # in an order that a promotion doesn't change, for files of hosts hold them in it
         self.own = tuple(sorted((*([self.ca] if self.ca else []), *roots), key=fingerprint))
-        self.anchors = trusted.anchors(found.spec.site, (*self.own, *also(found.spec, found.now)))
+        self.anchors = trusted.anchors(found.spec.site, (*self.own, *found.also()))
         self.changes = (*first, *_changes(found, made))
 
     def __repr__(self) -> str:
@@ -205,7 +206,7 @@ class Staged:
             raise KeyError(name)
         if status.certificate is None:
             raise status.problem or AuthorityError(
-                f"{status.file}: not issued yet; {anchorline(f'pki issue {name}', self._survey.spec.file)}"
+                "not issued yet", anchorline(f"pki issue {name}", self._survey.spec.file), Place(status.file)
             )
         return status.certificate
 
@@ -213,7 +214,7 @@ class Staged:
         served = self.certificate(name)
         made, external = self._made.get(name), self._survey.external.get(name)
         if external:
-            key = external.key(self._passphrase)
+            key = fitting_key(external.key_file, external.certificate, self._passphrase)
         else:
             key = made.key if made else stored_key(self._survey, name, self._leaf(name), self._passphrase)
         return Pair(served.pem, keys.write(key).decode(), served.fingerprint)

@@ -35,49 +35,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anchorline.authority import disk, gitignore, keys
+from anchorline.authority import disk, keys, layout
 from anchorline.authority.disk import refusals
+from anchorline.authority.layout import CA, JOURNAL, PREVIOUS, PREVIOUS_CA, RETIRED, files_of, is_key, key_file
 from anchorline.errors import AuthorityError, StoreError
+from anchorline.problem import Place
 
-CA = "ca"
-NEXT, PREVIOUS, RETIRED = "next", "previous", "retired"
-NEXT_CA, PREVIOUS_CA = f"{NEXT}/{CA}", f"{PREVIOUS}/{CA}"
-JOURNAL, LEDGER = "issued.jsonl", "sightings.jsonl"
 DRAFT, COMMIT, REPLACES = ".draft", ".commit", ".replaces"
 FOLDER_MODE = 0o700
 
 Mark = tuple[int, int, int]
-
-
-def certificate_file(name: str) -> str:
-    """cfssljson's name for a certificate."""
-    return f"{name}.pem"
-
-
-def key_file(name: str) -> str:
-    """cfssljson's name for a key."""
-    return f"{name}-key.pem"
-
-
-def request_file(name: str) -> str:
-    """cfssljson's name for a signing request."""
-    return f"{name}.csr"
-
-
-def der_file(name: str) -> str:
-    """The DER form that a CA has beside it, as ``openssl x509 -outform der`` gives it."""
-    return f"{name}.crt"
-
-
-def is_ca(name: str) -> bool:
-    """Whether this is the name of a CA, in whatever generation."""
-    return name.rpartition("/")[2] == CA
-
-
-def files_of(name: str) -> tuple[str, ...]:
-    """All files that belong to a certificate or a CA."""
-    files = (key_file(name), certificate_file(name), request_file(name))
-    return (*files, der_file(name)) if is_ca(name) else files
 
 
 def _is_ca_key(file: str) -> bool:
@@ -89,7 +56,8 @@ class Contents:
     """What was in the folder when it was looked at: certificates as they were read; of keys that there are some.
 
     ``marks`` tells later whether something changed; ``unfinished`` are the files that an interrupted commit left to
-    place, ``going`` those of them that it takes away; ``problems`` are those of single files.
+    place, ``going`` those of them that it takes away; ``problems`` are those of single files, and
+    ``damaged`` those of them that are keys and can be read, but hold none.
     """
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
@@ -97,6 +65,7 @@ class Contents:
     problems: Mapping[str, AuthorityError] = field(default_factory=dict)
     unfinished: frozenset[str] = frozenset()
     going: frozenset[str] = frozenset()
+    damaged: frozenset[str] = frozenset()
 
     def has(self, file: str) -> bool:
         """Whether the file exists, in its place or in an unfinished commit."""
@@ -127,28 +96,31 @@ class Store:
             going = frozenset(file for file in unfinished if not self._where(file).stat().st_size)
             certificates: dict[str, bytes] = {}
             problems: dict[str, AuthorityError] = {}
+            damaged: set[str] = set()
             for file in (file for file in files if file not in going and (file in marks or file in unfinished)):
                 path = self._where(file)
                 try:
                     if file == key_file(PREVIOUS_CA):
                         disk.check_key(path)  # nothing needs it any more, but it is a secret
-                    elif disk.is_key(file):
+                    elif is_key(file):
                         keys.require_form(disk.read_key(path), path)
                     elif file.endswith(".pem"):
                         certificates[file] = disk.read(path)
                 except AuthorityError as problem:
                     problems[file] = problem
-            for file in filter(disk.is_key, self._replaced_files()):
+                    if not isinstance(problem, StoreError):
+                        damaged.add(file)
+            for file in filter(is_key, self._replaced_files()):
                 try:
                     disk.check_key(self.path(file))
                 except StoreError as problem:
                     problems[file] = problem
-            return Contents(marks, certificates, problems, unfinished, going)
+            return Contents(marks, certificates, problems, unfinished, going, frozenset(damaged))
 
     def read(self, file: str) -> bytes:
         """A file as it is. Raises StoreError where it isn't there, or is a key that others may read."""
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
-            return (disk.read_key if disk.is_key(file) else disk.read)(self._where(file))
+            return (disk.read_key if is_key(file) else disk.read)(self._where(file))
 
     def read_text(self, file: str) -> str:
         """A file of lines, with what an interrupted commit adds to it. Nothing where there is none."""
@@ -161,7 +133,7 @@ class Store:
         """The certificates in ``previous/`` and ``retired/``, by their files; those that can't be read are left out."""
         found: dict[str, bytes] = {}
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
-            for file in filter(lambda file: not disk.is_key(file), self._replaced_files()):
+            for file in filter(lambda file: not is_key(file), self._replaced_files()):
                 with suppress(StoreError):
                     found[file] = disk.read(self.path(file))
         return found
@@ -202,7 +174,7 @@ class Store:
                         self._require_unchanged(seen, [file for name in names for file in files_of(name)])
                     self._place()
                     self._require_keys(files, replaces or {})
-                    self._draft({**files, **gitignore.kept(self.folder, files)}, replaces or {})
+                    self._draft({**files, **layout.gitignore(self.folder, files)}, replaces or {})
                     self._place(fresh=True)
         except BaseException:
             if created:
@@ -216,7 +188,7 @@ class Store:
         changed = {file for file in {*marks, *seen.marks} if marks.get(file) != seen.marks.get(file)}
         changed |= unfinished ^ seen.unfinished
         if changed:
-            raise StoreError(f"{self.folder}: {', '.join(sorted(changed))} changed since it was read; run again")
+            raise StoreError(f"{', '.join(sorted(changed))} changed since it was read", "run again", Place(self.folder))
 
     def _require_keys(self, files: Mapping[str, bytes], replaces: Mapping[str, str]) -> None:
         """No CA key may be lost: one that is there is named by the commit, or lies in another place of it."""
@@ -228,8 +200,8 @@ class Store:
                     raise self._taken(self.path(file), "nothing was changed")
 
     @staticmethod
-    def _taken(path: Path, outcome: str) -> StoreError:
-        return StoreError(f"{path}: a CA key is here already, and none is ever replaced; {outcome}")
+    def _taken(path: Path, outcome: str, fix: str = "") -> StoreError:
+        return StoreError(f"a CA key is here already, and none is ever replaced; {outcome}", fix, Place(path))
 
     def _draft(self, files: Mapping[str, bytes], replaces: Mapping[str, str]) -> None:
         """Write all files, then make them the commit."""
@@ -253,7 +225,7 @@ class Store:
         commit = self.path(COMMIT)
         if not commit.is_dir():
             return
-        files = sorted(self._unfinished(), key=lambda file: (not _is_ca_key(file), not disk.is_key(file), file))
+        files = sorted(self._unfinished(), key=lambda file: (not _is_ca_key(file), not is_key(file), file))
         every = {parent for file in files for parent in self.path(file).parents}
         folders = sorted(each for each in every if each.is_relative_to(self.folder))
         decided = f"the new files are complete in {COMMIT}, and the next run puts them in place"
@@ -297,8 +269,8 @@ class Store:
         if there == source.read_bytes():
             return  # an interrupted run came this far
         if _sha256(there) not in self._replaceable():
-            outcome = "nothing was changed" if fresh else f"{source} is another one; keep the right one of the two"
-            raise self._taken(target, outcome) from None
+            another = (f"{source} is another one", "keep the right one of the two")
+            raise self._taken(target, *(("nothing was changed",) if fresh else another)) from None
         source.replace(target)
 
     def _replaceable(self) -> frozenset[str]:
@@ -351,9 +323,11 @@ class Store:
             try:
                 fcntl.flock(descriptor, how | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StoreError(f"{self.folder}: another run holds it; let that one end, then run again") from None
+                raise StoreError(
+                    "another run holds it", "let that one end, then run again", Place(self.folder)
+                ) from None
             if not self._is(descriptor):
-                raise StoreError(f"{self.folder}: changed since it was read; run again")
+                raise StoreError("changed since it was read", "run again", Place(self.folder))
             yield True
         finally:
             # a deploy runs under gevent, which closes a folder later than it is told to

@@ -1,4 +1,4 @@
-"""How a site's CA and certificates stand: the store and the spec, read and compared. Needs no key, changes nothing."""
+"""How a site's CA and certificates stand: what was read, compared with the spec. Needs no key, changes nothing."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from pathlib import Path
 
 from cryptography import x509
 
-from anchorline.authority import disk, external, profile
+from anchorline.authority import external, profile
 from anchorline.authority.anchors import Chain, read_certificates, read_chain, require_ca, require_current
 from anchorline.authority.external import ExternalCertificate
-from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State, judge, judge_authority
-from anchorline.authority.profile import DesiredCertificate
-from anchorline.authority.store import (
+from anchorline.authority.layout import (
     CA,
     NEXT_CA,
     PREVIOUS,
     PREVIOUS_CA,
     RETIRED,
-    Contents,
-    Store,
     certificate_file,
     files_of,
     key_file,
 )
+from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State, judge, judge_authority
+from anchorline.authority.profile import DesiredCertificate
+from anchorline.authority.read import Files, names_of, read
+from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError
+from anchorline.problem import Place
 from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec
 
 # a name becomes file names; "x-key" would be the key of "x"
@@ -49,8 +50,7 @@ class Survey:
 
     spec: Spec
     now: datetime
-    store: Store
-    contents: Contents
+    files: Files
     wanted: Mapping[str, DesiredCertificate]
     chain: Chain | None
     authority: CertificateStatus | None
@@ -59,6 +59,16 @@ class Survey:
     other_generations: tuple[CertificateStatus, ...] = ()
     signer: str = CA
     external: Mapping[str, ExternalCertificate] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Store:
+        """The site's folder below pki/."""
+        return Store(self.spec.pki)
+
+    @property
+    def contents(self) -> Contents:
+        """What is in the store."""
+        return self.files.contents
 
     @property
     def statuses(self) -> tuple[CertificateStatus, ...]:
@@ -75,6 +85,11 @@ class Survey:
         generations = {PREVIOUS_CA: self.chain} if self.chain else {}
         return replace(self, chain=chain, certificates=certificates, generations=generations, signer=NEXT_CA)
 
+    def also(self) -> Iterator[x509.Certificate]:
+        """The certificates of ``trust.also``. Raises AuthorityError for a file of which there is none, and for a CA
+        that has ended: it would be rolled out for nothing."""
+        yield from _also(self.spec, self.files, self.now)
+
     def above(self, name: str) -> Chain | ExternalCertificate | None:
         """What knows the intermediates and the root of a certificate."""
         return self.external.get(name, self.chain)
@@ -87,21 +102,15 @@ class Survey:
     def require_usable(self, only: Iterable[str] | None = None) -> None:
         """Raise what stands in the way, all of it at once; of the certificates, those of ``only``."""
         chosen = set(self.spec.certificates) if only is None else set(only)
-        problems = [
+        errors = [
             each.problem
             for each in self.statuses
             if each.problem and (each.name in chosen or each.name not in self.spec.certificates)
         ]
-        if len(problems) == 1:
-            raise problems[0]
-        if problems:
-            raise AuthorityError("\n".join(map(str, problems)))
-
-
-def names_of(spec: Spec) -> tuple[str, ...]:
-    """The names whose files lie in the spec's store: the certificates that we issue, and the CA where we make it."""
-    made = (CA, NEXT_CA, PREVIOUS_CA) if isinstance(spec.authority, DeclaredAuthority) else ()
-    return (*made, *spec.requests)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise AuthorityError.of(problem for error in errors for problem in error.problems)
 
 
 def survey(spec: Spec, now: datetime | None = None) -> Survey:
@@ -114,14 +123,18 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
     for name in spec.certificates:
         if name == CA or not _NAME.fullmatch(name):
             raise AuthorityError(
-                f"certificates.{name}: no name for a file; letters, digits, dots and hyphens, "
-                "but not 'ca', and not ending in '-key'"
+                f"certificates.{name}: no name for a file",
+                "letters, digits, dots and hyphens, but not 'ca', and not ending in '-key'",
             )
     if spec.requests and spec.authority is None:
-        raise AuthorityError("certificates are declared, but no authority to issue them; declare one")
-    store = Store(spec.pki)
-    contents = store.look(names_of(spec))
-    chain, authority = _authority(spec, store, contents, now)
+        raise AuthorityError("certificates are declared, but no authority to issue them", "declare one")
+    return _judged(spec, read(spec), now)
+
+
+def _judged(spec: Spec, files: Files, now: datetime) -> Survey:
+    """All of it from what was read: the CA, its other generations, the certificates."""
+    store, contents = Store(spec.pki), files.contents
+    chain, authority = _authority(spec, store, files, now)
     generations, other_generations = _generations(spec, store, contents, now)
     if authority and chain and NEXT_CA in generations and authority.state in (State.CHANGED, State.EXPIRED):
         # the next one is made by the spec as it is now, and takes its place
@@ -132,42 +145,30 @@ def survey(spec: Spec, now: datetime | None = None) -> Survey:
     certificates = tuple(_certificate(name, wanted[name], store, contents, chain, now, spec) for name in wanted)
     roots = None
     if spec.external and authority and not authority.problem:
-        roots = [*(each.root for each in (chain, *generations.values()) if each), *also(spec, now)]
-    looks = {name: external.look(spec, name, roots, now) for name in spec.external}
-    certificates += tuple(status for _, status in looks.values())
+        roots = [*(each.root for each in (chain, *generations.values()) if each), *_also(spec, files, now)]
+    judged = {name: external.judge(spec, name, files, roots, now) for name in spec.external}
+    certificates += tuple(status for _, status in judged.values())
     return Survey(
-        *(spec, now, store, contents, wanted, chain, authority, certificates, generations, other_generations),
-        external={name: found for name, (found, _) in looks.items() if found},
+        *(spec, now, files, wanted, chain, authority, certificates, generations, other_generations),
+        external={name: found for name, (found, _) in judged.items() if found},
     )
 
 
-def also(spec: Spec, now: datetime) -> Iterator[x509.Certificate]:
-    """The certificates of ``trust.also``. A CA that has ended is refused: it would be rolled out for nothing."""
-    for relative in spec.trust.also:
-        file = spec.path(relative)
-        for certificate in read_certificates(disk.read(file), file):
-            require_ca(certificate, file)
-            require_current(certificate, file, now, "take it out of the file, or the file out of trust.also")
-            yield certificate
-
-
-def _authority(
-    spec: Spec, store: Store, contents: Contents, now: datetime
-) -> tuple[Chain | None, CertificateStatus | None]:
+def _authority(spec: Spec, store: Store, files: Files, now: datetime) -> tuple[Chain | None, CertificateStatus | None]:
     match spec.authority:
         case None:
             return None, None
         case ExistingAuthority() as existing:
-            return external.authority(existing, spec, now)
+            return external.authority(files, spec.path(existing.certificate), now)
         case DeclaredAuthority() as declared:
-            return _declared(declared, spec, store, contents, now)
+            return _declared(declared, spec, store, files.contents, now)
 
 
 def _declared(
     declared: DeclaredAuthority, spec: Spec, store: Store, contents: Contents, now: datetime
 ) -> tuple[Chain | None, CertificateStatus]:
     file, key = store.path(certificate_file(CA)), store.path(key_file(CA))
-    problem = contents.problems.get(file.name) or contents.problems.get(key.name)
+    problem = contents.problems.get(file.name)
     if problem:
         return None, CertificateStatus.broken(CA, problem, file)
     if not contents.has(file.name):
@@ -175,18 +176,23 @@ def _declared(
         if not left:
             return None, CertificateStatus(CA, State.MISSING, "this site has no CA yet", file)
         problem = AuthorityError(
-            f"{file}: the CA's certificate is missing, but {', '.join(left)} {'is' if len(left) == 1 else 'are'} here; "
-            f"restore it from a backup, or move {store.folder} away to begin anew with another CA"
+            f"the CA's certificate is missing, but {', '.join(left)} {'is' if len(left) == 1 else 'are'} here",
+            f"restore it from a backup, or move {store.folder} away to begin anew with another CA",
+            Place(file),
         )
         return None, CertificateStatus.broken(CA, problem, file)
     try:
         chain = read_chain(contents.certificates[file.name], file)
     except AuthorityError as unreadable:
         return None, CertificateStatus.broken(CA, unreadable, file)
-    return chain, _judged(CA, declared, chain, file, now)
+    if unfit := contents.problems.get(key.name):
+        return chain, CertificateStatus.broken(CA, unfit, file, chain.root)
+    return chain, _judged_authority(CA, declared, chain, file, now)
 
 
-def _judged(name: str, declared: DeclaredAuthority, chain: Chain, file: Path, now: datetime) -> CertificateStatus:
+def _judged_authority(
+    name: str, declared: DeclaredAuthority, chain: Chain, file: Path, now: datetime
+) -> CertificateStatus:
     generation = profile.generation(declared, chain.root)
     status = judge_authority(profile.desired_authority(declared, max(1, generation)), chain, file, now)
     return replace(status, name=name)
@@ -211,7 +217,7 @@ def _generations(
             statuses.append(CertificateStatus.broken(name, unreadable, file))
             continue
         if name == NEXT_CA and isinstance(spec.authority, DeclaredAuthority):
-            statuses.append(_judged(name, spec.authority, chains[name], file, now))
+            statuses.append(_judged_authority(name, spec.authority, chains[name], file, now))
         else:
             statuses.append(CertificateStatus(name, State.OK, "trusted until it is withdrawn", file, chains[name].root))
     unsafe = {file: problem for file, problem in contents.problems.items() if file.startswith(_REPLACED)}
@@ -239,15 +245,18 @@ def _certificate(
     if not contents.has(file.name):
         if not contents.has(key.name):
             return CertificateStatus(name, State.MISSING, "not issued yet", file)
-        half = AuthorityError(f"{file}: missing, but {key.name} is here; restore it, or move the key away")
+        half = AuthorityError(f"missing, but {key.name} is here", "restore it, or move the key away", Place(file))
         return CertificateStatus.broken(name, half, file)
     try:
         certificate = read_certificates(contents.certificates[file.name], file)[0]
     except AuthorityError as damaged:
         return CertificateStatus.broken(name, damaged, file)
-    unsafe = contents.problems.get(key.name)
-    if unsafe:
-        return CertificateStatus.broken(name, unsafe, file, certificate)
+    unfit = contents.problems.get(key.name)
+    if unfit:
+        if key.name in contents.damaged:
+            fix = f"restore the key from a backup, or move it and {file.name} away, and a new pair is made"
+            unfit = AuthorityError.of(replace(each, fix=fix) for each in unfit.problems)
+        return CertificateStatus.broken(name, unfit, file, certificate)
     if chain is None:
         return CertificateStatus(name, State.BROKEN, "the CA that issued it isn't here", file, certificate)
     status = judge(name, wanted, certificate, chain.issuer, file, now, spec.renewal)
@@ -255,8 +264,17 @@ def _certificate(
         return status
     if status.state in TO_ISSUE:
         half = AuthorityError(
-            f"{key}: missing, and {file.name} has to be issued again ({status.reason}); "
-            f"restore the key from a backup, or move {file.name} away, and a new pair is made"
+            f"missing, and {file.name} has to be issued again ({status.reason})",
+            f"restore the key from a backup, or move {file.name} away, and a new pair is made",
+            Place(key),
         )
         return CertificateStatus.broken(name, half, file, certificate)
     return CertificateStatus(name, State.OK, f"{key.name} isn't here: it can be trusted, not served", file, certificate)
+
+
+def _also(spec: Spec, files: Files, now: datetime) -> Iterator[x509.Certificate]:
+    for file in map(spec.path, spec.trust.also):
+        for certificate in read_certificates(files.certificate(file), file):
+            require_ca(certificate, file)
+            require_current(certificate, file, now, "take it out of the file, or the file out of trust.also")
+            yield certificate

@@ -12,8 +12,8 @@ import click
 
 from anchorline.authority.check import check as check_brought
 from anchorline.authority.custody import plain_in_git
-from anchorline.authority.expiry import ending
 from anchorline.cli.base import Command, SpecPath
+from anchorline.cli.expiry import ending
 from anchorline.commands import SPEC
 from anchorline.problem import Problem, in_order
 from anchorline.spec import check as check_spec
@@ -90,8 +90,8 @@ def _as_data(problem: Problem) -> dict[str, Any]:
 
 def _as_line(problem: Problem) -> str:
     # click drops the colours where the output isn't a terminal
-    place = str(problem.place)
-    return click.style(place, fg="yellow" if problem.warning else "red") + str(problem).removeprefix(place)
+    place = click.style(str(problem.place), fg="yellow" if problem.warning else "red")
+    return f"{place}: {problem.message}"
 
 
 def _summary(spec: Path, errors: int, warnings: int) -> str:

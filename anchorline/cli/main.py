@@ -17,7 +17,7 @@ NAME, VARIABLE = "anchorline", "_ANCHORLINE_COMPLETE"
 COMMANDS = {
     "check": "anchorline.cli.check",
     "init": "anchorline.cli.init",
-    "pki": "anchorline.cli.export",
+    "pki": "anchorline.cli.pki",
     "schema": "anchorline.cli.check",
     "status": "anchorline.cli.status",
     "upgrade": "anchorline.cli.upgrade",

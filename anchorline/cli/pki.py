@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives import serialization
 
-from anchorline.authority import generations
+from anchorline.authority import disk, generations
 from anchorline.authority.adopt import adopt as take_over
-from anchorline.authority.certificates import fingerprint, name_of, to_pem
+from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.custody import reencrypt
-from anchorline.authority.disk import refusals
+from anchorline.authority.export import FORMS, exported, require_known
+from anchorline.authority.layout import CA
 from anchorline.authority.passphrase import NEW, Passphrase, prompt
 from anchorline.authority.plan import TO_ISSUE, State
 from anchorline.authority.stage import Staged, stage
-from anchorline.authority.store import CA
-from anchorline.authority.survey import also, survey
-from anchorline.cli.base import Group, names_to_issue, spec_option
+from anchorline.authority.survey import survey
+from anchorline.cli.base import Group, names_to_export, names_to_issue, spec_option
 from anchorline.cli.show import as_data, draw
 from anchorline.commands import anchorline, pyinfra
-from anchorline.errors import AuthorityError, PassphraseError, StoreError
+from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec import Spec, load
-from anchorline.spec.words import meant
 
-FORMS = ("pem", "der", "bundle")
-"""What ``exported`` makes."""
+FOR_HOSTS = ("script", "cloud-init", "kubernetes", "trust-manager")
+"""The forms of ``pki export`` for hosts that nobody reaches over SSH."""
 
 
 @click.group(cls=Group, example="anchorline pki show --spec staging.yml")
@@ -96,7 +93,7 @@ def _reissue(spec_file: Path, names: tuple[str, ...], *, rekey: bool) -> None:
     for name in names:
         if name == CA:
             instead = anchorline("pki rotate", spec_file)
-            raise AuthorityError(f"a CA isn't issued again: hosts know it by its content; {instead}")
+            raise AuthorityError("a CA isn't issued again: hosts know it by its content", instead)
         _require_ours(spec, name)
     _commit(stage(spec, only=names, asked=dict.fromkeys(names, rekey)))
 
@@ -132,7 +129,7 @@ def change_passphrase(spec_file: Path, remove: bool) -> None:
 
 def _ask_twice() -> str:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise PassphraseError(f"which passphrase? Set {NEW}, {NEW}_FILE or {NEW}_COMMAND, or give --remove")
+        raise PassphraseError("which passphrase?", f"set {NEW}, {NEW}_FILE or {NEW}_COMMAND, or give --remove")
     first, second = prompt("New passphrase: "), prompt("Once more: ")
     if not first or first != second:
         raise PassphraseError("they differ, or there is none; nothing was changed")
@@ -162,6 +159,52 @@ def adopt(folder: Path, spec_file: Path) -> None:
         click.echo(f"  {status.name}: {'issue it' if issues else 'use it as it is'}{why}")
 
 
+@pki.command(example="anchorline pki export --as script -o trust.sh")
+@click.argument("name", required=False, shell_complete=names_to_export)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file, in place of standard output.")
+@click.option("--as", "form", type=click.Choice([*FORMS, *FOR_HOSTS]), default="pem", help="How to write it.")
+@click.option("--image", help="With --as kubernetes: what starts the script on a node; by default busybox.")
+@spec_option
+def export(name: str | None, output: Path | None, form: str, image: str | None, spec_file: Path) -> None:
+    """Hand out the CA's certificate, or that of NAME with its chain. Never a private key.
+
+    pem: the certificate, and what a server sends after it. der: the certificate alone, binary. bundle: with the root at
+    the end; without NAME every CA that hosts of this site trust.
+
+    For hosts that nobody reaches over SSH, what a rollout would do there. script: POSIX shell, for root (`sudo sh
+    trust.sh`). cloud-init: a part of a machine's user data. kubernetes: a ConfigMap, and a DaemonSet for the nodes.
+    trust-manager: a Bundle for the pods.
+    """
+    if form in FOR_HOSTS and name is not None:
+        raise AuthorityError(f"--as {form} is for the whole site", f"leave {name} out")
+    if image is not None and form != "kubernetes":
+        raise AuthorityError("--image is for --as kubernetes")
+    spec = load(spec_file)
+    content = _for_hosts(spec, form, image) if form in FOR_HOSTS else exported(spec, name, form)
+    if output is not None:
+        disk.create(output, content)
+    elif form == "der" and sys.stdout.isatty():
+        raise AuthorityError("der is binary, and this is a terminal", "add -o FILE")
+    else:
+        click.echo(content, nl=False)
+
+
+def _for_hosts(spec: Spec, form: str, image: str | None) -> bytes:
+    from anchorline.trust import export as forms  # loads pyinfra, which no other command needs
+
+    wanted = forms.wanted_of(spec)
+    match form:
+        case "script":
+            text = forms.as_script(wanted)
+        case "cloud-init":
+            text = forms.as_cloud_init(wanted)
+        case "kubernetes":
+            text = forms.as_kubernetes(wanted, image or forms.IMAGE)
+        case _:
+            text = forms.as_trust_manager(wanted)
+    return text.encode()
+
+
 def _commit(staged: Staged) -> None:
     staged.commit()
     if staged.is_new_ca and staged.ca is not None:
@@ -177,49 +220,10 @@ def _commit(staged: Staged) -> None:
         click.echo("Nothing to issue.")
 
 
-def exported(spec: Spec, name: str | None, form: str) -> bytes:
-    """The CA's certificate, or that of ``name`` with its chain, in one of ``FORMS``. Raises AuthorityError."""
-    if name is not None:
-        _require_known(spec, name)
-    found = survey(spec)
-    chain = found.above(name or CA)
-    status = found.authority if name in (None, CA) else next(s for s in found.certificates if s.name == name)
-    if status is None or status.certificate is None or chain is None:
-        problem = status.problem if status else AuthorityError(f"{spec.site}: the spec declares no CA")
-        raise problem or AuthorityError(
-            f"{status and status.file}: not there yet; {anchorline('pki issue', spec.file)}"
-        )
-    if form == "der":
-        return status.certificate.public_bytes(serialization.Encoding.DER)
-    root = (chain.root,) if chain.root else ()
-    if status is found.authority:
-        documents = (*root, *(also(spec, found.now) if form == "bundle" else ()))
-    else:
-        documents = (status.certificate, *chain.intermediates, *(root if form == "bundle" else ()))
-    return b"".join(dict.fromkeys(map(to_pem, documents)))
-
-
-def _require_known(spec: Spec, name: str) -> None:
-    if name not in {CA, *spec.certificates}:
-        near = meant(name, spec.certificates) or "declare it under `certificates`"
-        raise AuthorityError(f"{name!r}: the spec has no certificate of this name; {near}")
-
-
 def _require_ours(spec: Spec, name: str) -> None:
-    _require_known(spec, name)
+    require_known(spec, name)
     if existing := spec.external.get(name):
         file = spec.path(existing.certificate)
-        raise AuthorityError(f"{name!r}: somebody else issued it, and nothing here can; put the next one into {file}")
-
-
-def write_new(file: Path, content: bytes) -> None:
-    """Write a file that isn't there. What lies there may be a key, so it isn't replaced."""
-    with refusals(file):
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        except FileExistsError:
-            if file.is_file() and file.read_bytes() == content:
-                return
-            raise StoreError(f"{file}: something else is here already; take another name or remove it") from None
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(content)
+        raise AuthorityError(
+            f"{name!r}: somebody else issued it, and nothing here can", f"put the next one into {file}"
+        )

@@ -13,8 +13,8 @@ from rich.table import Table
 from anchorline.authority import issued, sightings
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.generations import withdrawal
+from anchorline.authority.layout import JOURNAL, NEXT_CA, PREVIOUS_CA
 from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
-from anchorline.authority.store import JOURNAL, NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import Survey
 
 _COLOURS = {State.OK: "green", State.BROKEN: "red", State.CHANGED: "red", State.EXPIRED: "red"}

@@ -45,6 +45,14 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What was changed on a host, or would be, and at which step."""
+
+    step: Step
+    what: str
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a host failed, and at which step."""
 
@@ -72,7 +80,7 @@ class Fleet:
     clocks: dict[str, float] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
-    changes: dict[str, list[str]] = field(default_factory=dict)
+    changes: dict[str, list[Change]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     verified: dict[str, str] = field(default_factory=dict)
     blocked_by: list[Problem] = field(default_factory=list)
@@ -131,9 +139,9 @@ class Fleet:
         if text not in notes:
             notes.append(text)
 
-    def changed(self, host: Host, what: str) -> None:
+    def changed(self, host: Host, step: Step, what: str) -> None:
         """Note what was changed on a host, or would be."""
-        self.changes.setdefault(host.name, []).append(what)
+        self.changes.setdefault(host.name, []).append(Change(step, what))
 
     def require_few_failures(self, step: str, failed: Iterable[str]) -> None:
         """Raise AnchorlineError where more hosts have failed than the limits allow. ``failed``: by pyinfra's count."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from anchorline.authority.disk import LARGEST, refusals
 from anchorline.errors import AnchorlineError
+from anchorline.problem import Place
 from anchorline.spec.names import is_loopback
 from anchorline.spec.source import read
 from anchorline.spec.values import Name, parse_name
@@ -64,7 +65,7 @@ def _documents(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for file in files:
         document, problems = read(file)
         if document is None and file.name in named:
-            raise AnchorlineError("\n".join(map(str, problems)))
+            raise AnchorlineError.of(problems)
         if document and {"CN", "signing"} & document.data.keys() and "site" not in document.data:
             yield file, document.data
 
@@ -75,9 +76,11 @@ def _take(folder: Path, part: str, left: dict[Path, Mapping[str, Any]]) -> Path:
     if len(found) != 1:
         name = NAMES[part][0]
         if not found:
-            raise AnchorlineError(f"{folder}: nothing here is cfssl's {name}, by its name or by what is in it")
+            raise AnchorlineError(
+                f"nothing here is cfssl's {name}, by its name or by what is in it", where=Place(folder)
+            )
         files = ", ".join(each.name for each in found)
-        raise AnchorlineError(f"{folder}: which one is cfssl's {name}? {files}; call that one {name}")
+        raise AnchorlineError(f"which one is cfssl's {name}? {files}", f"call that one {name}", Place(folder))
     del left[found[0]]
     return found[0]
 

@@ -47,7 +47,7 @@ def files(answers: Answers, cfssl: Cfssl | None = None) -> dict[str, bytes]:
     ).encode()
     for path in (*([answers.ca] if answers.ca else []), *(cfssl.files if cfssl else ())):
         if path.name in made or not path.name.isprintable():
-            raise AnchorlineError(f"{str(path)!r}: no file of a site can be called so; rename it")
+            raise AnchorlineError(f"{str(path)!r}: no file of a site can be called so", "rename it")
         made[path.name] = disk.read(path)
     return made
 

@@ -9,16 +9,18 @@ from pathlib import Path
 from anchorline.authority import disk
 from anchorline.authority.disk import refusals
 from anchorline.errors import StoreError
+from anchorline.problem import Place
 
 
 def require_free(folder: Path, files: Iterable[str]) -> None:
     """Raise StoreError, with the names, where one of the files or what stands in a folder's place is there already."""
     with refusals(folder):
         if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
-            raise StoreError(f"{folder}: this is no folder; take another path")
+            raise StoreError("this is no folder", "take another path", Place(folder))
         here = sorted({each for file in files for each in _in_the_way(folder, file)})
     if here:
-        raise StoreError(f"{folder}: nothing is overwritten, and here already: {', '.join(here)}; take another folder")
+        cause = f"nothing is overwritten, and here already: {', '.join(here)}"
+        raise StoreError(cause, "take another folder", Place(folder))
 
 
 def _in_the_way(folder: Path, file: str) -> Iterable[str]:

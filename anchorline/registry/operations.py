@@ -39,10 +39,10 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
         return
     what = f"registry: {due.summary}"
     if not host.state.is_executing:
-        fleet.changed(here, what)
+        fleet.changed(here, Step.REGISTRY, what)
 
     def done(answer: Answer) -> None:
-        fleet.changed(here, what)
+        fleet.changed(here, Step.REGISTRY, what)
         for line in answer.stdout:
             word, _, length = line.partition(" ")
             if word in _WINDOWS:

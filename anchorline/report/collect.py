@@ -80,7 +80,8 @@ def _came_to(over: Over, fleet: Fleet, view: View | None, host: Host) -> HostRep
     """What a host came to in a run that changes hosts, or would by a plan."""
     name = host.name
     failure, verification = fleet.failures.get(name), fleet.verified.get(name, "")
-    changes, notes = tuple(fleet.changes.get(name, ())), tuple(fleet.notes.get(name, ()))
+    changes = tuple(each.what for each in fleet.changes.get(name, ()))
+    notes = tuple(fleet.notes.get(name, ()))
     known = facts(view, host) if view and fleet.has_seen(TRUST, host) else {"groups": groups_of(host)}
     findings: tuple[Problem, ...] = ()
     if failure or host.name in over.failed:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from anchorline.authority import sightings
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.generations import withdrawal
+from anchorline.authority.layout import NEXT_CA, PREVIOUS_CA
 from anchorline.authority.operations import explicit
 from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
-from anchorline.authority.store import NEXT_CA, PREVIOUS_CA
 from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline
 from anchorline.fleet import Fleet
@@ -97,7 +97,7 @@ def registry(fleet: Fleet, hosts: Sequence[Host], kind: Kind) -> RegistryReport 
     if not fleet.has_seen(REGISTRY, here):
         return RegistryReport(here.name, address, mode, Health.UNKNOWN, "its host couldn't be looked at")
     has, holds = observed_registry(fleet, here), fleet.seen(PROBE, here) if fleet.has_seen(PROBE, here) else None
-    changed = any(each.startswith("registry: ") for each in host.changes)
+    changed = any(each.step is Step.REGISTRY for each in fleet.changes.get(here.name, ()))
     well = not (has.health or has.runtime_problem) or (changed and host.condition is Condition.CHANGED)
     words = "serves" if well else has.runtime_problem.cause if has.runtime_problem else has.health
     return RegistryReport(

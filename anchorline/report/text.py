@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
@@ -50,17 +50,17 @@ def show(report: Report, console: Console) -> None:
 
 def draw(report: Report, width: int) -> RenderableType:
     """The whole of it for so many columns."""
-    parts: list[RenderableType] = []
-    if report.kind is Kind.STATUS:
-        parts += [_head(report), _steps(report), Text()]
-    parts.append(_table(report, width))
-    if report.kind is Kind.PLAN:
-        parts += [*_issued(report.certificates)]
+    status = report.kind is Kind.STATUS
+    parts: list[list[RenderableType]] = [[_head(report), _steps(report)]] if status else []
+    # of many who are all well none has a line, and a header alone tells nothing
+    parts += [[_table(hosts, report.kind, width)]] if (hosts := _rows(report)) else []
+    parts += [_issued(report.certificates)] if report.kind is Kind.PLAN else []
     # a run tells each host's own cause in its line; what is the same of many is said once more, with the next step
-    causes = [each for each in report.causes if report.kind is Kind.STATUS or each.finding.health is not Health.WARNING]
-    parts += [Text(), Text("What to do", style="bold"), *map(_cause, causes)] if causes else []
-    parts += [Text(), Text(tally(report))]
-    return Group(*parts)
+    causes = [each for each in report.causes if status or each.finding.health is not Health.WARNING]
+    parts += [[Text("What to do", style="bold"), *map(_cause, causes)]] if causes else []
+    parts += [[Text(tally(report))]]
+    first, *others = (Group(*part) for part in parts if part)
+    return Group(first, *(each for other in others for each in (Text(), other)))
 
 
 def _head(report: Report) -> Text:
@@ -80,13 +80,14 @@ def _steps(report: Report) -> Table:
     return table
 
 
-def _issued(certificates: Sequence[CertificateReport]) -> Iterator[RenderableType]:
+def _issued(certificates: Sequence[CertificateReport]) -> list[RenderableType]:
     """What a plan would issue, and why."""
-    issued = [each for each in certificates if each.issues]
-    if issued:
-        yield from (Text(), Text("Certificates that would be issued", style="bold"))
-    for each in issued:
-        yield Text(visible(f"{each.name}: {each.state}{f', {each.reason}' if each.reason else ''}"))
+    issued = [
+        Text(visible(f"{each.name}: {each.state}{f', {each.reason}' if each.reason else ''}"))
+        for each in certificates
+        if each.issues
+    ]
+    return [Text("Certificates that would be issued", style="bold"), *issued] if issued else []
 
 
 Cell = Callable[[Host], str]
@@ -109,11 +110,15 @@ def what(host: Host) -> str:
     return "; ".join(filter(None, (*(finding.cause for finding in host.findings), done, *host.notes)))
 
 
-def _table(report: Report, width: int) -> Table:
-    hosts: Sequence[Host] = report.hosts
-    if len(hosts) >= MANY:
-        hosts = folded([each for each in hosts if each.condition.health in _TOLD or each.notes], report.kind)
-    columns = COLUMNS[report.kind] if width >= NARROW or report.kind is not Kind.STATUS else ()
+def _rows(report: Report) -> Sequence[Host]:
+    """The hosts that get a line."""
+    if len(report.hosts) < MANY:
+        return report.hosts
+    return folded([each for each in report.hosts if each.condition.health in _TOLD or each.notes], report.kind)
+
+
+def _table(hosts: Sequence[Host], kind: Kind, width: int) -> Table:
+    columns = COLUMNS[kind] if width >= NARROW or kind is not Kind.STATUS else ()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("host", "", *(title for title, _ in columns)):
         table.add_column(column, overflow="fold")

@@ -1,7 +1,8 @@
 # Put the files that came on standard input in their places, and make the system see its anchors.
 # From control: $site, $state, $lock (a folder that is the same for all sites, since they share the system's stores),
 # $folders (those of the files), $merged (files of others that get our entry), $update (a command, or nothing), $anchors
-# (paths), $digests (of the anchors), $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh and keystores.sh want.
+# (paths), $digests (of the anchors), $summary, $bundle (the system's), and what layers.sh, hosts.sh, stale.sh, merged.sh
+# and keystores.sh want.
 : "${site?}"
 : "${state?}"
 : "${lock?}"
@@ -11,6 +12,10 @@
 : "${anchors?}"
 : "${digests?}"
 : "${summary?}"
+: "${hosts_line?}"
+: "${bundle?}"
+: "${links?}"
+: "${p11?}"
 
 # the stores are asked, layer by layer, not the update's exit code: that one is 0 for a file that was passed over
 trusted() {

@@ -81,11 +81,11 @@ def keep() -> Commands:
     family = has.family
     summary = ", ".join(change.what) or "marker"
     if not host.state.is_executing:
-        fleet.changed(here, summary)
+        fleet.changed(here, Step.TRUST, summary)
 
     def done(answer: Answer) -> None:
         trusting(fleet).add(here.name)
-        fleet.changed(here, summary)
+        fleet.changed(here, Step.TRUST, summary)
         tell_of(read([line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]))
 
     yield changing(

@@ -87,7 +87,7 @@ def verify_host(*, pusher: bool) -> Commands:
         fleet.verified[here.name] = message(verified)
 
     if not host.state.is_executing:
-        fleet.changed(here, "verify")
+        fleet.changed(here, Step.VERIFY, "verify")
     yield changing(
         Step.VERIFY,
         RoundTrip(

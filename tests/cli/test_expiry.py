@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import stage
-from anchorline.authority.expiry import ending
 from anchorline.authority.generations import promote, rotate
+from anchorline.cli.expiry import ending
 from anchorline.spec import load
 from tests.preloaded import loaded
 from tests.unit.test_authority_stage import Ca

@@ -142,7 +142,7 @@ def test_a_passphrase_protects_every_key(pki: Site) -> None:
 def test_a_changed_authority_is_refused(pki: Site) -> None:
     pki("issue")
     pki.spec.write_text(SPEC.replace("Example Fleet CA", "Another CA"))
-    assert "Put the spec back" in pki("issue", code=1)
+    assert "put the spec back" in pki("issue", code=1)
     assert "changed" in pki("show", code=1)
 
 

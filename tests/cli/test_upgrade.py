@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -186,8 +187,7 @@ def test_a_folder_that_cannot_be_written(site: Site) -> None:
         "import os, sys; from pathlib import Path; Path(f'.deploy.py.{os.getpid()}').mkdir(); "
         "sys.argv = ['anchorline', 'upgrade']; from anchorline.cli.main import main; main()"
     )
-    python = ROOT / ".venv/bin/python"
-    refused = subprocess.run([python, "-c", script], cwd=site.folder, capture_output=True, text=True)
+    refused = subprocess.run([sys.executable, "-c", script], cwd=site.folder, capture_output=True, text=True)
     assert refused.returncode == 1
     assert "File exists; it is as it was\n" in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -240,5 +240,4 @@ def test_every_new_name_is_there() -> None:
         "    module, _, attribute = name.rpartition('.')\n"
         "    getattr(importlib.import_module(module), attribute)"
     )
-    python = ROOT / ".venv/bin/python"
-    subprocess.run([python, "-c", script, *RENAMED.values()], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", script, *RENAMED.values()], check=True, cwd=ROOT)

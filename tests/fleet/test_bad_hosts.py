@@ -20,6 +20,14 @@ def summary(result: Result) -> dict[str, str]:
     return {words[0]: words[1] for words in lines if len(words) == 2 and words[0] in HOSTS}
 
 
+def fix(result: Result, host: str) -> tuple[str, str]:
+    """What a run says below a host's cause: where it is typed, and the command."""
+    lines = result.err.splitlines()
+    mine = (at for at, line in enumerate(lines) if line[:2] == "✗ " and host in line[2:].partition(": ")[0].split(", "))
+    where, _, command = lines[next(mine) + 1].strip().partition(": ")
+    return where, command
+
+
 def alone(result: Result, bad: Mapping[str, tuple[str, ...]]) -> None:
     """Those hosts, and no others, are in a state for a cause, the words of which follow it; the run ended with 1."""
     result.failed()

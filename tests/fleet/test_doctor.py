@@ -10,7 +10,7 @@ import pytest
 from anchorline.registry import distribution
 from anchorline.spec import load
 from tests.fleet.conftest import HOSTS, Result, Site, eventually
-from tests.fleet.test_bad_hosts import summary
+from tests.fleet.test_bad_hosts import fix, summary
 
 pytestmark = pytest.mark.fleet
 
@@ -115,8 +115,7 @@ def test_the_cause_and_the_command_that_fixes_it(deployed: Site, what: str) -> N
     line = summary(first)[host]
     assert line.startswith("failed"), str(first)
     assert cause in line
-    where, _, command = line.partition("; fix it ")[2].partition(": ")
-    command = command.strip()
+    where, command = fix(first, host)
     if where == "on the host":
         assert deployed.lab.exec(host, command).returncode == 0, command
     else:
@@ -139,9 +138,10 @@ def test_a_registry_that_may_not_read_its_key(deployed: Site) -> None:
     try:
         causes = []
         for _ in range(2):
-            line = summary(look(deployed).failed())["registry"]
-            cause, _, command = line.partition("; fix it on the host: ")
-            causes.append(cause)
+            sick = look(deployed).failed()
+            causes.append(summary(sick)["registry"])
+            where, command = fix(sick, "registry")
+            assert where == "on the host"
             assert deployed.lab.exec("registry", command).returncode == 0, command
         assert f"the registry (user 65534:0) can't list {served.folder}, mode 700 of root" in causes[0]
         assert f"can't write to {served.data}, mode 755 of root" in causes[1]
@@ -172,9 +172,11 @@ def test_a_clock_that_is_off(deployed: Site) -> None:
     lie = '#!/bin/sh\n[ "$1" = +%s ] && echo 1000000000 || exec /usr/bin/date "$@"\n'
     deployed.lab.exec("debian", "cat >/usr/local/bin/date; chmod +x /usr/local/bin/date", input=lie)
     try:
-        line = summary(look(deployed).failed())["debian"]
-        assert "the clock says 2001-09-09 01:46 UTC" in line
-        assert "inventory exec -- date -u -s @$(date +%s)" in line
+        wrong = look(deployed).failed()
+        assert "the clock says 2001-09-09 01:46 UTC" in summary(wrong)["debian"]
+        where, command = fix(wrong, "debian")
+        assert where == "here"
+        assert command.endswith("inventory exec -- date -u -s @$(date +%s)")
     finally:
         deployed.lab.exec("debian", "rm /usr/local/bin/date")
     look(deployed).ok()
@@ -192,9 +194,9 @@ def test_a_daemon_that_began_before_where_its_store_is_not_kept(site: Site) -> N
     first = look(site)
     assert first.code == 1
     site.deploy().ok()
-    line = summary(look(site).failed())["debian"]
-    assert "docker.service began before the CA came, and holds the old roots" in line
-    assert line.rstrip().endswith("on the host: systemctl restart docker")
+    old = look(site).failed()
+    assert "docker.service began before the CA came, and holds the old roots" in summary(old)["debian"]
+    assert fix(old, "debian") == ("on the host", "systemctl restart docker")
     for host in ("debian", "registry"):
         site.lab.exec(host, "systemctl restart docker")
     site.lab.exec("fedora-layout", "systemctl restart containerd")

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.fleet.conftest import Site
+from tests.of_the_day import rounds
 
 pytestmark = pytest.mark.fleet
 
@@ -43,7 +44,8 @@ def completes(site: Site, seconds: float) -> bool:
 def test_killed_at_25_points(site: Site) -> None:
     """Spread over the whole of a first deploy, as long as it takes here."""
     lengths = []
-    for _ in range(3):
+    points = rounds(25)
+    for _ in rounds(3):
         began = time.monotonic()
         assert site.run_anew("-y", "inventory", "deploy.py").returncode == 0
         lengths.append(time.monotonic() - began)
@@ -51,11 +53,11 @@ def test_killed_at_25_points(site: Site) -> None:
         subprocess.run(["rm", "-rf", site.folder / "pki"], check=True)
     length = min(lengths)
     caught = 0
-    for number in range(25):
+    for number in points:
         site.lab.renew(site.hosts)
         subprocess.run(["rm", "-rf", site.folder / "pki"], check=True)
         seconds = 0.5 + (length - 0.5) * number / 25
         running = completes(site, seconds)
         caught += running
         length = length if running else seconds  # a deploy has become shorter: the machine has less to do than before
-    assert caught >= 20, f"only {caught} of 25 kills met a running deploy"
+    assert 5 * caught >= 4 * len(points), f"only {caught} of {len(points)} kills met a running deploy"

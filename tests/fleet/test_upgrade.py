@@ -35,10 +35,8 @@ GONE = (
 )
 """What the old version may have left on the registry's host, and the new one has taken away. Add what it forgets."""
 MANIFEST = "curl -sS --fail -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' {}/v2/kept/manifests/1"
-
-
 SECRET = r"""sed -n 's/^ *secret: *//p' | tr -d '"'"\'" """
-"""Without the quotes, which YAML has of two kinds."""
+"""Without the quotes, of which YAML has two kinds."""
 
 
 @dataclass

@@ -48,7 +48,8 @@ def test_one_exec_each_and_an_exit_code(site: Site) -> None:
     ill = site.run("-y", "inventory", STEP)
     assert ill.code == 1
     assert ill.counts == {"registry": 1, "a": 1, "b": 1}
-    assert "doctor: docker doesn't answer; fix it on the host: systemctl start docker" in ill.summary("b")
+    assert "doctor: docker doesn't answer" in ill.summary("b")
+    assert "@fake/b: doctor: docker doesn't answer\n  on the host: systemctl start docker\n" in ill.err
     assert "well" in ill.summary("a")
     assert site.trace() == before
 

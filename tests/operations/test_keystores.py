@@ -92,6 +92,7 @@ def test_two_profiles_whose_names_begin_alike_are_both_remembered(shell: list[st
                 tasks=tasks,
                 pems="",
                 nicknames="",
+                update="",
             )
             + 'noted "$tasks"\n'
         )

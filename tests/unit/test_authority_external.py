@@ -110,7 +110,7 @@ class Site:
             stage(self.spec, NOW)
         lines = str(caught.value).splitlines()
         assert all(line.startswith(str(self.folder)) for line in lines)
-        said = [problem.cause for problem in self.check() if not problem.warning]
+        said = [f"{each.cause}{f'; {each.fix}' * bool(each.fix)}" for each in self.check() if not each.warning]
         assert said == sorted(lines), "check says the same"
         return "\n".join(line.partition(": ")[2] for line in lines)
 
@@ -324,7 +324,7 @@ class TestACaThatExists:
         site.put("ca.pem", b"".join(each.pem for each in chain))
         with pytest.raises(AuthorityError, match=said):
             stage(site.spec, NOW)
-        assert any(said in each.cause and each.place.key == "authority.certificate" for each in site.check())
+        assert any(said in str(each) and each.place.key == "authority.certificate" for each in site.check())
 
     def test_the_key_of_another(self, site: Site) -> None:
         site.put("ca.pem", MIDDLE.pem + ROOT.pem)

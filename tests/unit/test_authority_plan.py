@@ -197,7 +197,7 @@ def test_a_changed_authority_section_is_no_new_ca(site: Site, change: dict[str, 
         stage(site.spec, NOW)
     assert differs in str(caught.value)
     assert str(site.spec.pki / "ca.pem") in str(caught.value)
-    assert "Put the spec back" in str(caught.value)
+    assert "put the spec back" in str(caught.value)
     assert before is not None
     assert before.certificate == status.certificate
 

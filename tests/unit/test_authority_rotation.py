@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from anchorline.authority import issued, keys, sightings, stage, survey
 from anchorline.authority.certificates import fingerprint
 from anchorline.authority.generations import promote, retire, rotate
-from anchorline.authority.store import NEXT_CA, PREVIOUS_CA, Store
+from anchorline.authority.layout import NEXT_CA, PREVIOUS_CA
+from anchorline.authority.store import Store
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec.model import Renewal, Rotation, Spec
 from tests.unit.disk import contents, escaping, failure, full_at_each_call, killed_at

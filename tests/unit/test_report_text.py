@@ -11,9 +11,9 @@ from rich.console import Console
 
 from anchorline.problem import Health, Problem, Where
 from anchorline.report.markdown import markdown
-from anchorline.report.model import Condition, Host, Kind, Report, without_name
+from anchorline.report.model import Condition, Host, Kind, Report
 from anchorline.report.page import page
-from anchorline.report.text import draw, folded, text
+from anchorline.report.text import MANY, draw, folded, text
 from tests.unit import reports
 
 
@@ -87,6 +87,20 @@ def test_of_many_hosts_only_those_with_something_to_tell_have_a_line() -> None:
     assert "52 hosts: 51 well, 1 failed, 0 unreachable" in said
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_of_many_hosts_that_are_all_well_there_is_no_table(kind: Kind) -> None:
+    """Nor its header, and no blank lines in its place."""
+    everybody = tuple(Host(f"h{number}", Condition.AS_DECLARED) for number in range(MANY))
+    report = replace(reports.good(), kind=kind, hosts=everybody)
+    said = text(report)
+    assert "h7" not in said
+    assert not [line for line in said.splitlines() if line.split()[:1] == ["host"]]
+    assert "\n\n\n" not in said
+    assert not said.startswith("\n")
+    few = text(replace(report, hosts=everybody[1:]))
+    assert [line for line in few.splitlines() if line.split()[:1] == ["host"]], "or this proves nothing"
+
+
 def test_what_is_said_of_many_is_said_once() -> None:
     hosts = [changed("a", "note"), changed("b", "other"), changed("c", "note"), changed("d", "note")]
     first, other = folded(hosts, Kind.RUN)
@@ -144,15 +158,6 @@ def test_one_failed_host_of_many_has_a_command_to_be_pasted(form: Callable[[Repo
 
 def step(host: str) -> Problem:
     return Problem("down", f"pyinfra -y --limit {host} inventory x", Where.HERE)
-
-
-def test_only_a_cause_that_begins_with_the_name_loses_it() -> None:
-    causes = {
-        "web: down": "down",
-        "reaching myweb: down": "reaching myweb: down",
-        "registry: web: x": "registry: web: x",
-    }
-    assert {cause: without_name(Problem(cause), "web").cause for cause in causes} == causes
 
 
 @pytest.mark.parametrize(("kind", "code"), [(Kind.STATUS, 2), (Kind.RUN, 1), (Kind.PLAN, 1)])

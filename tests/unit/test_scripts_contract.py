@@ -115,3 +115,9 @@ def test_an_exception_has_its_reason(name: str) -> None:
     for line in raw(name).splitlines():
         if "shellcheck" in line:
             assert re.fullmatch(r" *# shellcheck disable=SC\d+(,SC\d+)*  # \w.+", line)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_each_file_asks_for_what_it_reads_itself(name: str) -> None:
+    inputs = {each for script in SCRIPTS if name in script.sources for each in script.names()}
+    assert set(head(name)) & inputs == unassigned([name]) & inputs

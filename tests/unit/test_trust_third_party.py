@@ -12,7 +12,8 @@ from anchorline.authority import Anchor, stage
 from anchorline.spec import load
 from anchorline.trust.stores import merged as stores
 from anchorline.trust.stores.merged import DesiredStores, ObservedStores, due
-from anchorline.trust.stores.third_party import CONFIGURATIONS, Configuration, Fragment, MergeError, bundle
+from anchorline.trust.stores.merging import Configuration, Fragment, MergeError
+from anchorline.trust.stores.third_party import CONFIGURATIONS, bundle
 
 NAMES = ("registry.example.com", "registry.example.com:443")
 FRAGMENT = Fragment(NAMES, bundle("blue"))

@@ -384,8 +384,8 @@ def test_trust_alone(well: Case) -> None:
 
 
 def test_where_the_command_is_typed(well: Case) -> None:
-    assert str(found(sees(well, addresses=()))).endswith(f"; fix it here: {ROLLOUT}")
-    assert "; fix it on the host: systemctl start docker" in str(found(sees(well, down=(("docker", ""),))))
+    assert str(found(sees(well, addresses=()))).endswith(f"; here: {ROLLOUT}")
+    assert "; on the host: systemctl start docker" in str(found(sees(well, down=(("docker", ""),))))
     other = replace(well, spec="s.yml", inventory="inventory/staging.py")
     assert "--data spec=s.yml inventory/staging.py anchorline." in str(found(sees(other, addresses=())))
 

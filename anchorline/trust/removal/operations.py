@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -13,8 +12,7 @@ from anchorline.authority import Anchor, survey
 from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import name_of
 from anchorline.authority.generations import retire
-from anchorline.authority.store import NEXT, NEXT_CA, PREVIOUS_CA
-from anchorline.authority.survey import also
+from anchorline.authority.layout import NEXT, NEXT_CA, PREVIOUS_CA
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import (
     Answer,
@@ -73,7 +71,7 @@ def _observed(fleet: Fleet) -> Mapping[str, ObservedAnchors]:
 def _declared(fleet: Fleet) -> dict[str, tuple[Anchor, str]]:
     """The CAs that the spec asks for, by SHA-256, with where it does. Reads no key, and makes nothing."""
     site, there = fleet.spec.site, survey(fleet.spec)
-    found = [(each, "`trust: {also: ...}`") for each in also(fleet.spec, datetime.now(UTC))]
+    found = [(each, "`trust: {also: ...}`") for each in there.also()]
     found += [(there.chain.root, "`authority`")] if there.chain else []
     found += [
         (chain.root, f"`{fleet.spec.pki / NEXT}`") for name, chain in there.generations.items() if name == NEXT_CA
@@ -203,10 +201,10 @@ def remove(*, ban: bool) -> Commands:
     subject = f"{authority.subject.rfc4514_string()} " if authority else ""
     summary = f"{'distrusted' if ban else 'withdrawn'}: {subject}({sha[:12]}) from {', '.join(change.what)}"
     if not host.state.is_executing:
-        fleet.changed(here, summary)
+        fleet.changed(here, Step.WITHDRAW, summary)
 
     def told(answer: Answer) -> None:
-        fleet.changed(here, summary)
+        fleet.changed(here, Step.WITHDRAW, summary)
         for line in answer.stdout:
             if line.startswith("still "):
                 fleet.note(here, f"still trusted, not by us: {line.removeprefix('still ')}")

@@ -20,8 +20,9 @@ from anchorline.trust.observed import read as read_trust
 from anchorline.trust.plan import SYSTEM
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import FAMILIES
+from anchorline.trust.stores.merging import MergeError
 from anchorline.trust.stores.runtimes import RUNTIMES
-from anchorline.trust.stores.third_party import OWNED_FILES, MergeError, bundle
+from anchorline.trust.stores.third_party import OWNED_FILES, bundle
 
 _WORD = re.compile(r"[0-9a-f]{12,64}")
 _BANNED = "banned"
@@ -156,7 +157,7 @@ def removal(has: ObservedAnchors, site: str, sha: str, ban: str = "") -> Removal
             entries = merged.back(has.trust.merged_stores, site)
         except MergeError as error:
             return Removal(problem=error.problem)
-    tasks = [keystore.task("drop", kept) for kept, keystore in has.trust.merged_stores.kept if kept == name]
+    tasks = [keystore.task(merged.Action.DROP, kept) for kept, keystore in has.trust.merged_stores.kept if kept == name]
     parts.append(_Part(entries.rewritten, entries.gone, entries.what))
     parts.append(_Part(what=tuple(line.split()[1] for line in tasks)))
     files = [file for part in parts for file in part.files]

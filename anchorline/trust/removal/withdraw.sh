@@ -16,6 +16,9 @@
 : "${ban?}"
 : "${ca?}"
 : "${summary?}"
+: "${bundle?}"
+: "${links?}"
+: "${hosts?}"
 
 # the file of someone else's that the host has the CA from
 theirs() {

@@ -1,10 +1,11 @@
 # keystores: put anchors into keystores of Java and NSS, or take them out. From control: $tasks (add|drop KIND WHO NAME
-# PATH), $pems (NAME BASE64), $nicknames (NAME SHA-256 as keytool prints it), $state. $state/keystores remembers what
+# PATH), $pems (NAME BASE64), $nicknames (NAME SHA-256 as keytool prints it), $state, $update. $state/keystores remembers what
 # was put where, a line each: NAME SHA256 KIND PATH WHO.
 : "${state?}"
 : "${tasks?}"
 : "${pems?}"
 : "${nicknames?}"
+: "${update?}"
 
 # run a command that may say no, and keep what it said
 tried() {

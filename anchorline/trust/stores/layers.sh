@@ -1,6 +1,5 @@
 # Ask each layer of the host's own store for an anchor.
-# From control: $bundle, $links (the folder of hash links, or nothing), $p11 (p11-kit's command, or nothing).
-: "${bundle?}"
+# From control: $links (the folder of hash links, or nothing), $p11 (p11-kit's command, or nothing).
 : "${links?}"
 : "${p11?}"
 

@@ -5,20 +5,13 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from anchorline.authority import Anchor
 from anchorline.fleet.scripts import File
 from anchorline.problem import Problem
-from anchorline.trust.stores.third_party import (
-    CONFIGURATIONS,
-    LEFT,
-    OWNED_FILES,
-    SHARED,
-    Configuration,
-    Fragment,
-    MergeError,
-    bundle,
-)
+from anchorline.trust.stores.merging import LEFT, Configuration, Fragment, MergeError
+from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES, SHARED, bundle
 
 BACKUP = ".anchorline-backup"
 """What a file of others was before we first wrote to it, beside it."""
@@ -31,6 +24,13 @@ NEEDS = {"system": "system"}
 """The store that a kind of keystore is made from."""
 
 
+class Action(StrEnum):
+    """What is done with an anchor in a keystore. By its word keystores.sh has the functions: ``add_java``."""
+
+    ADD = "add"
+    DROP = "drop"
+
+
 @dataclass(frozen=True)
 class Keystore:
     """One keystore: its kind, who keeps it (keytool's path, or a user), where it lies."""
@@ -39,8 +39,8 @@ class Keystore:
     who: str
     path: str
 
-    def task(self, action: str, anchor: str) -> str:
-        """What keystores.sh is told, to ``add`` or to ``drop`` an anchor."""
+    def task(self, action: Action, anchor: str) -> str:
+        """What keystores.sh is told to do with an anchor."""
         return f"{action} {self.kind} {self.who} {anchor} {self.path}"
 
 
@@ -157,7 +157,7 @@ def due(
     return replace(
         merging,
         files=tuple(differing),
-        tasks=tuple(each.task("add", anchor.name) for each in keystores for anchor in wanted.anchors),
+        tasks=tuple(each.task(Action.ADD, anchor.name) for each in keystores for anchor in wanted.anchors),
         lacking=bool(lacking),
         system=any(each.kind == "system" for each in lacking),
         what=tuple(dict.fromkeys(what)),

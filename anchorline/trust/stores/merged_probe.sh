@@ -1,9 +1,8 @@
-# What a host has of stores that aren't folders of CAs. From control: $site, $state, $configurations (store, path, what
+# What a host has of stores that aren't folders of CAs. From control: $state, $configurations (store, path, what
 # tells that it is in use), $owned_files (store, path with a pattern, what tells), $site_bundle, $java (a command),
 # $jvms (folders of others, with patterns), $system_keystores (that a system's update keeps), $users, $databases (NSS databases in a home, with
 # patterns), $nicknames (of the anchors: NAME SHA-256 as keytool prints it), $sites (the folder of all sites' state).
 # Base64 of a whole file is one word; what it may hold of others' secrets goes to control alone, and is never printed.
-: "${site?}"
 : "${state?}"
 : "${configurations?}"
 : "${owned_files?}"
