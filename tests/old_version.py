@@ -31,7 +31,7 @@ def tell():
             if name.partition(".")[0] == "anchorline" and getattr(module, "__file__", None):
                 print(module.__file__, file=file)
 """
-MAIN = "from anchorline.cli import main; main()"
+MAIN = "from anchorline.cli import main; getattr(main, 'main', main)()"  # a function once, a module today
 
 
 def unpack(folder: Path, commit: str = OLD) -> Path:

@@ -7,6 +7,11 @@
 : "${site?}"
 : "${state?}"
 : "${lock?}"
+: "${name?}"
+: "${folder?}"
+: "${archive?}"
+: "${drain?}"
+: "${patience?}"
 
 # whatever went wrong: each step that was begun goes its way back, in the order in which they were begun; so the files
 # of before are there when their container starts
