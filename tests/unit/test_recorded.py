@@ -30,7 +30,7 @@ def test_masks() -> None:
     masks = Masks({r"\bproved\b": "verified"})
     masks.word("/tmp/somewhere/site", "<site>")
     said = "/tmp/somewhere/site at 2026-11-28 12:26 UTC: proved in 1.25 s, 74 GiB free, 5 hosts, mode 644"
-    assert masks.text(said) == "<site> at <time>: proved in <duration>, <size> free, 5 hosts, mode 644"
+    assert masks.text(said) == "<site> at <time>: verified in <duration>, <size> free, 5 hosts, mode 644"
 
 
 def test_only_what_is_made_once_has_its_digest_masked() -> None:
