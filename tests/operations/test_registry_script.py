@@ -22,6 +22,8 @@ from anchorline.registry.plan import InstancePlan, InstanceStep, plan
 from anchorline.registry.scripts import Apply, InstanceProbe
 from anchorline.spec.model import Registry
 
+from .folder import Folder
+
 WRITE, CREATE, REPLACE = InstanceStep.WRITE, InstanceStep.CREATE, InstanceStep.REPLACE
 RESTART, START = InstanceStep.RESTART, InstanceStep.START
 PRESENTED = Presented("", sha256(b"new\n").hexdigest(), sha256(b"ca\n").hexdigest())
@@ -82,11 +84,9 @@ def answering() -> Iterator[int]:
 
 
 @dataclass
-class Host:
+class Host(Folder):
     """A folder as the registry's host, with a Docker of its own."""
 
-    root: Path
-    shell: list[str]
     port: int
 
     @property
@@ -105,21 +105,9 @@ class Host:
     def folder(self) -> Path:
         return self.root / "state/registry"
 
-    def tool(self, name: str, text: str = "") -> None:
-        (self.root / "bin").mkdir(exist_ok=True)
-        (self.root / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (self.root / "bin" / name).chmod(0o755)
-
     def shows(self, name: str = "registry", state: str = "running", at: str = "-", digest: str = "") -> None:
         """There is a container."""
         (self.root / "containers" / name).write_text(f"{state}\n{at}\n{digest or self.instance.digest}\n")
-
-    def run(self, text: str, data: str = "") -> subprocess.CompletedProcess[str]:
-        path = f"{self.root}/bin:{os.environ['PATH']}"
-        environment = {"PATH": path, "ROOT": str(self.root)}
-        return subprocess.run(
-            [*self.shell, "-c", text], input=data, capture_output=True, text=True, env=environment, timeout=60
-        )
 
     def apply(
         self, *steps: InstanceStep, files: tuple[str, ...] = ("config.yml", *SENT)
@@ -137,10 +125,7 @@ class Host:
         assert done.returncode == 0, done.stderr
 
     def look(self) -> ObservedRegistry:
-        done = self.run(InstanceProbe.about(self.instance).text)
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
-        return read(done.stdout.splitlines(), self.instance)
+        return read(self.says(InstanceProbe.about(self.instance).text).splitlines(), self.instance)
 
     def due(self) -> InstancePlan:
         return plan(self.look(), self.instance, PRESENTED)
