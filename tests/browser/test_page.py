@@ -16,8 +16,8 @@ from playwright.sync_api import BrowserContext, Page, Request, Route
 
 from anchorline.report.page import page
 from tests.browser.conftest import Files, Open
+from tests.unit.examples import EXAMPLES
 from tests.unit.reports import many
-from tests.unit.test_report_page import EXAMPLES
 from tests.unit.tools import program
 
 WIDTHS = (360, 820, 1400)

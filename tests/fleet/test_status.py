@@ -22,9 +22,7 @@ from tests.fleet.test_bad_hosts import counting  # noqa: F401 (a fixture)
 from tests.fleet.test_doctor import OTHER
 from tests.fleet.test_rotation import pki
 from tests.fleet.test_withdraw import other_ca
-from tests.unit.test_report_junit import validated
-from tests.unit.test_report_prometheus import conflicts
-from tests.unit.tools import junit_schema
+from tests.unit.tools import conflicts, junit_schema, validated
 
 pytestmark = pytest.mark.fleet
 
