@@ -45,7 +45,7 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Change:
+class HostChange:
     """What was changed on a host, or would be, and at which step."""
 
     step: Step
@@ -80,7 +80,7 @@ class Fleet:
     clocks: dict[str, float] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
-    changes: dict[str, list[Change]] = field(default_factory=dict)
+    changes: dict[str, list[HostChange]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     verified: dict[str, str] = field(default_factory=dict)
     blocked_by: list[Problem] = field(default_factory=list)
@@ -141,7 +141,7 @@ class Fleet:
 
     def changed(self, host: Host, step: Step, what: str) -> None:
         """Note what was changed on a host, or would be."""
-        self.changes.setdefault(host.name, []).append(Change(step, what))
+        self.changes.setdefault(host.name, []).append(HostChange(step, what))
 
     def require_few_failures(self, step: str, failed: Iterable[str]) -> None:
         """Raise AnchorlineError where more hosts have failed than the limits allow. ``failed``: by pyinfra's count."""

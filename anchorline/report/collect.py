@@ -16,8 +16,7 @@ from anchorline.fleet.guard import Over
 from anchorline.problem import Health, Problem, Where
 from anchorline.report import site
 from anchorline.report.hosts import BY_HAND, View, facts, groups_of, seen, unreachable
-from anchorline.report.model import CertificateReport, Condition, Kind, Report
-from anchorline.report.model import Host as HostReport
+from anchorline.report.model import CertificateReport, Condition, HostReport, Kind, Report
 from anchorline.trust.probe import PROBE as TRUST
 
 DOCTOR = "anchorline.verify.doctor"

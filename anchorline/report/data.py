@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import PurePath
 from typing import Any
 
-from anchorline.report.model import Condition, Host, Report
+from anchorline.report.model import Condition, HostReport, Report
 
 VERSION = 2
 """Of this form. Keys may come to it; one that changes or goes makes it 2."""
@@ -45,7 +45,7 @@ def as_data(report: Report) -> dict[str, Any]:
     }
 
 
-def _host(host: Host) -> dict[str, Any]:
+def _host(host: HostReport) -> dict[str, Any]:
     return {**_plain(host), "health": str(host.condition.health)}
 
 

@@ -18,8 +18,7 @@ from anchorline.errors import AnchorlineError
 from anchorline.fleet import Fleet, Host, clock, machines
 from anchorline.problem import Health, Problem, Where
 from anchorline.registry.probe import container, observed_registry, plan_of
-from anchorline.report.model import Condition, Life
-from anchorline.report.model import Host as HostReport
+from anchorline.report.model import Condition, HostReport, Life
 from anchorline.report.probe import ENOUGH, PROBE
 from anchorline.trust.generations import generations as generations_of
 from anchorline.trust.operations import trusting

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 from anchorline.problem import Health
 from anchorline.report.characters import visible_lines
-from anchorline.report.model import CertificateReport, Host, RegistryReport, Report, RotationReport
+from anchorline.report.model import CertificateReport, HostReport, RegistryReport, Report, RotationReport
 from anchorline.report.words import holdings, remaining, seconds
 
 _FAILS = {Health.BAD: "failure", Health.UNKNOWN: "error"}
@@ -59,7 +59,7 @@ def _counts(cases: Sequence[_Case]) -> dict[str, str]:
     }
 
 
-def _host(host: Host) -> _Case:
+def _host(host: HostReport) -> _Case:
     told = {finding: str(finding.about(host.name)) for finding in host.findings}
     wrong = [words for finding, words in told.items() if finding.health in _FAILS] or [*told.values()]
     out = {

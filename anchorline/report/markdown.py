@@ -10,7 +10,16 @@ from datetime import UTC
 
 from anchorline.problem import Health
 from anchorline.report.cells import ROWS, code, names, prose, table
-from anchorline.report.model import WORST_FIRST, Cause, CertificateReport, Condition, Host, Kind, Report, StepReport
+from anchorline.report.model import (
+    WORST_FIRST,
+    Cause,
+    CertificateReport,
+    Condition,
+    HostReport,
+    Kind,
+    Report,
+    StepReport,
+)
 from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 LARGEST = 65_536
@@ -152,7 +161,7 @@ def _cause(cause: Cause) -> Sequence[str]:
     return MARKS[finding.health], prose(finding.cause), names(cause.hosts) or "the site", step
 
 
-def _changes(hosts: Sequence[Host], head: str) -> str:
+def _changes(hosts: Sequence[HostReport], head: str) -> str:
     """Hosts with the same change in one row, the most first."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for host in hosts:
@@ -167,7 +176,7 @@ def _change(row: tuple[tuple[str, ...], list[str]]) -> Sequence[str]:
     return names(hosts), plural(len(hosts), "host"), prose("; ".join(what))
 
 
-def _host(host: Host) -> Sequence[str]:
+def _host(host: HostReport) -> Sequence[str]:
     what = (*(finding.cause for finding in host.findings), *host.notes)
     return (
         code(host.name),
@@ -180,7 +189,7 @@ def _host(host: Host) -> Sequence[str]:
     )
 
 
-def _well(hosts: Sequence[Host]) -> str:
+def _well(hosts: Sequence[HostReport]) -> str:
     """The hosts that are well: counted, and behind their number where they are few."""
     well = [host.name for host in hosts if host.condition.health is Health.GOOD]
     count = f"{plural(len(well), 'host')} {'is' if len(well) == 1 else 'are'} well"

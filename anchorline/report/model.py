@@ -90,7 +90,7 @@ class CertificateReport:
 
 
 @dataclass(frozen=True)
-class Host:
+class HostReport:
     """One host. What the look didn't tell is empty.
 
     ``stores`` has for each trust store in use the generations of the site's CA that it holds (the words of ``Life``).
@@ -191,7 +191,7 @@ class Report:
     site: str
     spec: str
     time: datetime
-    hosts: tuple[Host, ...]
+    hosts: tuple[HostReport, ...]
     certificates: tuple[CertificateReport, ...] = ()
     registry: RegistryReport | None = None
     rotation: RotationReport | None = None

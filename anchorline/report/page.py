@@ -10,7 +10,7 @@ from anchorline.render import render
 from anchorline.report.alike import FEW, alike, same
 from anchorline.report.characters import visible_lines
 from anchorline.report.lives import line
-from anchorline.report.model import Condition, Host, Kind, Report, without_name
+from anchorline.report.model import Condition, HostReport, Kind, Report, without_name
 from anchorline.report.words import plural, remaining, seconds, size
 
 _NAMED = 12
@@ -158,7 +158,7 @@ def look(condition: Condition) -> str:
     return "change" if condition is Condition.WOULD_CHANGE else condition.health.value
 
 
-def _in_trouble(host: Host) -> bool:
+def _in_trouble(host: HostReport) -> bool:
     """Whether more is to be done than to carry out the plan."""
     return look(host.condition) not in ("good", "change")
 
@@ -192,7 +192,7 @@ def _anchor(number: int, *, reach: bool) -> str:
     return f"{'cause' if reach else 'unreached'}-{number}"
 
 
-def _changes(kind: Kind) -> Callable[[Host], tuple[str, ...]]:
+def _changes(kind: Kind) -> Callable[[HostReport], tuple[str, ...]]:
     return lambda host: host.changes if kind is Kind.RUN else host.drift
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from anchorline.problem import Health
 from anchorline.report.characters import visible_lines
-from anchorline.report.model import Condition, Host, Kind, Life, RegistryReport, Report, without_name
+from anchorline.report.model import Condition, HostReport, Kind, Life, RegistryReport, Report, without_name
 
 KIB = 1024
 LONGEST = 500
@@ -126,7 +126,7 @@ def _runtimes(report: Report) -> Samples:
     yield from (({"host": host.name, "runtime": each}, 1) for host in report.hosts for each in host.runtimes)
 
 
-def _is_looked_at(host: Host) -> bool:
+def _is_looked_at(host: HostReport) -> bool:
     return bool(host.system or host.stores or host.clock is not None)
 
 

@@ -23,7 +23,7 @@ from anchorline.report.model import (
     WORST_FIRST,
     CertificateReport,
     Condition,
-    Host,
+    HostReport,
     Kind,
     RegistryReport,
     RotationReport,
@@ -83,7 +83,7 @@ def rotation(found: Survey, fleet: Fleet, view: View) -> RotationReport | None:
     return RotationReport(_STAGES[name], ca, seen, missing, blocked=bool(noted and missing), words=words)
 
 
-def registry(fleet: Fleet, hosts: Sequence[Host], kind: Kind) -> RegistryReport | None:
+def registry(fleet: Fleet, hosts: Sequence[HostReport], kind: Kind) -> RegistryReport | None:
     """The registry that the spec declares. None where its host isn't among those that were to be looked at, or the run
     is about something else."""
     wanted = container(fleet)
@@ -138,7 +138,11 @@ def findings(fleet: Fleet, of: Sequence[CertificateReport], turning: RotationRep
 
 
 def steps(
-    fleet: Fleet, of: Sequence[CertificateReport], hosts: Sequence[Host], serves: RegistryReport | None, kind: Kind
+    fleet: Fleet,
+    of: Sequence[CertificateReport],
+    hosts: Sequence[HostReport],
+    serves: RegistryReport | None,
+    kind: Kind,
 ) -> Iterator[StepReport]:
     """The way of the data: authority, trust, registry, verify; those that the site has and the run was about."""
     if of:
@@ -161,7 +165,7 @@ def _life(certificate: CertificateReport) -> str:
     return f"{certificate.name}: {remaining(life.days)}" if life else f"{certificate.name}: {certificate.state}"
 
 
-def _trust(fleet: Fleet, hosts: Sequence[Host]) -> StepReport:
+def _trust(fleet: Fleet, hosts: Sequence[HostReport]) -> StepReport:
     known = [each for each in hosts if fleet.has_seen(TRUST, fleet.hosts[each.name])]
     whole = [each for each in known if _is_whole(fleet, each)]
     words = f"{len(whole)} of {len(hosts)} hosts hold the CA in every store"
@@ -170,7 +174,7 @@ def _trust(fleet: Fleet, hosts: Sequence[Host]) -> StepReport:
     return StepReport(Step.TRUST, Health.BAD if len(whole) < len(known) else Health.UNKNOWN, words)
 
 
-def _is_whole(fleet: Fleet, host: Host) -> bool:
+def _is_whole(fleet: Fleet, host: HostReport) -> bool:
     """Whether a host trusts what it should. Without a CA of the site's own, or a store in use, there are no generations
     to tell it by."""
     if fleet.spec.authority and host.stores:
@@ -179,7 +183,7 @@ def _is_whole(fleet: Fleet, host: Host) -> bool:
     return host.name in trusting(fleet) or not (lacks or lacks.problem)
 
 
-def _verification(fleet: Fleet, hosts: Sequence[Host]) -> StepReport:
+def _verification(fleet: Fleet, hosts: Sequence[HostReport]) -> StepReport:
     wanted = container(fleet)
     concerned = [each for each in hosts if wanted and (wanted.tls or fleet.runs_registry(fleet.hosts[each.name]))]
     gathered = [each for each in concerned if each.name in fleet.observations]

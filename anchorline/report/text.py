@@ -15,7 +15,7 @@ from rich.text import Text
 
 from anchorline.problem import Health
 from anchorline.report.characters import visible
-from anchorline.report.model import Cause, CertificateReport, Condition, Host, Kind, Report
+from anchorline.report.model import Cause, CertificateReport, Condition, HostReport, Kind, Report
 from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 WIDE = 1000
@@ -90,7 +90,7 @@ def _issued(certificates: Sequence[CertificateReport]) -> list[RenderableType]:
     return [Text("Certificates that would be issued", style="bold"), *issued] if issued else []
 
 
-Cell = Callable[[Host], str]
+Cell = Callable[[HostReport], str]
 COLUMNS: dict[Kind, tuple[tuple[str, Cell], ...]] = {
     Kind.STATUS: (
         ("trusts", lambda host: "; ".join(holdings(host.stores))),
@@ -104,20 +104,20 @@ COLUMNS: dict[Kind, tuple[tuple[str, Cell], ...]] = {
 """What the table tells of a host, by the kind of report, beside its name and state."""
 
 
-def what(host: Host) -> str:
+def what(host: HostReport) -> str:
     """What happened on a host: its failure, what changed, what should be known."""
     done = "; ".join(host.changes or host.drift)
     return "; ".join(filter(None, (*(finding.cause for finding in host.findings), done, *host.notes)))
 
 
-def _rows(report: Report) -> Sequence[Host]:
+def _rows(report: Report) -> Sequence[HostReport]:
     """The hosts that get a line."""
     if len(report.hosts) < MANY:
         return report.hosts
     return folded([each for each in report.hosts if each.condition.health in _TOLD or each.notes], report.kind)
 
 
-def _table(hosts: Sequence[Host], kind: Kind, width: int) -> Table:
+def _table(hosts: Sequence[HostReport], kind: Kind, width: int) -> Table:
     columns = COLUMNS[kind] if width >= NARROW or kind is not Kind.STATUS else ()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("host", "", *(title for title, _ in columns)):
@@ -132,10 +132,10 @@ def _table(hosts: Sequence[Host], kind: Kind, width: int) -> Table:
 _TOLD = (Health.BAD, Health.UNKNOWN)
 
 
-def folded(hosts: Sequence[Host], kind: Kind) -> list[Host]:
+def folded(hosts: Sequence[HostReport], kind: Kind) -> list[HostReport]:
     """Hosts of which the same is said as one, which names the first of them: a rollout leaves the same note on a
     thousand hosts. What has failed keeps a line of its own in a run; a status groups it by cause below."""
-    alike: dict[tuple[str, ...], list[Host]] = {}
+    alike: dict[tuple[str, ...], list[HostReport]] = {}
     for host in hosts:
         alone = kind is not Kind.STATUS and host.condition.health in _TOLD
         alike.setdefault((host.name if alone else "", host.condition, what(host)), []).append(host)
@@ -146,7 +146,7 @@ _FACTS: dict[str, Any] = {"stores": {}, "served": None, "clock": None, "runtimes
 """What a line tells of a host beside its state, and what it is where it isn't told."""
 
 
-def _folded(first: Host, others: Sequence[Host]) -> Host:
+def _folded(first: HostReport, others: Sequence[HostReport]) -> HostReport:
     """One for all of them: a fact that isn't the same on each is told of none."""
     apart = {
         key: none for key, none in _FACTS.items() if {_shown(each, key) for each in others} != {_shown(first, key)}
@@ -154,7 +154,7 @@ def _folded(first: Host, others: Sequence[Host]) -> Host:
     return replace(first, name=f"{first.name} and {len(others)} more", **apart)
 
 
-def _shown(host: Host, key: str) -> str:
+def _shown(host: HostReport, key: str) -> str:
     """A fact as a line shows it: clocks that differ by less are the same."""
     value = getattr(host, key)
     return seconds(value) if key == "clock" and value is not None else repr(value)

@@ -13,8 +13,8 @@ from playwright.sync_api import BrowserContext, Page, Request, Route
 from anchorline.report.page import page
 from tests.browser.conftest import Files, Open
 from tests.browser.validators import complaints, said_of
+from tests.unit.examples import EXAMPLES
 from tests.unit.reports import many
-from tests.unit.test_report_page import EXAMPLES
 
 WIDTHS = (360, 820, 1400)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

@@ -16,9 +16,7 @@ from tests.fleet.breaks import BREAKS
 from tests.fleet.conftest import HOSTS, Site
 from tests.fleet.said import FORMS, status, told, words_of
 from tests.fleet.verbs import pki
-from tests.unit.test_report_junit import validated
-from tests.unit.test_report_prometheus import conflicts
-from tests.unit.tools import junit_schema
+from tests.unit.tools import conflicts, junit_schema, validated
 
 pytestmark = pytest.mark.fleet
 

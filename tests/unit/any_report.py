@@ -11,7 +11,7 @@ from anchorline.problem import Health, Problem, Where
 from anchorline.report.model import (
     CertificateReport,
     Condition,
-    Host,
+    HostReport,
     Kind,
     Life,
     RegistryReport,
@@ -70,7 +70,7 @@ FINDINGS = st.builds(
     st.sampled_from([Health.BAD, Health.UNKNOWN, Health.WARNING]),
 )
 HOSTS = st.builds(
-    Host,
+    HostReport,
     name=WORDS,
     condition=st.sampled_from(Condition),
     groups=_SOME,

@@ -13,7 +13,7 @@ from anchorline.problem import Health, Problem, Where
 from anchorline.report.model import (
     CertificateReport,
     Condition,
-    Host,
+    HostReport,
     Kind,
     Life,
     RegistryReport,
@@ -57,10 +57,10 @@ NEXT = life("ca", 3640, of=3650, generation="next")
 SERVER = life()
 
 
-def host(name: str, condition: Condition = Condition.AS_DECLARED, *findings: Problem) -> Host:
+def host(name: str, condition: Condition = Condition.AS_DECLARED, *findings: Problem) -> HostReport:
     """A host that was reached and has what it should, and besides what is wrong with it."""
     system, runtimes = _SYSTEMS.get(name, ("debian 13", ("docker",)))
-    return Host(
+    return HostReport(
         name=name,
         condition=condition,
         groups=("registry",) if name == "registry" else ("clients",),
@@ -74,9 +74,9 @@ def host(name: str, condition: Condition = Condition.AS_DECLARED, *findings: Pro
     )
 
 
-def silent(name: str, condition: Condition, *findings: Problem) -> Host:
+def silent(name: str, condition: Condition, *findings: Problem) -> HostReport:
     """A host of which nothing but its findings is known."""
-    return Host(name, condition, groups=("clients",), findings=findings)
+    return HostReport(name, condition, groups=("clients",), findings=findings)
 
 
 def _steps(**other: tuple[Health, str]) -> tuple[StepReport, ...]:
@@ -250,7 +250,7 @@ def many(count: int, *, wrong: int = 10) -> Report:
     )
     clock = Problem("its clock is 2 h 0 min behind", "timedatectl set-ntp true", Where.ON_THE_HOST)
 
-    def one(number: int) -> Host:
+    def one(number: int) -> HostReport:
         name = "registry" if number == 0 else f"host-{number}.dc{number % 7}.example.com"
         if number == 0 or not wrong or number % wrong:
             return host(name)

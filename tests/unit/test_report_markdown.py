@@ -15,7 +15,7 @@ from anchorline.report import cells
 from anchorline.report.cells import FEW, LONGEST, LONGEST_COMMAND, ROWS
 from anchorline.report.characters import visible
 from anchorline.report.markdown import LARGEST, markdown
-from anchorline.report.model import Condition, Host, Kind, Report, StepReport
+from anchorline.report.model import Condition, HostReport, Kind, Report, StepReport
 from tests.unit.any_report import NASTY, REPORTS, thousands
 from tests.unit.reports import EVERY, broken, good, host, many, many_planned, nothing_to_do, plan, run, silent
 
@@ -229,7 +229,7 @@ def _worst(character: str) -> Report:
     """5,000 hosts that have nothing in common, with names and causes as long as they come, of one character."""
     long = character * 700
 
-    def one(number: int) -> Host:
+    def one(number: int) -> HostReport:
         name = f"{number}{character * 250}"
         finding = Problem(f"{number}{long}", f"{number}{long}", Where.ON_THE_HOST)
         condition = (Condition.DIFFERS, Condition.AS_DECLARED, Condition.CHANGED)[number % 3]

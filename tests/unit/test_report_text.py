@@ -11,7 +11,7 @@ from rich.console import Console
 
 from anchorline.problem import Health, Problem, Where
 from anchorline.report.markdown import markdown
-from anchorline.report.model import Condition, Host, Kind, Report
+from anchorline.report.model import Condition, HostReport, Kind, Report
 from anchorline.report.page import page
 from anchorline.report.text import MANY, draw, folded, text
 from tests.unit import reports
@@ -24,16 +24,16 @@ def drawn(report: Report, width: int) -> list[str]:
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
 
-def run_of(*hosts: Host) -> Report:
+def run_of(*hosts: HostReport) -> Report:
     return replace(reports.good(), kind=Kind.RUN, hosts=hosts)
 
 
-def changed(name: str, what: str = "", note: str = "") -> Host:
-    return Host(name, Condition.CHANGED, changes=(what,), notes=(note,), verification=f"{name} s")
+def changed(name: str, what: str = "", note: str = "") -> HostReport:
+    return HostReport(name, Condition.CHANGED, changes=(what,), notes=(note,), verification=f"{name} s")
 
 
-def failed(name: str, cause: str) -> Host:
-    return Host(name, Condition.FAILED, findings=(Problem(cause, f"pyinfra --limit {name} inventory x"),))
+def failed(name: str, cause: str) -> HostReport:
+    return HostReport(name, Condition.FAILED, findings=(Problem(cause, f"pyinfra --limit {name} inventory x"),))
 
 
 def test_a_good_fleet_has_nothing_to_do() -> None:
@@ -55,7 +55,11 @@ def test_a_broken_one_names_host_cause_and_next_step() -> None:
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    hosts = (*reports.broken().hosts, Host("x" * 253, Condition.AS_DECLARED), Host("机器" * 40, Condition.UNKNOWN))
+    hosts = (
+        *reports.broken().hosts,
+        HostReport("x" * 253, Condition.AS_DECLARED),
+        HostReport("机器" * 40, Condition.UNKNOWN),
+    )
     report = replace(reports.broken(), hosts=hosts)
     lines = drawn(report, width)
     assert max(map(cell_len, lines)) <= width
@@ -72,14 +76,14 @@ def test_a_pipe_gets_a_line_for_each_host() -> None:
 def test_control_characters_move_no_cursor() -> None:
     evil = "web\x1b[2J\x07\r\n[red]1[/red]\x9b"
     finding = Problem(f"cause {evil}", f"fix {evil}", health=Health.BAD)
-    said = text(replace(reports.good(), hosts=(Host(evil, Condition.DIFFERS, findings=(finding,)),)))
+    said = text(replace(reports.good(), hosts=(HostReport(evil, Condition.DIFFERS, findings=(finding,)),)))
     assert not {"\x1b", "\x07", "\r", "\x9b"} & set(said)
     assert "[red]1[/red]" in said, "it is text, and no markup of rich's"
     assert "fix web" in said
 
 
 def test_of_many_hosts_only_those_with_something_to_tell_have_a_line() -> None:
-    hosts = [Host(f"h{number}", Condition.AS_DECLARED) for number in range(50)]
+    hosts = [HostReport(f"h{number}", Condition.AS_DECLARED) for number in range(50)]
     said = text(run_of(*hosts, failed("bad", "down"), changed("new", "docker", "look here")))
     assert "h7" not in said
     assert "bad" in said
@@ -90,7 +94,7 @@ def test_of_many_hosts_only_those_with_something_to_tell_have_a_line() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_of_many_hosts_that_are_all_well_there_is_no_table(kind: Kind) -> None:
     """Nor its header, and no blank lines in its place."""
-    everybody = tuple(Host(f"h{number}", Condition.AS_DECLARED) for number in range(MANY))
+    everybody = tuple(HostReport(f"h{number}", Condition.AS_DECLARED) for number in range(MANY))
     report = replace(reports.good(), kind=kind, hosts=everybody)
     said = text(report)
     assert "h7" not in said
@@ -130,7 +134,7 @@ def test_what_is_not_the_same_on_each_is_told_of_none() -> None:
 
 
 def test_a_run_that_was_broken_off_calls_nobody_done_whom_it_did_not_come_to() -> None:
-    untouched = [Host(name, Condition.UNTOUCHED) for name in ("b", "c")]
+    untouched = [HostReport(name, Condition.UNTOUCHED) for name in ("b", "c")]
     report = replace(run_of(failed("a", "down"), *untouched), finished=False)
     assert text(report).splitlines()[-1] == (
         "3 hosts: 0 well, 1 failed, 0 unreachable, 2 untouched; the run was broken off"
@@ -162,5 +166,5 @@ def step(host: str) -> Problem:
 
 @pytest.mark.parametrize(("kind", "code"), [(Kind.STATUS, 2), (Kind.RUN, 1), (Kind.PLAN, 1)])
 def test_a_run_that_could_not_reach_a_host_has_not_done_what_it_was_for(kind: Kind, code: int) -> None:
-    down = Host("a", Condition.UNREACHABLE, findings=(Problem("down", health=Health.UNKNOWN),))
+    down = HostReport("a", Condition.UNREACHABLE, findings=(Problem("down", health=Health.UNKNOWN),))
     assert replace(reports.good(), kind=kind, hosts=(down,)).exit_code == code
