@@ -1,115 +1,27 @@
-"""Exported scripts, run by several shells over a folder that plays the host's root; and the YAML that carries them."""
+"""Exported scripts, run by several shells over a folder that plays the host's root."""
 
 from __future__ import annotations
 
-import gzip
 import re
 import shutil
-import subprocess
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from cryptography import x509
 
-from anchorline.authority import stage
 from anchorline.fleet.scripts import source
-from anchorline.spec import load
 from anchorline.trust import export, observed
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.plan import difference
 from anchorline.trust.scripts import ApplyTrust
 from anchorline.trust.stores.families import FAMILIES, Family
-from tests.unit.tools import lacking
-
-from .folder import Plays, System
-
-SPEC = """
-version: 1
-site: {site}
-authority: {{CN: {site} CA}}
-signing: {{default: {{expiry: 8760h, usages: [signing, server auth]}}}}
-certificates: {{server: {{CN: {site}.example.com, hosts: [{site}.example.com]}}}}
-registry: {{address: {site}.example.com, hosts_entry: 192.0.2.10, certificate: server}}
-trust: {{also: [other.pem]}}
-"""
-DEBIAN = FAMILIES[0]
+from tests.operations.export.exported import DEBIAN, done, failed, host, made, ran
+from tests.operations.folder import Plays, System
 
 
 def row(name: str) -> Family:
     return next(each for each in FAMILIES if each.name == name)
-
-
-def made(folder: Path, site: str, text: str = SPEC) -> DesiredTrust:
-    """What hosts of a new site should have: its CA, and another."""
-    other = folder / "other.yml"
-    other.write_text("version: 1\nsite: other\nauthority: {CN: Another CA}\n")
-    (folder / "other.pem").write_text(stage(load(other)).anchors[0].pem)
-    file = folder / f"{site}.yml"
-    file.write_text(text.format(site=site))
-    stage(load(file)).commit()
-    return export.wanted_of(load(file))
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DesiredTrust]:
-    return {site: made(tmp_path_factory.mktemp(site), site) for site in ("blue", "green")}
-
-
-@pytest.fixture
-def wanted(sites: dict[str, DesiredTrust]) -> DesiredTrust:
-    return sites["blue"]
-
-
-def ran(here: System, wanted: DesiredTrust, text: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the site's script, as a user does: from a file."""
-    file = here.root.parent / "trust.sh"
-    file.write_text(text or export.as_script(wanted))
-    return here.command(*here.shell, file)
-
-
-def done(here: System, wanted: DesiredTrust) -> str:
-    """It ended well; what it said at last."""
-    process = ran(here, wanted)
-    assert (process.returncode, process.stderr) == (0, "")
-    assert here.left() == []
-    return process.stdout.splitlines()[-1]
-
-
-def failed(here: System, wanted: DesiredTrust) -> str:
-    """It ended with 1; the one line that it said."""
-    process = ran(here, wanted)
-    assert (process.returncode, process.stderr.count("\n")) == (1, 1), process.stderr
-    assert here.left() == []
-    return process.stderr
-
-
-def host(plays: Plays, family: Family, shell: list[str]) -> System:
-    """A host of a family, whose root is whoever runs this."""
-    here = plays(family, shell)
-    here.tool("id", "echo 0")
-    here.tool("logger")
-    return here
-
-
-@pytest.fixture
-def debian(plays: Plays, shell: list[str]) -> System:
-    return host(plays, DEBIAN, shell)
-
-
-@pytest.fixture
-def containers(debian: System) -> Iterator[None]:
-    """All three runtimes in use, on the host of the test."""
-    if any(shutil.which(tool) for tool in ("dockerd", "podman", "ctr")):
-        lacking("this machine has a container runtime of its own")
-    for tool, text in {"dockerd": "", "podman": "", "ctr": "echo k8s.io"}.items():
-        debian.tool(tool, text)
-    with debian.containerd():
-        yield
 
 
 @pytest.mark.parametrize("family", [each for each in FAMILIES if not each.declared], ids=lambda each: each.name)
@@ -292,63 +204,3 @@ def test_the_script_is_made_as_a_rollout_is(wanted: DesiredTrust) -> None:
     assert set(export.FOUND) & told == set(), "what the host found out isn't written over"
     by_host = {name for name in export.FOUND if re.search(rf"\b{name}=", before)}
     assert set(ApplyTrust.names()) <= told | by_host
-
-
-def test_what_the_head_says(wanted: DesiredTrust) -> None:
-    text = export.as_script(wanted)
-    head = text[: text.index("export ")]
-    for anchor in wanted.anchors:
-        assert f"#   {anchor.subject}\n#     SHA-256 {anchor.sha256}\n#     ends {anchor.not_after:%Y-%m-%d}\n" in head
-    assert "PRIVATE" not in text
-    odd = replace(wanted.anchors[0], subject="CN=x\ntouch touched\r")
-    text = export.as_script(replace(wanted, anchors=(odd,)))
-    assert "#   CN=x?touch touched?\n" in text
-    assert not [line for line in text.splitlines() if line.startswith("touch")]
-
-
-def test_a_cloud_init_part_carries_the_script(wanted: DesiredTrust) -> None:
-    text = export.as_cloud_init(wanted)
-    assert text.startswith("#cloud-config\n")
-    assert len(text) < 16 * 1024, "as much as clouds take"
-    part = yaml.safe_load(text)
-    [file] = part["write_files"]
-    assert file["encoding"] == "gz+b64"
-    assert gzip.decompress(b64decode(file["content"])).decode() == export.as_script(wanted)
-    assert part["runcmd"] == [["sh", file["path"]]]
-
-
-def test_a_daemon_set_runs_the_script_on_the_node(debian: System, wanted: DesiredTrust, tmp_path: Path) -> None:
-    settings, daemons = yaml.safe_load_all(export.as_kubernetes(wanted, 'mirror.example.com/"box":1'))
-    assert (settings["kind"], daemons["kind"]) == ("ConfigMap", "DaemonSet")
-    assert settings["data"]["trust.sh"] == export.as_script(wanted)
-    assert [
-        each.fingerprint(each.signature_hash_algorithm)  # type: ignore[arg-type]
-        for each in x509.load_pem_x509_certificates(settings["data"]["ca.crt"].encode())
-    ]
-    pod = daemons["spec"]["template"]["spec"]
-    assert {each["image"] for each in (*pod["initContainers"], *pod["containers"])} == {'mirror.example.com/"box":1'}
-    assert (
-        daemons["spec"]["selector"]["matchLabels"].items() <= daemons["spec"]["template"]["metadata"]["labels"].items()
-    )
-    # the container's command, with chroot into the folder that plays the node
-    debian.tool("chroot", f'[ "$1" = /host ] && shift && shift && exec {" ".join(debian.shell)} "$@"')
-    (tmp_path / "trust.sh").write_text(settings["data"]["trust.sh"])
-    [trust] = pod["initContainers"]
-    command = [each.replace("/anchorline/", f"{tmp_path}/") for each in trust["command"]]
-    assert debian.command(*command).returncode == 0
-    assert done(debian, wanted) == "site blue: nothing to do"
-
-
-def test_another_script_is_another_pod(sites: dict[str, DesiredTrust]) -> None:
-    def annotations(wanted: DesiredTrust) -> Any:
-        return list(yaml.safe_load_all(export.as_kubernetes(wanted)))[1]["spec"]["template"]["metadata"]["annotations"]
-
-    blue = sites["blue"]
-    assert annotations(blue) == annotations(blue) != annotations(replace(blue, hosts_line=""))
-
-
-def test_a_bundle_for_trust_manager(wanted: DesiredTrust) -> None:
-    bundle = yaml.safe_load(export.as_trust_manager(wanted))
-    assert (bundle["apiVersion"], bundle["kind"]) == ("trust.cert-manager.io/v1alpha1", "Bundle")
-    [source] = bundle["spec"]["sources"]
-    assert source["inLine"] == "".join(anchor.pem for anchor in wanted.anchors)
