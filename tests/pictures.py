@@ -22,8 +22,8 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from lab import Lab
+from tests.fleet.breaks import BREAKS
 from tests.fleet.conftest import Site
-from tests.fleet.test_status import BREAKS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PICTURES = CHECKOUT / "docs" / "pictures"

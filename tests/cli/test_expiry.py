@@ -22,7 +22,7 @@ from anchorline.authority.generations import promote, rotate
 from anchorline.cli.expiry import ending
 from anchorline.spec import load
 from tests.preloaded import loaded
-from tests.unit.test_authority_stage import Ca
+from tests.unit.ca import Ca
 
 ANCHORLINE = str(Path(sys.executable).with_name("anchorline"))
 SPEC = """

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from anchorline.cli.base import Command, Group
 from anchorline.cli.main import cli
 from tests.preloaded import loaded
-from tests.unit.test_docs import parses
+from tests.unit.documents import parses
 
 
 def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -13,43 +13,18 @@ import venv
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from anchorline.cli.main import cli
 from anchorline.init.answers import QUESTIONS
 from anchorline.render import render
 from tests.operations.site import INVENTORY
 from tests.operations.site import Site as Fleet
-from tests.preloaded import loaded
 from tests.unit.tools import lacking
 
+from .sites import LAYOUT, files, hosts, init, root_ca, run
 from .terminal import ANCHORLINE, typed
 
 ROOT = Path(__file__).parents[2]
-LAYOUT = {
-    *("deploy.py", "config.py", "anchorline.yml", "anchorline.schema.json", ".gitignore", "inventory/hosts.py"),
-    *("group_data/all.py", "group_data/registry.py", "group_data/clients.py", "pki/.gitignore"),
-}
 FLAGS = ("--registry", "hub.example.com", "--ip", "192.0.2.10", "--clients", "web1 web2", "--user", "ops")
-
-
-def init(folder: Path | str, *flags: str) -> Result:
-    """In this process: the runner's input is no terminal."""
-    return CliRunner().invoke(cli, ["init", str(folder), *flags])
-
-
-def run(*arguments: str | Path, cwd: Path) -> tuple[int, str]:
-    done = loaded("anchorline").run([*map(str, arguments)], cwd)
-    return done.returncode, done.stdout + done.stderr
-
-
-def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
-
-
-def hosts(folder: Path) -> tuple[list[object], list[object]]:
-    made = runpy.run_path(str(folder / "inventory/hosts.py"))
-    return made["registry"], made["clients"]
 
 
 def test_a_site_by_flags_passes_the_check(tmp_path: Path) -> None:
@@ -237,24 +212,6 @@ def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
         code, said = run("init", path, *FLAGS, cwd=tmp_path)
         assert (code, "File name too long" in said, "Traceback" in said) == (1, True, False)
     assert not (tmp_path / "a").exists()
-
-
-def root_ca(file: Path) -> Path:
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "900",
-    ]
-    command += ["-keyout", "/dev/null", "-out", str(file), "-subj", "/CN=Root"]
-    subprocess.run(command, check=True, capture_output=True)
-    return file
 
 
 def test_trust_alone(tmp_path: Path) -> None:

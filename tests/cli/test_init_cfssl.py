@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .sites import LAYOUT, files, hosts, init, root_ca, run
 from .terminal import typed
-from .test_init import LAYOUT, files, hosts, init, root_ca, run
 
 ROOT = Path(__file__).parents[2]
 SEED = ROOT / "tests/data/seed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -12,57 +11,11 @@ from cryptography import x509
 
 from anchorline.authority.generations import promote
 from anchorline.spec import load
-from tests.preloaded import loaded
 
-SPEC = """\
-version: 1
-site: production
-authority: {CN: Example Fleet CA, name_constraints: {dns: [example.com], ip: [192.0.2.0/24]}}
-signing:
-  profiles:
-    server: {expiry: 8760h, usages: [signing, server auth]}
-certificates:
-  server: {profile: server, CN: registry.example.com, hosts: [registry.example.com, 192.0.2.10]}
-  other: {profile: server, CN: other.example.com, hosts: [other.example.com]}
-"""
+from .sites import SPEC, PkiSite
 
 
-class Site:
-    """A folder with a spec, and the command in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.pki = folder / "pki/production"
-        self.spec = folder / "anchorline.yml"
-        self.spec.write_text(SPEC)
-
-    def __call__(self, *arguments: str, code: int = 0, passphrase: str | None = None) -> str:
-        """Run ``anchorline pki``; gives what it said. It never shows a key or a traceback."""
-        environment = {key: value for key, value in os.environ.items() if key != "ANCHORLINE_PASSPHRASE"}
-        if passphrase:
-            environment["ANCHORLINE_PASSPHRASE"] = passphrase
-        run = loaded("anchorline").run(["pki", *arguments], self.folder, environment)
-        said = run.stdout + run.stderr
-        assert run.returncode == code, said
-        assert "Traceback" not in said
-        assert "PRIVATE KEY" not in said
-        for key in self.pki.glob("*-key.pem"):
-            assert not any(line in said for line in key.read_text().splitlines()[1:-1])
-        if code and not run.stdout:
-            assert run.stderr.count("\n") == 1
-            return run.stderr
-        return run.stdout
-
-    def files(self) -> dict[str, tuple[int, bytes]]:
-        return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in self.pki.iterdir()}
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Site:
-    return Site(tmp_path)
-
-
-def test_a_new_site_from_show_to_issue_and_back(pki: Site) -> None:
+def test_a_new_site_from_show_to_issue_and_back(pki: PkiSite) -> None:
     assert "missing" in pki("show")
     assert not pki.pki.exists()
     said = pki("issue")
@@ -77,7 +30,7 @@ def test_a_new_site_from_show_to_issue_and_back(pki: Site) -> None:
     assert pki.files() == before
 
 
-def test_show_for_programs(pki: Site) -> None:
+def test_show_for_programs(pki: PkiSite) -> None:
     pki("issue")
     for key in pki.pki.glob("*-key.pem"):
         key.unlink()
@@ -95,7 +48,7 @@ def test_show_for_programs(pki: Site) -> None:
     assert text.strip().partition("=")[2].replace(":", "").lower() == server["sha256"]
 
 
-def test_show_draws_a_rotation(pki: Site) -> None:
+def test_show_draws_a_rotation(pki: PkiSite) -> None:
     pki("issue")
     assert "rotation:" not in pki("show")
     pki("rotate")
@@ -108,7 +61,7 @@ def test_show_draws_a_rotation(pki: Site) -> None:
     assert "pyinfra inventory anchorline.trust.withdraw --data ca=" in said
 
 
-def test_show_tells_what_a_deploy_would_refuse(pki: Site) -> None:
+def test_show_tells_what_a_deploy_would_refuse(pki: PkiSite) -> None:
     pki("issue")
     (pki.pki / "server-key.pem").chmod(0o644)
     said = pki("show", code=1)
@@ -117,14 +70,14 @@ def test_show_tells_what_a_deploy_would_refuse(pki: Site) -> None:
     assert "chmod 600" in pki("issue", code=1)
 
 
-def test_only_those_named_are_issued(pki: Site) -> None:
+def test_only_those_named_are_issued(pki: PkiSite) -> None:
     pki("issue", "other")
     assert not (pki.pki / "server.pem").exists()
     assert "known here: other, server" in pki("issue", "nobody", code=1)
     assert "server.pem" in pki("issue", "server")
 
 
-def test_a_passphrase_protects_every_key(pki: Site) -> None:
+def test_a_passphrase_protects_every_key(pki: PkiSite) -> None:
     pki("issue", passphrase="secret")
     for key in pki.pki.glob("*-key.pem"):
         assert key.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
@@ -139,14 +92,14 @@ def test_a_passphrase_protects_every_key(pki: Site) -> None:
     assert "drift: names: +third.example.com" in pki("issue", passphrase="secret")
 
 
-def test_a_changed_authority_is_refused(pki: Site) -> None:
+def test_a_changed_authority_is_refused(pki: PkiSite) -> None:
     pki("issue")
     pki.spec.write_text(SPEC.replace("Example Fleet CA", "Another CA"))
     assert "put the spec back" in pki("issue", code=1)
     assert "changed" in pki("show", code=1)
 
 
-def test_export_hands_out_what_is_public(pki: Site) -> None:
+def test_export_hands_out_what_is_public(pki: PkiSite) -> None:
     assert "pki issue" in pki("export", code=1)
     pki("issue")
     ca, server = (x509.load_pem_x509_certificate((pki.pki / f"{name}.pem").read_bytes()) for name in ("ca", "server"))
@@ -157,7 +110,7 @@ def test_export_hands_out_what_is_public(pki: Site) -> None:
     assert "known here: other, server" in pki("export", "nobody", code=1)
 
 
-def test_the_bundle_is_all_that_hosts_trust(pki: Site) -> None:
+def test_the_bundle_is_all_that_hosts_trust(pki: PkiSite) -> None:
     pki("issue")
     (pki.folder / "also.pem").write_text(pki("export"))
     pki.spec.write_text(SPEC.replace("site: production", "site: staging") + "trust: {also: [also.pem]}\n")
@@ -165,7 +118,7 @@ def test_the_bundle_is_all_that_hosts_trust(pki: Site) -> None:
     assert len(x509.load_pem_x509_certificates(pki("export", "--as", "bundle").encode())) == 2
 
 
-def test_export_writes_a_new_file_and_replaces_none(pki: Site) -> None:
+def test_export_writes_a_new_file_and_replaces_none(pki: PkiSite) -> None:
     pki("issue")
     for _ in range(2):
         assert pki("export", "-o", "ca.crt") == ""
@@ -176,7 +129,7 @@ def test_export_writes_a_new_file_and_replaces_none(pki: Site) -> None:
     assert "No such file" in pki("export", "-o", "nowhere/ca.crt", code=1)
 
 
-def test_a_spec_that_is_not_there(pki: Site) -> None:
+def test_a_spec_that_is_not_there(pki: PkiSite) -> None:
     assert "other.yml" in pki("show", "--spec", "other.yml", code=1)
 
 
@@ -185,7 +138,7 @@ def openssl(folder: Path, command: str) -> None:
 
 
 @pytest.fixture
-def old(pki: Site) -> Path:
+def old(pki: PkiSite) -> Path:
     """A CA that openssl made, in cfssl's names, and what it issued."""
     folder = pki.folder / "old"
     folder.mkdir()
@@ -197,7 +150,7 @@ def old(pki: Site) -> Path:
     return folder
 
 
-def test_a_folder_is_adopted(pki: Site, old: Path) -> None:
+def test_a_folder_is_adopted(pki: PkiSite, old: Path) -> None:
     key = (old / "ca-key.pem").read_bytes()
     said = pki("adopt", "old").splitlines()
     assert said[0] == "ca: CN=Old, from old/ca.pem, with its key from old/ca-key.pem"
@@ -216,19 +169,19 @@ def test_a_folder_is_adopted(pki: Site, old: Path) -> None:
 
 
 @pytest.mark.usefixtures("old")
-def test_an_adopted_key_is_encrypted_where_there_is_a_passphrase(pki: Site) -> None:
+def test_an_adopted_key_is_encrypted_where_there_is_a_passphrase(pki: PkiSite) -> None:
     pki("adopt", "old", passphrase="secret")
     assert (pki.pki / "ca-key.pem").read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
 
 
 @pytest.mark.usefixtures("old")
-def test_what_is_not_adopted(pki: Site) -> None:
+def test_what_is_not_adopted(pki: PkiSite) -> None:
     pki.spec.write_text(SPEC)
     assert "subject is CN=Old, the spec says CN=Example Fleet CA" in pki("adopt", "old", code=1)
     assert not pki.pki.exists()
 
 
-def test_a_brought_certificate_is_shown_and_never_issued(pki: Site, old: Path) -> None:
+def test_a_brought_certificate_is_shown_and_never_issued(pki: PkiSite, old: Path) -> None:
     openssl(old, "req -x509 -key ca-key.pem -subj /CN=x -days 300 -out server.pem -addext basicConstraints=CA:FALSE")
     external = "  server: {certificate: old/server.pem, key: old/ca-key.pem}\n"
     pki.spec.write_text("version: 1\nsite: production\ncertificates:\n" + external)

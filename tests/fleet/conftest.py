@@ -198,3 +198,20 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Site:
         site.deploy().ok()
         Shared.site = site
     return Shared.site
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> Path:
+    """A folder for PYTHONPATH that has each exec over SSH counted, in a file, by host."""
+    folder = tmp_path / "counting"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import os, paramiko\n"
+        "real = paramiko.Channel.exec_command\n"
+        "def exec_command(self, command):\n"
+        "    with open(os.environ['COUNTED'], 'a') as file:\n"
+        "        print(self.get_transport().getpeername()[0], file=file)\n"
+        "    return real(self, command)\n"
+        "paramiko.Channel.exec_command = exec_command\n"
+    )
+    return folder

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.fleet.conftest import HOSTS, Result, Site
+from tests.fleet.conftest import Site
+from tests.fleet.said import alone, summary
+from tests.fleet.verbs import ONCE
 
 pytestmark = pytest.mark.fleet
-
-ONCE = ("--data", "ssh_connect_retries=0")  # a host that is down takes its time to be given up
-
-
-def summary(result: Result) -> dict[str, str]:
-    """The summary's line of each host."""
-    lines = (line.split(maxsplit=1) for line in result.err.splitlines())
-    return {words[0]: words[1] for words in lines if len(words) == 2 and words[0] in HOSTS}
-
-
-def fix(result: Result, host: str) -> tuple[str, str]:
-    """What a run says below a host's cause: where it is typed, and the command."""
-    lines = result.err.splitlines()
-    mine = (at for at, line in enumerate(lines) if line[:2] == "✗ " and host in line[2:].partition(": ")[0].split(", "))
-    where, _, command = lines[next(mine) + 1].strip().partition(": ")
-    return where, command
-
-
-def alone(result: Result, bad: Mapping[str, tuple[str, ...]]) -> None:
-    """Those hosts, and no others, are in a state for a cause, the words of which follow it; the run ended with 1."""
-    result.failed()
-    rows = summary(result)
-    for host, (state, *words) in bad.items():
-        assert rows[host].startswith(state), str(result)
-        for word in words:
-            assert word in rows[host], rows
-    assert all(rows[other].startswith(("changed", "as declared")) for other in result.hosts if other not in bad), rows
 
 
 def say_of(site: Site, host: str, **data: object) -> None:
@@ -116,23 +90,6 @@ def test_a_registry_host_that_is_down(site: Site) -> None:
         assert not site.lab.exec("debian", "ls /usr/local/share/ca-certificates").stdout
     finally:
         site.lab.power_on("registry")
-
-
-@pytest.fixture
-def counting(tmp_path: Path) -> Path:
-    """A folder for PYTHONPATH that has each exec over SSH counted, in a file, by host."""
-    folder = tmp_path / "counting"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(
-        "import os, paramiko\n"
-        "real = paramiko.Channel.exec_command\n"
-        "def exec_command(self, command):\n"
-        "    with open(os.environ['COUNTED'], 'a') as file:\n"
-        "        print(self.get_transport().getpeername()[0], file=file)\n"
-        "    return real(self, command)\n"
-        "paramiko.Channel.exec_command = exec_command\n"
-    )
-    return folder
 
 
 def test_round_trips(site: Site, counting: Path) -> None:

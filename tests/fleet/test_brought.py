@@ -15,9 +15,9 @@ import pytest
 from lab import Lab
 from lab.hosts import BOOKWORM, Host
 from lab.image import built
+from tests.fleet.certificates import other_ca, trusts
 from tests.fleet.conftest import Shared, Site
-from tests.fleet.test_lab import cli
-from tests.fleet.test_withdraw import WITHDRAW, other_ca, trusts
+from tests.fleet.verbs import WITHDRAW, cli
 
 pytestmark = pytest.mark.fleet
 

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
+from tests.fleet.breaks import Break, on
 from tests.fleet.conftest import Site, eventually
-from tests.fleet.test_bad_hosts import fix, summary
-from tests.fleet.test_status import Break, on, status, words_of
+from tests.fleet.said import fix, status, summary, words_of
 
 pytestmark = pytest.mark.fleet
 

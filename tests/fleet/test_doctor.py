@@ -9,18 +9,12 @@ import pytest
 
 from anchorline.registry import distribution
 from anchorline.spec import load
+from tests.fleet.breaks import NAME, OTHER
 from tests.fleet.conftest import HOSTS, Result, Site, eventually
-from tests.fleet.test_bad_hosts import fix, summary
+from tests.fleet.said import fix, summary
 
 pytestmark = pytest.mark.fleet
 
-NAME = "registry.example.com"
-STATE = "/var/lib/anchorline/sites/production/registry"
-OTHER = (  # another certificate, of nobody's CA, for the same name
-    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=Intruder -days 9 "
-    f"-addext subjectAltName=DNS:{NAME} -keyout {STATE}/server-key.pem -out {STATE}/server.pem 2>/dev/null && "
-    "docker restart -t 1 registry"
-)
 PROXY = (
     "mkdir -p /etc/systemd/system/docker.service.d && "
     "printf '[Service]\\nEnvironment=HTTPS_PROXY=http://u:p@192.0.2.99:3128\\n' "

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.conftest import Site
-from tests.fleet.test_first_deploy import CURL, each_way
+from tests.fleet.pulls import CURL, each_way
 
 pytestmark = pytest.mark.fleet
 

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.fleet.conftest import CLIENTS, HOSTS, Site, on_registry
+from tests.fleet.conftest import CLIENTS, HOSTS, Site
+from tests.fleet.pulls import UNTRUSTED, each_way
+from tests.fleet.unchanged import fingerprint
 
 pytestmark = pytest.mark.fleet
-
-# how a person on the client pulls what the fleet's verification left in the registry, for each of its ways in
-NAMES = ("registry.example.com", "registry.example.com:443", "192.0.2.10", "192.0.2.10:443")
-IMAGE = "anchorline/verify:production-all"
-PULL = {
-    "debian": "docker pull {name}/{image} && docker image rm {name}/{image}",
-    "arch-layout": "podman pull --retry 0 {name}/{image} && podman image rm {name}/{image}",
-    "fedora-layout": "ctr i pull --hosts-dir /etc/containerd/certs.d {name}/{image} && ctr i rm {name}/{image}",
-}
-CURL = "curl -sS --fail https://{name}/v2/"
-UNTRUSTED = ("unknown authority", "unable to get local issuer", "self-signed", "self signed")
-
-
-def pull(site: Site, host: str, command: str, name: str) -> tuple[bool, str]:
-    done = site.lab.exec(host, command.format(name=name, image=IMAGE), timeout=60)
-    return done.returncode == 0, done.stdout + done.stderr
 
 
 def anchors(site: Site, host: str) -> list[str]:
@@ -43,12 +27,6 @@ def untrust(site: Site, host: str) -> None:
         assert site.lab.exec(host, "systemctl restart docker").returncode == 0
 
 
-def each_way(site: Site, host: str) -> list[tuple[str, str, bool, str]]:
-    """By each name and each program: whether it could pull, and what it said."""
-    commands = [PULL[host], CURL] if host in PULL else [CURL]
-    return [(name, command.split()[0], *pull(site, host, command, name)) for name in NAMES for command in commands]
-
-
 @pytest.mark.drill
 def test_before_after_and_without(site: Site) -> None:
     site.deploy().ok()
@@ -62,25 +40,6 @@ def test_before_after_and_without(site: Site) -> None:
     for host in CLIENTS:
         again = each_way(site, host)
         assert all(ok for _, _, ok, _ in again), again
-
-
-def fingerprint(site: Site) -> dict[str, object]:
-    """What a deploy that has nothing to do must leave as it is."""
-    bundles = {
-        host: site.lab.exec(
-            host,
-            "stat -c '%n %i %Y' $(readlink -f /etc/ssl/certs/ca-certificates.crt); "
-            "find /etc/docker /etc/containers/certs.d /etc/containerd /var/lib/anchorline/sites -newermt '2000-01-01' "
-            "-printf '%p %i %T@\\n' 2>/dev/null | sort; cat /etc/hosts",
-        ).stdout
-        for host in HOSTS
-    }
-    container = on_registry(site, "docker inspect --format '{{.Id}} {{.State.StartedAt}}' registry")
-    return {"container": container, **bundles, **times(site.folder / "pki")}
-
-
-def times(folder: Path) -> dict[str, object]:
-    return {str(path): (path.stat().st_mtime_ns, path.stat().st_ino) for path in sorted(folder.rglob("*"))}
 
 
 def test_the_same_again_changes_nothing(deployed: Site) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fleet.certificates import digest
+from tests.fleet.clients import JAVA, Client, ask_all
 from tests.fleet.conftest import CLIENTS, Site
-from tests.fleet.test_clients import JAVA, Client, ask_all
-from tests.fleet.test_rotation import digest, pki
+from tests.fleet.verbs import pki
 
 pytestmark = pytest.mark.fleet
 

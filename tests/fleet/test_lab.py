@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from lab import HOSTS, Host, Lab, LabError
 from lab.fleet import STATE
 from lab.machine import start_time
 from lab.requirements import COMMANDS, FILES
+from tests.fleet.verbs import cli
 
 pytestmark = pytest.mark.fleet
 
@@ -50,18 +50,6 @@ LOAD_AND_RUN = {
         "ctr -n default task rm -f lab-test; ctr -n default container rm lab-test",
     ),
 }
-
-
-def cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lab", *arguments],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        input="typed\n",
-        env={**os.environ, **environment},
-    )
 
 
 def succeed(lab: Lab, host: str, command: str, data: str | bytes = b"") -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.conftest import HOSTS, Site, eventually
-from tests.fleet.test_first_deploy import fingerprint
+from tests.fleet.unchanged import fingerprint
 
 pytestmark = pytest.mark.fleet
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.fleet.conftest import Site, eventually, on_registry
-from tests.fleet.test_first_deploy import fingerprint
+from tests.fleet.unchanged import fingerprint
 
 pytestmark = pytest.mark.fleet
 

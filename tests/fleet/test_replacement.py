@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.conftest import Site, on_registry
-from tests.fleet.test_side_by_side import OURS, THEIRS, staging
+from tests.fleet.sites import OURS, THEIRS, staging
 
 pytestmark = pytest.mark.fleet
 

@@ -6,34 +6,19 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from subprocess import CompletedProcess, Popen
+from subprocess import Popen
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from lab import Lab
+from tests.fleet.certificates import certificate, digest
 from tests.fleet.conftest import Site
-from tests.fleet.test_bad_hosts import ONCE
+from tests.fleet.verbs import ONCE, WITHDRAW, pki
 
 pytestmark = pytest.mark.fleet
 
-WITHDRAW = "anchorline.trust.withdraw"
 OFF = "debian12"
-
-
-def pki(site: Site, *arguments: str) -> CompletedProcess[str]:
-    """``anchorline pki`` in the site's folder."""
-    return site.lab.run([site.anchorline, "pki", *arguments], cwd=site.folder, capture_output=True, text=True)
-
-
-def certificate(file: Path) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(file.read_bytes())
-
-
-def digest(file: Path) -> str:
-    return certificate(file).fingerprint(SHA256()).hex()
 
 
 def served(site: Site) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lab import Lab
+from tests.fleet.certificates import digest
 from tests.fleet.conftest import CHECKOUT, HOSTS, Shared, Site
-from tests.fleet.test_rotation import digest
-from tests.fleet.test_status import FORMS
+from tests.fleet.said import FORMS
 from tests.old_version import InitSite, Version, unpack
 from tests.recorded import Lines, Masks, differences, of_folder, of_hosts, stamp
 

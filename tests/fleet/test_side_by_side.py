@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.fleet.certificates import other_ca, short
 from tests.fleet.conftest import CLIENTS, HOSTS, Site
-from tests.fleet.test_first_deploy import UNTRUSTED
-from tests.fleet.test_withdraw import DISTRUST, WITHDRAW, other_ca, short
+from tests.fleet.pulls import UNTRUSTED
+from tests.fleet.sites import OURS, THEIRS, staging
+from tests.fleet.verbs import DISTRUST, WITHDRAW
 
 pytestmark = pytest.mark.fleet
 
-OURS, THEIRS = "registry.example.com", "staging.example.com:5000"
 YES, NO = "yes yes", "no no"
 FILES = (
     "find /etc/docker /etc/containers /etc/containerd /usr/local/share/ca-certificates "
@@ -50,27 +51,6 @@ def pulled(site: Site, host: str, name: str, of: str) -> str:
     """What a pull fails with, or nothing."""
     done = site.lab.exec(host, PULL[host].format(ref=f"{name}/anchorline/verify:{of}-all"))
     return done.stdout + done.stderr if done.returncode else ""
-
-
-def staging(site: Site, folder: Path) -> Site:
-    """Another site, with a CA and a registry of its own on the same hosts."""
-    folder.mkdir()
-    other = Site(folder, site.lab, site.hosts)
-    host = THEIRS.partition(":")[0]
-    other.declare(
-        site="staging",
-        authority={"CN": "Staging CA"},
-        certificates={"server": {"CN": host, "hosts": [host]}},
-        registry={
-            "address": THEIRS,
-            "aliases": None,
-            "listen": "0.0.0.0:5000",
-            "name": "staging",
-            "data": "/var/lib/anchorline/staging",
-        },
-    )
-    other.pki = folder / "pki" / "staging"
-    return other
 
 
 @pytest.mark.drill

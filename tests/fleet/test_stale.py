@@ -9,9 +9,10 @@ import pytest
 
 from anchorline.fleet.scripts import script
 from anchorline.trust.processes.stale import HASHED, PROC, STAMPS, Process, read
+from tests.fleet.certificates import other_ca
 from tests.fleet.conftest import Site, eventually
-from tests.fleet.test_bad_hosts import summary
-from tests.fleet.test_withdraw import WITHDRAW, other_ca
+from tests.fleet.said import summary
+from tests.fleet.verbs import WITHDRAW
 
 pytestmark = pytest.mark.fleet
 

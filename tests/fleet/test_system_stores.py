@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.conftest import Result, Site
-from tests.fleet.test_bad_hosts import alone
+from tests.fleet.said import alone
 
 pytestmark = pytest.mark.fleet
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
+from tests.fleet.certificates import other_ca, sha256, short, trusts
 from tests.fleet.conftest import HOSTS, Site
+from tests.fleet.verbs import DISTRUST, WITHDRAW
 
 pytestmark = pytest.mark.fleet
 
-WITHDRAW, DISTRUST = "anchorline.trust.withdraw", "anchorline.trust.distrust"
 # what a rollout may touch; the bundles by what is in them, not by their times
 TREE = (
     "cd / && find etc/ssl etc/pki etc/ca-certificates etc/docker etc/containers etc/containerd usr/local/share "
@@ -23,27 +21,6 @@ TREE = (
 
 def trees(site: Site) -> dict[str, str]:
     return {host: site.lab.exec(host, TREE).stdout for host in HOSTS}
-
-
-def other_ca(site: Site, name: str) -> str:
-    """A root of someone else's, made with openssl; its SHA-256."""
-    key = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
-    extensions = ["-addext", "basicConstraints=critical,CA:true", "-addext", "keyUsage=critical,keyCertSign"]
-    files = ["-keyout", f"{site.folder}/{name}.key", "-out", f"{site.folder}/{name}.pem", "-subj", f"/CN={name}"]
-    site.lab.run([*key, *extensions, *files], check=True, capture_output=True)
-    return sha256(site.folder / f"{name}.pem")
-
-
-def sha256(certificate: Path) -> str:
-    """A certificate's SHA-256, as openssl says it."""
-    command = ["openssl", "x509", "-in", str(certificate), "-noout", "-fingerprint", "-sha256"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True)
-    return said.stdout.partition("=")[2].strip()
-
-
-def trusts(site: Site, host: str, name: str) -> bool:
-    pem = (site.folder / f"{name}.pem").read_text()
-    return site.lab.exec(host, f"openssl verify -partial_chain <<'PEM'\n{pem}PEM\n").returncode == 0
 
 
 @pytest.mark.drill
@@ -93,10 +70,6 @@ def test_no_before_yes_after_no_again(site: Site) -> None:
         assert "withdrawn: CN=second" in site.lab.exec(host, "journalctl -t anchorline").stdout
     after = trees(site)
     assert after == before
-
-
-def short(fingerprint: str) -> str:
-    return fingerprint.replace(":", "").lower()[:12]
 
 
 @pytest.mark.hosts("registry", "debian", "fedora-layout")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from anchorline.authority import Staged, stage
-from anchorline.fleet.scripts import Value
 from anchorline.registry import distribution
 from anchorline.registry.desired import Instance, Presented
 from anchorline.spec import Spec, load
@@ -38,8 +37,6 @@ from fakes import group
 registry = group("registry.*")
 clients = group("(?!registry).*")
 """
-NOTHING_ELSE: dict[str, Value] = dict.fromkeys(("configurations", "owned_files", "site_bundle", "java", "jvms"), "")
-"""What the look is told where the stores that aren't folders of ours are tried elsewhere."""
 Answers = dict[str, Any]
 LOOK = "=== end"
 

@@ -3,7 +3,6 @@ stat(1) do: no machine of the lab can enforce it."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +13,21 @@ from anchorline.fleet.scripts import script
 from anchorline.problem import Problem, Where
 from anchorline.verify.access import Denied, read
 
+from .folder import Folder
+
 NOW, THEN = "unconfined_u:object_r:admin_home_t:s0", "system_u:object_r:cert_t:s0"
 MOUNT = "system_u:object_r:container_file_t:s0:c1,c2"
 
 
 @dataclass
-class Machine:
-    """A folder with a store and a registry's files, and stand-ins before the tools of this machine."""
+class Machine(Folder):
+    """A folder with a store and a registry's files."""
 
-    root: Path
-    shell: list[str]
     container: str = ""
 
     def __post_init__(self) -> None:
-        for folder in ("bin", "certs.d/name of one", "registry", "data"):
+        super().__post_init__()
+        for folder in ("certs.d/name of one", "registry", "data"):
             (self.root / folder).mkdir(parents=True)
         for file in (self.anchor, self.root / "bundle.pem", self.root / "registry/server-key.pem"):
             file.write_text("x")
@@ -37,10 +37,6 @@ class Machine:
     @property
     def anchor(self) -> Path:
         return self.root / "certs.d/name of one/anchorline-blue-1.crt"
-
-    def tool(self, name: str, text: str) -> None:
-        (self.root / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (self.root / "bin" / name).chmod(0o755)
 
     def enforces(self, *said: str) -> None:
         self.tool("getenforce", "echo Enforcing")
@@ -57,13 +53,7 @@ class Machine:
             folder=f"{self.root}/registry",
             data=f"{self.root}/data",
         )
-        done = subprocess.run(
-            [*self.shell, "-c", text.replace("denied_by() {", f"{above}denied_by() {{", 1)],
-            capture_output=True,
-            text=True,
-            env={"PATH": f"{self.root}/bin:{os.environ['PATH']}"},
-            timeout=60,
-        )
+        done = self.run(text.replace("denied_by() {", f"{above}denied_by() {{", 1))
         assert done.stderr == ""
         said: dict[str, list[str]] = {"denied": [], "label": [], "reader": []}
         for line in done.stdout.splitlines():

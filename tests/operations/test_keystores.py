@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,60 +12,42 @@ from anchorline.trust.removal.plan import places
 from anchorline.trust.scripts import AnchorsProbe, TrustProbe
 from anchorline.trust.stores.merged import read
 
-from .site import NOTHING_ELSE
+from .folder import NOTHING_ELSE, Folder, executable
 
 
 def jdk(home: Path) -> Path:
     """A JDK, as far as the look asks whether one is there: its commands and its keystore."""
     for command in ("java", "keytool"):
-        file = home / "bin" / command
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("#!/bin/sh\n")
-        file.chmod(0o755)
+        executable(home / "bin" / command)
     keystore = home / "lib/security/cacerts"
     keystore.parent.mkdir(parents=True)
     keystore.touch()
     return keystore
 
 
-def keystores(shell: list[str], root: Path, kind: str = "java", folder: Path | None = None, **values: str) -> list[str]:
-    given = TrustProbe.of("blue").values() | NOTHING_ELSE | {"java": "java", "state": str(root / "state")} | values
+def keystores(here: Folder, kind: str = "java", at: Path | None = None, **values: str) -> list[str]:
+    given = TrustProbe.of("blue").values() | NOTHING_ELSE | {"java": "java", "state": str(here.root / "state")} | values
     text = script("fleet/shell/ours.sh", "fleet/shell/users.sh", "trust/stores/merged_probe.sh", **given)
-    lines = ran(shell, root, text, folder).splitlines()
+    lines = here.says(text, at=at).splitlines()
     return [line.split(maxsplit=3)[3] for line in lines if line.startswith(f"keystore {kind} ")]
 
 
-def ran(shell: list[str], root: Path, text: str, folder: Path | None = None) -> str:
-    """What a script says, with the tools of ``root`` before those of this machine."""
-    environment = {"PATH": f"{root}/bin:{os.environ['PATH']}"}
-    done = subprocess.run([*shell, "-c", text], capture_output=True, text=True, env=environment, timeout=60, cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def tool(root: Path, name: str, text: str = "") -> None:
-    (root / "bin").mkdir(exist_ok=True)
-    (root / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-    (root / "bin" / name).chmod(0o755)
-
-
 @pytest.mark.parametrize("jvms", ["", "{}/jvm/*"], ids=["by the PATH alone", "in both places"])
-def test_the_jdk_of_the_path(shell: list[str], tmp_path: Path, jvms: str) -> None:
+def test_the_jdk_of_the_path(folder: Folder, tmp_path: Path, jvms: str) -> None:
     keystore = jdk(tmp_path / "jvm/21")
-    (tmp_path / "bin").mkdir()
-    assert str(keystore) not in keystores(shell, tmp_path)
+    assert str(keystore) not in keystores(folder)
     (tmp_path / "bin/java").symlink_to("../jvm/21/bin/java")
-    assert keystores(shell, tmp_path, jvms=jvms.format(tmp_path)).count(str(keystore)) == 1, "found, and once"
+    assert keystores(folder, jvms=jvms.format(tmp_path)).count(str(keystore)) == 1, "found, and once"
 
 
-def test_a_jdk_in_a_folder_with_blanks_is_left_alone(shell: list[str], tmp_path: Path) -> None:
+def test_a_jdk_in_a_folder_with_blanks_is_left_alone(folder: Folder, tmp_path: Path) -> None:
     keystore = jdk(tmp_path / "jvm/21")
     jdk(tmp_path / "jvm/My JDK")
-    found = keystores(shell, tmp_path, jvms=f"{tmp_path}/jvm/*")
+    found = keystores(folder, jvms=f"{tmp_path}/jvm/*")
     assert [each for each in found if str(tmp_path) in each] == [str(keystore)]
 
 
-def test_the_profiles_of_each_home(shell: list[str], tmp_path: Path) -> None:
+def test_the_profiles_of_each_home(folder: Folder, tmp_path: Path) -> None:
     """Also where the look begins in the home of one of them."""
     profiles = {"alice": "aaa.default", "bob": "x1y2z3.Profile 1"}
     for user, profile in profiles.items():
@@ -75,12 +55,12 @@ def test_the_profiles_of_each_home(shell: list[str], tmp_path: Path) -> None:
         database.mkdir(parents=True)
         (database / "cert9.db").touch()
     for name, text in {"certutil": "", "su": "", "getent": f'echo "$2:x:1000:1000::{tmp_path}/$2:/bin/sh"'}.items():
-        tool(tmp_path, name, text)
-    found = keystores(shell, tmp_path, "nss", tmp_path / "alice", users="alice\nbob")
+        folder.tool(name, text)
+    found = keystores(folder, "nss", tmp_path / "alice", users="alice\nbob")
     assert found == [f"{tmp_path}/{user}/.mozilla/firefox/{profile}" for user, profile in profiles.items()]
 
 
-def test_two_profiles_whose_names_begin_alike_are_both_remembered(shell: list[str], tmp_path: Path) -> None:
+def test_two_profiles_whose_names_begin_alike_are_both_remembered(folder: Folder, tmp_path: Path) -> None:
     state = tmp_path / "state"
     paths = [f"{tmp_path}/x.Profile {number}" for number in (1, 2)]
     for _ in range(2):
@@ -96,18 +76,18 @@ def test_two_profiles_whose_names_begin_alike_are_both_remembered(shell: list[st
             )
             + 'noted "$tasks"\n'
         )
-        subprocess.run([*shell, "-c", noted], check=True, timeout=60)
+        assert folder.run(noted).returncode == 0
     kept = [each for _, each in read({"kept": (state / "keystores").read_text().splitlines()}).kept]
     assert [(each.who, each.path) for each in kept] == [("alice", path) for path in paths]
 
 
 def test_a_withdrawal_finds_the_home_of_a_user_whom_a_directory_service_alone_knows(
-    shell: list[str], tmp_path: Path
+    folder: Folder, tmp_path: Path
 ) -> None:
     anchor = tmp_path / "ldap/.config/docker/certs.d/registry.example.com/anchorline-blue-0123456789ab.crt"
     anchor.parent.mkdir(parents=True)
     anchor.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    tool(tmp_path, "getent", f'[ "$2" != ada ] || echo "$2:x:1000:1000::{tmp_path}/ldap:/bin/sh"')
+    folder.tool("getent", f'[ "$2" != ada ] || echo "$2:x:1000:1000::{tmp_path}/ldap:/bin/sh"')
     probe = AnchorsProbe(
         site="blue",
         state=str(tmp_path / "state"),
@@ -117,6 +97,6 @@ def test_a_withdrawal_finds_the_home_of_a_user_whom_a_directory_service_alone_kn
         listen="",
         port="",
     )
-    found = [ran(shell, tmp_path, replace(probe, users=users).text).splitlines() for users in ((), ("ada",))]
+    found = [folder.says(replace(probe, users=users).text).splitlines() for users in ((), ("ada",))]
     ours = f"certificate AAAA {anchor}"
     assert [ours in each for each in found] == [False, True]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,22 +10,19 @@ import pytest
 from anchorline.fleet.scripts import script
 from anchorline.trust.processes.stale import Process, read
 
+from .folder import Folder
 from .site import LOOK, Site
 
 BOOT = "11111111-2222-3333-4444-555555555555"
 SSL = "7f00-7f10 r--p 0000 00:1d 11    /usr/lib/x86_64-linux-gnu/libssl.so.3"
 
 
-@dataclass
-class Proc:
-    """A folder as a host's /proc, and a shell as the host's."""
-
-    root: Path
-    shell: list[str]
-    pids: list[int] = field(default_factory=list)
+class Proc(Folder):
+    """A folder with a host's /proc."""
 
     def __post_init__(self) -> None:
-        for folder in ("proc/self", "proc/sys/kernel/random", "host", "image", "state", "hashes", "bin"):
+        super().__post_init__()
+        for folder in ("proc/self", "proc/sys/kernel/random", "host", "image", "state", "hashes", "programs"):
             (self.root / folder).mkdir(parents=True)
         self.boot(BOOT)
         self.at(500)
@@ -54,7 +49,7 @@ class Proc:
     ) -> None:
         here = self.root / "proc" / str(pid)
         here.mkdir()
-        program = self.root / "bin" / name
+        program = self.root / "programs" / name
         program.write_bytes(content)
         (here / "stat").write_text(stat(comm or name, start))
         (here / "maps").write_text(f"5500-5600 r--p 0000 00:1d 7    /usr/bin/{name}\n{maps}\n")
@@ -63,24 +58,13 @@ class Proc:
         (here / "exe").symlink_to(program)
 
     def sh(self, text: str) -> list[str]:
-        done = subprocess.run(
-            [
-                *self.shell,
-                "-c",
-                script(
-                    "trust/processes/stale.sh",
-                    proc=f"{self.root}/proc",
-                    stamps=f"{self.root}/state",
-                    hashed=[f"{self.root}/none", f"{self.root}/hashes"],
-                )
-                + text,
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
+        stale = script(
+            "trust/processes/stale.sh",
+            proc=f"{self.root}/proc",
+            stamps=f"{self.root}/state",
+            hashed=[f"{self.root}/none", f"{self.root}/hashes"],
         )
-        assert (done.returncode, done.stderr) == (0, "")
-        return [line.removeprefix("stale ") for line in done.stdout.splitlines()]
+        return [line.removeprefix("stale ") for line in self.says(stale + text).splitlines()]
 
     def stale(self) -> dict[int, Process]:
         return {each.pid: each for each in read(self.sh("stale"))}

@@ -11,13 +11,13 @@ from anchorline.authority import Anchor, Staged, stage
 from anchorline.fleet.scripts import Value, script, stdin
 from anchorline.spec import load
 from anchorline.trust.desired import DesiredTrust
-from anchorline.trust.plan import difference
+from anchorline.trust.processes.stale import Stamps
 from anchorline.trust.removal.plan import ObservedAnchors, removal
-from anchorline.trust.scripts import Withdraw
+from anchorline.trust.scripts import Layers, Withdraw
 from anchorline.trust.stores.families import FAMILIES
 
+from .folder import Plays, System
 from .site import LOOK, SPEC, Ran, Site
-from .test_families import RELEASES, Root
 
 TRUST = "version: 1\nsite: blue\nauthority: {CN: Blue CA}\n"
 OLD = "version: 1\nsite: blue\nauthority: {CN: Old CA}\n"
@@ -110,39 +110,34 @@ def test_a_chain_that_is_served_holds_it(site: Site) -> None:
 
 
 @pytest.fixture
-def rolled(shell: list[str], tmp_path: Path) -> tuple[Root, DesiredTrust]:
+def rolled(plays: Plays, shell: list[str], tmp_path: Path) -> tuple[System, DesiredTrust]:
     """A host that was made to trust a CA, over a folder."""
     (tmp_path / "anchorline.yml").write_text(TRUST)
     spec = load(tmp_path / "anchorline.yml")
     wanted = DesiredTrust.of(spec, stage(spec))
-    root = Root(tmp_path / "root", FAMILIES[0], shell)
-    has = root.look(wanted, RELEASES["debian"])
-    assert root.apply(has, wanted, difference(has, wanted)).returncode == 0
+    root = plays(FAMILIES[0], shell)
+    root.rollout(wanted)
     return root, wanted
 
 
-def withdraw(root: Root, wanted: DesiredTrust, **values: str) -> tuple[int, str, str]:
+def withdraw(root: System, wanted: DesiredTrust, **values: str) -> tuple[int, str, str]:
     [anchor] = wanted.anchors
-    trust = root.look(wanted, RELEASES["debian"])
+    trust = root.look(wanted)
     change = removal(ObservedAnchors(trust, {root.moved.path(anchor.name): b"0"}), "blue", anchor.sha256)
     given: dict[str, Value] = {
         "site": "blue",
-        "state": f"{root.folder}/state",
-        "lock": f"{root.folder}/lock",
-        "gone": [*change.gone, f"{root.folder}/state/anchors"],
+        "state": str(root.state),
+        "lock": str(root.state.parent),
+        **Stamps.of("blue").values(),
+        **Layers.of(root.moved).values(),
+        "gone": [*change.gone, wanted.marker_file],
         "update": root.moved.repair,
         "last": "yes" if change.last else "",
-        "hosts": f"{root.folder}/hosts",
+        "hosts": str(root.hosts),
         "hosts_line": "",
         "certificate": anchor.pem,
         "vendors": ":".join(root.moved.sources),
-        "bundle": root.moved.bundle,
-        "links": root.moved.hashed,
-        "p11": "",
         "ca": anchor.sha256,
-        "proc": f"{root.folder}/proc",
-        "stamps": f"{root.folder}/stamps",
-        "hashed": "",
         "ban": "",
         "summary": "a test",
     }
@@ -151,23 +146,23 @@ def withdraw(root: Root, wanted: DesiredTrust, **values: str) -> tuple[int, str,
     return done.returncode, done.stdout, done.stderr
 
 
-def test_nothing_of_ours_is_left(rolled: tuple[Root, DesiredTrust]) -> None:
+def test_nothing_of_ours_is_left(rolled: tuple[System, DesiredTrust]) -> None:
     root, wanted = rolled
-    (root.folder / "hosts").write_text("::1 x\n192.0.2.1 y # anchorline blue\n192.0.2.1 z # anchorline blue-east\n")
+    root.hosts.write_text("::1 x\n192.0.2.1 y # anchorline blue\n192.0.2.1 z # anchorline blue-east\n")
     root.updates(f"cat {root.moved.folder}/*.crt >{root.moved.bundle}; rm -f {root.moved.hashed}/*.0; true")
     assert withdraw(root, wanted) == (0, "", "")
-    assert (root.folder / "hosts").read_text() == "::1 x\n192.0.2.1 z # anchorline blue-east\n"
-    assert not (root.folder / "state").exists()
-    assert not [path for path in root.folder.rglob("anchorline-*") if path.parent.name == "ca-certificates"]
+    assert root.hosts.read_text() == "::1 x\n192.0.2.1 z # anchorline blue-east\n"
+    assert not root.state.exists()
+    assert not [path for path in root.root.rglob("anchorline-*") if path.parent.name == "ca-certificates"]
 
 
-def test_a_file_of_others_that_is_a_link_becomes_what_it_was(rolled: tuple[Root, DesiredTrust]) -> None:
+def test_a_file_of_others_that_is_a_link_becomes_what_it_was(rolled: tuple[System, DesiredTrust]) -> None:
     root, wanted = rolled
     root.updates(f"cat {root.moved.folder}/*.crt >{root.moved.bundle}; rm -f {root.moved.hashed}/*.0; true")
-    (root.folder / "real").mkdir()
-    real, link = root.folder / "real/config.toml", root.folder / "config.toml"
+    (root.root / "real").mkdir()
+    real, link = root.root / "real/config.toml", root.root / "config.toml"
     real.write_text("theirs and ours\n")
-    (root.folder / "config.toml.anchorline-backup").write_text("theirs\n")
+    (root.root / "config.toml.anchorline-backup").write_text("theirs\n")
     link.symlink_to("real/config.toml")
     unchanged = f"{sha256(real.read_bytes()).hexdigest()} {link}"
     assert withdraw(root, wanted, restored=str(link), unchanged=unchanged)[0] == 0
@@ -175,7 +170,7 @@ def test_a_file_of_others_that_is_a_link_becomes_what_it_was(rolled: tuple[Root,
     assert real.read_text() == "theirs\n"
 
 
-def test_a_store_that_keeps_it_fails_the_host(rolled: tuple[Root, DesiredTrust]) -> None:
+def test_a_store_that_keeps_it_fails_the_host(rolled: tuple[System, DesiredTrust]) -> None:
     root, wanted = rolled
     root.updates("exit 0")
     code, _, said = withdraw(root, wanted)
@@ -183,7 +178,7 @@ def test_a_store_that_keeps_it_fails_the_host(rolled: tuple[Root, DesiredTrust])
     assert "/etc/ssl/certs/ca-certificates.crt still holds it after " in said
 
 
-def test_someone_elses_file_is_told_and_stays(rolled: tuple[Root, DesiredTrust]) -> None:
+def test_someone_elses_file_is_told_and_stays(rolled: tuple[System, DesiredTrust]) -> None:
     root, wanted = rolled
     theirs = Path(root.moved.folder) / "company.crt"
     theirs.write_text(wanted.anchors[0].pem)

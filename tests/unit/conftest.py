@@ -5,6 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from anchorline.authority import Staged, stage
+from anchorline.spec.model import Spec
+from anchorline.trust.desired import DesiredTrust
+from anchorline.trust.observed import ObservedTrust
+from anchorline.trust.plan import difference
+from tests.unit.blue import DEBIAN, FOLDERS, SPEC, after, spec_of
+from tests.unit.sites import NOW, declare
+
 SpecFile = Callable[[str], Path]
 
 
@@ -27,3 +35,34 @@ def stride(request: pytest.FixtureRequest) -> int:
     """From which call to the disk a test goes on to which."""
     stride: int = request.param
     return stride
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Spec:
+    """A site after its first run."""
+    spec = declare(tmp_path)
+    stage(spec, NOW).commit()
+    return spec
+
+
+@pytest.fixture(scope="module")
+def blue(tmp_path_factory: pytest.TempPathFactory) -> tuple[Spec, Staged]:
+    spec = spec_of(tmp_path_factory.mktemp("blue"), SPEC)
+    return spec, stage(spec)
+
+
+@pytest.fixture(scope="module")
+def wanted(blue: tuple[Spec, Staged]) -> DesiredTrust:
+    return DesiredTrust.of(*blue)
+
+
+@pytest.fixture
+def new() -> ObservedTrust:
+    """A host of Debian with Docker and containerd, that has heard of nothing."""
+    return ObservedTrust(("debian",), DEBIAN, tools=frozenset({"docker", "containerd", "curl"}), folders=FOLDERS)
+
+
+@pytest.fixture
+def settled(new: ObservedTrust, wanted: DesiredTrust) -> ObservedTrust:
+    """A host that has what it should."""
+    return after(new, wanted, difference(new, wanted))

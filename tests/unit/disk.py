@@ -17,7 +17,7 @@ import pytest
 from anchorline.authority import Staged
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.spec.model import Spec
-from tests.unit.test_authority_store import declare
+from tests.unit.sites import declare
 
 
 class Disk:

@@ -18,7 +18,7 @@ from anchorline.authority import keys, stage, survey
 from anchorline.errors import StoreError
 from anchorline.spec.model import Spec
 from tests.unit.disk import Disk, escaping, failure, killed_at, refusing
-from tests.unit.test_authority_store import NOW, declare, snapshot
+from tests.unit.sites import NOW, declare, snapshot
 from tests.unit.tools import lacking
 
 

@@ -22,10 +22,8 @@ from anchorline.authority.store import Store
 from anchorline.errors import PassphraseError, StoreError
 from anchorline.spec.model import Spec
 from tests.unit.disk import escaping, full_at_each_call, killed_at
-from tests.unit.test_authority_rotation import assert_pairs
-from tests.unit.test_authority_store import NOW, declare, snapshot, spec
+from tests.unit.sites import NOW, assert_pairs, declare, snapshot
 
-__all__ = ["spec"]  # a fixture of the store's tests
 ENDS = ("", "_FILE", "_COMMAND")
 
 

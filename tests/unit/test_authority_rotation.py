@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from anchorline.authority import issued, keys, sightings, stage, survey
 from anchorline.authority.certificates import fingerprint
@@ -25,9 +24,7 @@ from anchorline.authority.store import Store
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec.model import Renewal, Rotation, Spec
 from tests.unit.disk import contents, escaping, failure, full_at_each_call, killed_at
-from tests.unit.test_authority_store import NOW, declare, snapshot, spec
-
-__all__ = ["spec"]  # a fixture of the store's tests
+from tests.unit.sites import NOW, assert_pairs, declare, key_in, snapshot
 
 DAY = timedelta(days=1)
 
@@ -39,19 +36,7 @@ def pem(spec: Spec, name: str) -> x509.Certificate:
 def ca_keys(spec: Spec) -> set[bytes]:
     """Every CA key in the folder, wherever it lies."""
     files = [path for path in spec.pki.rglob("ca-key.pem") if path.stat().st_size and ".draft" not in path.parts]
-    return {keys.public_bytes(_key(path).public_key()) for path in files}
-
-
-def _key(path: Path) -> Any:
-    return load_pem_private_key(path.read_bytes(), None)
-
-
-def assert_pairs(spec: Spec) -> None:
-    """Each certificate in a place of its own has its key beside it."""
-    for path in spec.pki.rglob("*-key.pem"):
-        if ".commit" not in path.parts and ".draft" not in path.parts:
-            certificate = x509.load_pem_x509_certificate(path.with_name(path.name.replace("-key", "")).read_bytes())
-            assert keys.fit(_key(path), certificate.public_key()), path
+    return {keys.public_bytes(key_in(path).public_key()) for path in files}
 
 
 def journal(spec: Spec) -> list[dict[str, Any]]:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority import Staged, keys, stage
-from anchorline.authority.certificates import fingerprint, to_pem
+from anchorline.authority.certificates import fingerprint
 from anchorline.errors import AuthorityError, PassphraseError, StoreError
 from anchorline.spec.model import Spec
+from tests.unit.ca import Ca
 
 NOW = datetime.now(UTC)
 REQUEST = {"profile": "server", "CN": "a.example.com", "hosts": ["a.example.com"]}
@@ -43,26 +42,6 @@ def no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def spec(tmp_path: Path) -> Spec:
     return declare(tmp_path)
-
-
-class Ca:
-    """A CA that other tools made."""
-
-    def __init__(self, name: str, above: Ca | None = None, *, ca: bool = True, days: int = 10) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        issuer = above.certificate.subject if above else subject
-        builder = x509.CertificateBuilder(issuer, subject, self.key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(NOW - timedelta(days=30)).not_valid_after(NOW + timedelta(days=days))
-        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        identifier = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
-        builder = builder.add_extension(identifier, critical=False)
-        self.certificate: x509.Certificate = builder.sign(above.key if above else self.key, hashes.SHA256())
-        self.pem: bytes = to_pem(self.certificate)
-
-    def write_key(self, file: Path) -> None:
-        file.write_bytes(keys.write(self.key))
-        file.chmod(0o600)
 
 
 def test_a_new_site_in_memory(spec: Spec) -> None:

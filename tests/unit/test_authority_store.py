@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,46 +19,14 @@ from anchorline.authority import keys, stage, survey
 from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.spec.model import Key, Renewal, Spec
+from tests.unit.sites import NOW, declare, snapshot
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=80)  # when the certificates are due
-REQUEST = {"profile": "server", "CN": "a.example.com", "hosts": ["a.example.com"]}
-
-
-def declare(folder: Path, *names: str, key: dict[str, Any] | None = None, expiry: str = "90d") -> Spec:
-    request = REQUEST | ({"key": key} if key else {})
-    return Spec.model_validate(
-        {
-            "version": 1,
-            "site": "test",
-            "authority": {"CN": "Fleet CA"},
-            "signing": {"profiles": {"server": {"expiry": expiry, "usages": ["signing", "server auth"]}}},
-            "certificates": dict.fromkeys(names or ("server",), request),
-        }
-    ).model_copy(update={"file": folder / "anchorline.yml"})
-
-
-@pytest.fixture
-def spec(tmp_path: Path) -> Spec:
-    """A site after its first run."""
-    spec = declare(tmp_path)
-    stage(spec, NOW).commit()
-    return spec
 
 
 def kept(spec: Spec) -> Spec:
     """The same, where a renewal keeps the key."""
     return spec.model_copy(update={"renewal": Renewal(rekey=False)})
-
-
-def snapshot(folder: Path) -> dict[str, tuple[Any, ...]]:
-    """Everything about a folder that a run could change."""
-    found: dict[str, tuple[Any, ...]] = {}
-    for path in (folder, *sorted(folder.rglob("*"))):
-        status = path.lstat()
-        content = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
-        found[str(path)] = (status.st_mode, status.st_uid, status.st_mtime_ns, status.st_ino, content)
-    return found
 
 
 def test_the_files_and_their_modes(spec: Spec) -> None:

@@ -15,7 +15,6 @@ import click
 import pytest
 
 from anchorline.authority.anchors import Anchor
-from anchorline.cli.main import cli
 from anchorline.fleet.scripts import File, state_folder
 from anchorline.registry import distribution
 from anchorline.registry.desired import SITE_LABEL, SPEC_LABEL
@@ -29,53 +28,10 @@ from anchorline.trust.processes.stale import STAMPS
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES, Runtime
 from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES, bundle
+from tests.unit.documents import PAGES, README, ROOT, all_commands, as_table, blocks, cells, parses, prose, slug
 
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "lab" / "README.md")
 OURS_ALONE = [page for page in PAGES if page.parent.name != "lab"]
 SOURCES = [path for path in sorted((ROOT / "anchorline").rglob("*")) if path.suffix in (".py", ".sh")]
-_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
-
-
-def blocks(text: str) -> list[tuple[str, str]]:
-    """The fenced blocks of a page: language, content without its indentation."""
-    return [
-        (language, re.sub(rf"^{indent}", "", body, flags=re.MULTILINE))
-        for indent, language, body in _FENCE.findall(text)
-    ]
-
-
-def prose(text: str) -> str:
-    return _FENCE.sub("", text)
-
-
-def commands(text: str) -> Iterator[str]:
-    """What a reader is told to type: lines of consoles, and code in the prose."""
-    for language, body in blocks(text):
-        if language == "console":
-            yield from (line[2:].partition(" # ")[0].strip() for line in body.splitlines() if line.startswith("$ "))
-    for code in re.findall(r"`([^`\n]+)`", prose(text)):
-        yield code.removeprefix(".venv/bin/")
-
-
-def all_commands(program: str) -> list[str]:
-    """Every command line of a program, on all pages."""
-    found = {code for page in PAGES for code in commands(page.read_text())}
-    return sorted(
-        code for code in found if code.startswith(f"{program} ") and re.match(r"[\w. /-]", code[len(program) + 1 :])
-    )
-
-
-def cells(text: str, heading: str) -> list[list[str]]:
-    """The rows of the first table below a line that begins so, without its head."""
-    below = text[text.index(heading) :]
-    rows = re.findall(r"^\|(.*)\|$", below[: (below.index("\n\n", below.index("\n|---")))], re.MULTILINE)
-    return [[cell.strip() for cell in row.split("|")] for row in rows[2:]]
-
-
-def slug(heading: str) -> str:
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -105,20 +61,6 @@ def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {code.split()[1] for code in all_commands("make")}
     assert {"demo", "test", "setup", "lab-down"} <= named <= targets
-
-
-def parses(line: str) -> None:
-    """Parse a command line of anchorline as click would, without running it. Raises click.UsageError."""
-    command: click.Command = cli
-    context, words = click.Context(cli, info_name="anchorline"), shlex.split(line)[1:]
-    while isinstance(command, click.Group):
-        name, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command, context = found, click.Context(found, parent=context, info_name=name)
-        if not words:
-            break
-    if not isinstance(command, click.Group):
-        command.make_context(context.info_name, words, parent=context.parent)
 
 
 def test_anchorlines_commands_parse() -> None:
@@ -306,10 +248,6 @@ def test_the_table_of_configurations_is_current() -> None:
         [row.store, f"`{row.path}`", ", ".join(f"`{each}`" for each in row.used), row.word] for row in CONFIGURATIONS
     ]
     assert cells((ROOT / "docs/trust.md").read_text(), "<!-- configurations -->") == rows, as_table(rows)
-
-
-def as_table(rows: list[list[str]]) -> str:
-    return "\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 # said by sudo, openssl, Go and curl, not by us

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,19 +13,12 @@ from anchorline.report.junit import junit
 from anchorline.report.model import Condition, Report
 from tests.unit.any_report import REPORTS, thousands
 from tests.unit.reports import EVERY, broken, good, host, many, plan
-from tests.unit.tools import junit_schema, program
+from tests.unit.tools import junit_schema, validated
 
 
 @pytest.fixture(scope="module")
 def schema() -> Path:
     return junit_schema()
-
-
-def validated(schema: Path, *documents: Path) -> str:
-    """What xmllint has against the documents, by Jenkins's schema; nothing where they are valid."""
-    command = [program("xmllint", "libxml2-utils"), "--noout", "--schema", str(schema), *map(str, documents)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stderr if done.returncode else ""
 
 
 def cases(report: Report, suite: str = "hosts") -> dict[str, ET.Element]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,18 +14,9 @@ from anchorline.report.model import Report, without_name
 from anchorline.report.prometheus import LONGEST, METRICS, prometheus
 from tests.unit.any_report import REPORTS, thousands
 from tests.unit.reports import EVERY, NOW, broken, good, host, life, many
-from tests.unit.tools import program
+from tests.unit.tools import conflicts
 
 Sample = tuple[Mapping[str, str], float]
-
-
-def conflicts(text: str) -> str:
-    """What promtool has against it: its parser, and its linter. Nothing where it is right."""
-    command = [program("promtool", "prometheus"), "check", "metrics"]
-    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
-    said = (done.stdout + done.stderr).decode()
-    assert bool(done.returncode) == bool(said)
-    return said
 
 
 def samples(text: str) -> dict[str, list[Sample]]:

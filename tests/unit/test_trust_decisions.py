@@ -19,8 +19,7 @@ from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust
 from anchorline.trust.plan import difference
 from anchorline.trust.stores.families import FAMILIES
-
-from .test_trust_state import SPEC
+from tests.unit.blue import SPEC
 
 FAMILY = replace(FAMILIES[0], update="make", repair="repair")
 ANCHOR = tuple(product(("same", "other", "none"), ("bundled", "-"), ("unhashed", "-"), ("elsewhere", "")))

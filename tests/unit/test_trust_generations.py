@@ -12,9 +12,7 @@ from anchorline.trust.generations import generations
 from anchorline.trust.observed import ObservedTrust
 from anchorline.trust.plan import difference
 from anchorline.trust.stores.merged import Keystore, Text
-from tests.unit.test_trust_state import SPEC, after, blue, new, settled, spec_of, wanted
-
-__all__ = ["blue", "new", "settled", "wanted"]  # fixtures of the state's tests
+from tests.unit.blue import SPEC, after, spec_of
 
 
 def words(wanted: DesiredTrust) -> dict[str, str]:

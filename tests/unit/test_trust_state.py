@@ -7,72 +7,12 @@ import pytest
 
 from anchorline.authority import Staged, stage
 from anchorline.fleet.scripts import File
-from anchorline.spec import Spec, load
+from anchorline.spec import Spec
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust, read
 from anchorline.trust.plan import TrustPlan, difference
-from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES
-
-SPEC = """
-version: 1
-site: blue
-authority: {CN: Blue CA}
-signing: {default: {expiry: 8760h, usages: [signing, server auth]}}
-certificates:
-  server: {CN: registry.example.com, hosts: [registry.example.com, 192.0.2.10]}
-registry:
-  address: registry.example.com
-  aliases: [192.0.2.10]
-  hosts_entry: 192.0.2.10
-  certificate: server
-"""
-DEBIAN = next(family for family in FAMILIES if family.name == "debian")
-FOLDERS = tuple((name, RUNTIMES[name].folder) for name in ("docker", "containerd"))
-FEDORA = next(family for family in FAMILIES if family.name == "fedora")
-
-
-def spec_of(folder: Path, text: str) -> Spec:
-    file = folder / "anchorline.yml"
-    file.write_text(text)
-    return load(file)
-
-
-@pytest.fixture(scope="module")
-def blue(tmp_path_factory: pytest.TempPathFactory) -> tuple[Spec, Staged]:
-    spec = spec_of(tmp_path_factory.mktemp("blue"), SPEC)
-    return spec, stage(spec)
-
-
-@pytest.fixture(scope="module")
-def wanted(blue: tuple[Spec, Staged]) -> DesiredTrust:
-    return DesiredTrust.of(*blue)
-
-
-@pytest.fixture
-def new() -> ObservedTrust:
-    """A host of Debian with Docker and containerd, that has heard of nothing."""
-    return ObservedTrust(("debian",), DEBIAN, tools=frozenset({"docker", "containerd", "curl"}), folders=FOLDERS)
-
-
-def after(has: ObservedTrust, wanted: DesiredTrust, change: TrustPlan) -> ObservedTrust:
-    """What the host has when the change was made."""
-    return replace(
-        has,
-        bundled=has.bundled | {anchor.name for anchor in wanted.anchors},
-        files={**has.files, **{file.path: file.sha256 for file in change.files if file.path != wanted.marker_file}},
-        marker=tuple(
-            line for file in change.files if file.path == wanted.marker_file for line in file.content.split("\n")[:-1]
-        )
-        or has.marker,
-        hosts_line=f"{change.hosts_line} # anchorline {wanted.site}" if change.hosts_line else has.hosts_line,
-    )
-
-
-@pytest.fixture
-def settled(new: ObservedTrust, wanted: DesiredTrust) -> ObservedTrust:
-    """A host that has what it should."""
-    return after(new, wanted, difference(new, wanted))
+from tests.unit.blue import DEBIAN, FEDORA, SPEC, spec_of
 
 
 def paths(change: TrustPlan) -> set[str]:

@@ -58,3 +58,19 @@ def _fetch(schema: Path) -> None:
         new.write_bytes(content.read())
     archives[0].unlink()
     new.replace(schema)
+
+
+def validated(schema: Path, *documents: Path) -> str:
+    """What xmllint has against the documents, by Jenkins's schema; nothing where they are valid."""
+    command = [program("xmllint", "libxml2-utils"), "--noout", "--schema", str(schema), *map(str, documents)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stderr if done.returncode else ""
+
+
+def conflicts(text: str) -> str:
+    """What promtool has against it: its parser, and its linter. Nothing where it is right."""
+    command = [program("promtool", "prometheus"), "check", "metrics"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+    said = (done.stdout + done.stderr).decode()
+    assert bool(done.returncode) == bool(said)
+    return said
