@@ -10,6 +10,8 @@ from anchorline.spec.model import Spec
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust
 from anchorline.trust.plan import difference
+from anchorline.verify.diagnosis import Case
+from tests.unit import cases
 from tests.unit.blue import DEBIAN, FOLDERS, SPEC, after, spec_of
 from tests.unit.sites import NOW, declare
 
@@ -66,3 +68,19 @@ def new() -> ObservedTrust:
 def settled(new: ObservedTrust, wanted: DesiredTrust) -> ObservedTrust:
     """A host that has what it should."""
     return after(new, wanted, difference(new, wanted))
+
+
+@pytest.fixture(scope="module")
+def blue_ca(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    return cases.site(tmp_path_factory.mktemp("blue"), "blue")
+
+
+@pytest.fixture(scope="module")
+def red_ca(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    return cases.site(tmp_path_factory.mktemp("red"), "red")
+
+
+@pytest.fixture
+def well(blue_ca: Staged) -> Case:
+    """A host on which nothing is wrong."""
+    return cases.healthy(blue_ca)
