@@ -31,7 +31,13 @@ def tell():
             if name.partition(".")[0] == "anchorline" and getattr(module, "__file__", None):
                 print(module.__file__, file=file)
 """
-MAIN = "from anchorline.cli import main; main()"
+MAIN = """
+try:
+    from anchorline.cli.main import main
+except ModuleNotFoundError:  # the old version's lay in a module
+    from anchorline.cli import main
+main()
+"""
 
 
 def unpack(folder: Path, commit: str = OLD) -> Path:

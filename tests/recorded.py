@@ -49,7 +49,7 @@ VARYING = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} \d+\b"), "<boot and ticks>"),
     (re.compile(r"(\[\S+\]) +(Success|No changes)$", re.MULTILINE), r"[a host]  \2"),  # any one does what is done once
     (re.compile(r"\b1 \(\S+\) "), "1 (a host) "),
-    (re.compile(r"prove; prove"), "prove"),  # in a plan whoever asks first would push
+    (re.compile(r"verify; verify"), "verify"),  # in a plan whoever asks first would push
     (re.compile(r"  +"), "  "),  # what is masked may have had another width
 )
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
@@ -59,9 +59,16 @@ OF_THE_LEAF = re.compile(r"/registry/started$|/verified$")
 
 
 class Masks:
-    """The words for what differs between two runs of the same commands, such as the digest of the next CA."""
+    """The words for what differs between two runs of the same commands, such as the digest of the next CA.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    renamed : mapping from pattern to word
+        What has another name in the other run.
+    """
+
+    def __init__(self, renamed: Mapping[str, str]) -> None:
+        self.renamed = renamed
         self.words: dict[str, str] = {}
         self.names: dict[str, str] = {}
 
@@ -94,6 +101,8 @@ class Masks:
         text = PEM.sub(_pem, text)
         for each in sorted(self.words, key=len, reverse=True):
             text = text.replace(each, self.words[each])
+        for name, word in self.renamed.items():
+            text = re.sub(name, word, text)
         for pattern, word in VARYING:
             text = pattern.sub(word, text)
         return text

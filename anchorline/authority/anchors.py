@@ -159,6 +159,18 @@ def anchors(site: str, certificates: Iterable[x509.Certificate]) -> tuple[Anchor
     return tuple(dict.fromkeys(Anchor.of(site, certificate) for certificate in certificates))
 
 
+def leads_to(chain: Sequence[x509.Certificate], root: x509.Certificate) -> bool:
+    """Whether a chain as a server sends it, the leaf first and the others in any order, ends at ``root``."""
+    current, others = chain[0], list(chain[1:])
+    while current != root and not issued(current, root):
+        above = next((each for each in others if issued(current, each)), None)
+        if above is None:
+            return False
+        others.remove(above)
+        current = above
+    return True
+
+
 def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether ``issuer`` signed this certificate: by its name and by its key."""
     try:

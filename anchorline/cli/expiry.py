@@ -18,7 +18,6 @@ from anchorline.commands import anchorline, pyinfra
 from anchorline.errors import AnchorlineError
 from anchorline.problem import Place, Problem
 from anchorline.spec.model import Registry, Spec
-from anchorline.spec.values import Endpoint
 
 PATIENCE = 5
 """Seconds that the registry gets to answer."""
@@ -41,7 +40,7 @@ def ending(spec: Spec, within: timedelta) -> Iterator[Problem]:
 
 def _served(registry: Registry, within: timedelta, found: Survey) -> Iterator[Problem]:
     deploy = pyinfra("deploy.py", found.spec.file)
-    place = Path(str(Endpoint(registry.address.host, registry.port)))
+    place = Path(str(registry.endpoint))
     roots = [chain.root for chain in ([found.chain] if found.chain else []) + list(found.generations.values())]
     external = found.external.get(registry.certificate or "")
     roots += [external.root] if external and external.root else []

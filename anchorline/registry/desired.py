@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv6Address
 from pathlib import Path
 
 from anchorline.fleet.scripts import File, state_folder
@@ -108,8 +107,7 @@ class Instance:
     @property
     def publish(self) -> str:
         """What a runtime's ``--publish`` takes."""
-        host = f"[{self.listen.host}]" if isinstance(self.listen.host, IPv6Address) else str(self.listen.host)
-        return f"{host}:{self.listen.port}:{self.inside}"
+        return f"{self.listen}:{self.inside}"
 
     @property
     def digest(self) -> str:

@@ -19,7 +19,6 @@ from anchorline.registry.desired import (
 from anchorline.registry.runtimes import CONTAINER_RUNTIMES
 from anchorline.spec import Spec
 from anchorline.spec.model import Registry
-from anchorline.spec.values import Endpoint
 
 # inside the container
 FILES = "/etc/anchorline"
@@ -54,7 +53,7 @@ def instance(site: str, registry: Registry) -> Instance:
         arguments=(f"{FILES}/{CONFIGURATION.name}",),
         listen=registry.listen,
         inside=PORT,
-        health=HealthCheck(Endpoint(registry.address.host), registry.listen.nearby, tls),
+        health=HealthCheck(registry.address.bare, registry.listen.nearby, tls),
         data=registry.data,
         certificate=registry.certificate or "" if tls else "",
         drain=DRAIN,

@@ -21,9 +21,8 @@ from anchorline.registry.probe import container, observed_registry, plan_of
 from anchorline.report.model import Condition, HostReport, Life
 from anchorline.report.probe import ENOUGH, PROBE
 from anchorline.trust.generations import generations as generations_of
-from anchorline.trust.operations import trusting
-from anchorline.trust.plan import difference
-from anchorline.trust.probe import trust_of, unknown_cas, wanted
+from anchorline.trust.probe import plan_of as trust_plan_of
+from anchorline.trust.probe import trust_of, trusting, unknown_cas, wanted
 from anchorline.trust.processes.stale import FIRST, Process, exempt
 from anchorline.verify import examine
 from anchorline.verify.examine import diagnosis_of
@@ -111,7 +110,7 @@ def facts(view: View, here: Host) -> dict[str, Any]:
         "stores": stores,
         "clock": fleet.clocks.get(here.name),
         "stale": tuple(dict.fromkeys(each.unit for each in has.stale)),
-        "drift": difference(has, wanted(fleet)).what,
+        "drift": trust_plan_of(fleet, here).what,
     }
 
 
@@ -162,7 +161,7 @@ def _findings(view: View, here: Host) -> Iterator[Problem]:
         yield Problem(f"it knows the CA {digest} as the site's, and pki/{fleet.spec.site} doesn't", fix)
     if names := view.duplicates.get(here.name):
         yield machines.problem(names)
-    space = fleet.seen(PROBE, here).room if fleet.has_seen(PROBE, here) else {}
+    space = fleet.seen(PROBE, here).left if fleet.has_seen(PROBE, here) else {}
     for place, left in space.items():
         if left < ENOUGH:
             yield Problem(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", Where.ON_THE_HOST)
@@ -186,7 +185,7 @@ def _trust(fleet: Fleet, here: Host) -> Iterator[Problem]:
         return  # there is nothing to hold a host against: that is the site's own finding
     if found := diagnosis_of(fleet, here):
         yield found
-    elif drift := difference(trust_of(fleet, here), wanted(fleet)).what:
+    elif drift := trust_plan_of(fleet, here).what:
         roll_out = fleet.command("anchorline.trust.rollout", here.name)
         yield Problem(f"it lacks something of: {', '.join(drift)}", roll_out, Where.HERE)
 

@@ -1,4 +1,4 @@
-"""The report's own part in a look: the room that is left on a host's disks, and what the registry holds."""
+"""The report's own part in a look: the space that is left on a host's disks, and what the registry holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENOUGH = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceProbe(Script):
-    """The room in ``places``, and what the registry holds where it is this host's (else both are empty)."""
+    """The space left in ``places``, and what the registry holds where it is this host's (else both are empty)."""
 
     places: tuple[str, ...]
     container: str
@@ -25,10 +25,10 @@ class SpaceProbe(Script):
 
 @dataclass(frozen=True)
 class ObservedSpace:
-    """What one host said. ``room`` is what is left for each place, in KiB; the rest is the registry's, where it is
+    """What one host said. ``left`` is what is left for each place, in KiB; the rest is the registry's, where it is
     here: its program's version, KiB that the images take, how many repositories and tags there are."""
 
-    room: Mapping[str, int] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
     version: str = ""
     used: int | None = None
     repositories: int | None = None
@@ -38,17 +38,17 @@ class ObservedSpace:
 def read(lines: Sequence[str]) -> ObservedSpace:
     """Read what probe.sh printed; what isn't a number couldn't be told."""
     said: dict[str, str] = {}
-    room: dict[str, int] = {}
+    space: dict[str, int] = {}
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "room":
+        if word == "left":
             left, _, place = rest.partition(" ")
             kib = number(left)
-            room |= {} if kib is None else {place: kib}
+            space |= {} if kib is None else {place: kib}
         else:
             said[word] = rest
     used, repositories, tags = (number(said.get(word, "")) for word in ("used", "repositories", "tags"))
-    return ObservedSpace(room, said.get("version", ""), used, repositories, tags)
+    return ObservedSpace(space, said.get("version", ""), used, repositories, tags)
 
 
 def _ask(fleet: Fleet, here: Host) -> Question:

@@ -1,4 +1,4 @@
-# What a status tells besides: the room that is left where trust is kept, and what the registry holds. Changes nothing.
+# What a status tells besides: the space that is left where trust is kept, and what the registry holds. Changes nothing.
 # From control: $places (folders that may not exist yet), $container and $data of the registry where it is this host's
 # (else empty).
 : "${places?}"
@@ -8,7 +8,7 @@
 printf '%s\n' "$places" | while read -r place; do
     there=$place
     while [ ! -d "$there" ]; do there=${there%/*} there=${there:-/}; done
-    df -Pk "$there" 2>/dev/null | awk -v place="$place" 'NR == 2 { print "room", $4, place }'
+    df -Pk "$there" 2>/dev/null | awk -v place="$place" 'NR == 2 { print "left", $4, place }'
 done
 
 [ -n "$container" ] || exit 0

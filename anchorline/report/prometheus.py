@@ -134,9 +134,9 @@ def _stores(report: Report) -> Samples:
     """For each store the CA's generations of this site, held or not, and besides what it holds of others."""
     ours = [_HERE, *([report.rotation.ca.generation] if report.rotation else [])]
     for host in report.hosts:
-        for store, blocked in host.stores.items():
-            for generation in dict.fromkeys((*ours, *blocked)):
-                yield {"host": host.name, "store": store, "generation": generation}, generation in blocked
+        for store, held in host.stores.items():
+            for generation in dict.fromkeys((*ours, *held)):
+                yield {"host": host.name, "store": store, "generation": generation}, generation in held
 
 
 def _served(report: Report) -> Samples:

@@ -31,10 +31,8 @@ from anchorline.report.model import (
 )
 from anchorline.report.probe import PROBE
 from anchorline.report.words import remaining
-from anchorline.trust.operations import trusting
-from anchorline.trust.plan import difference
 from anchorline.trust.probe import PROBE as TRUST
-from anchorline.trust.probe import trust_of, wanted
+from anchorline.trust.probe import trusts, wanted
 
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "promoted"}
 
@@ -87,7 +85,7 @@ def registry(fleet: Fleet, hosts: Sequence[HostReport], kind: Kind) -> RegistryR
     """The registry that the spec declares. None where its host isn't among those that were to be looked at, or the run
     is about something else."""
     wanted = container(fleet)
-    if wanted is None or not _asked(fleet, kind, "registry"):
+    if wanted is None or not _asked(fleet, kind, Step.REGISTRY):
         return None
     (here,) = fleet.registry_hosts
     host = next((each for each in hosts if each.name == here.name), None)
@@ -147,17 +145,17 @@ def steps(
     """The way of the data: authority, trust, registry, verify; those that the site has and the run was about."""
     if of:
         yield StepReport(Step.AUTHORITY, _worst([each.health for each in of]), _few([*map(_life, of)]))
-    if (fleet.spec.authority or wanted(fleet).anchors) and _asked(fleet, kind, "trust"):
+    if (fleet.spec.authority or wanted(fleet).anchors) and _asked(fleet, kind, Step.TRUST):
         yield _trust(fleet, hosts)
     if serves:
         yield StepReport(Step.REGISTRY, serves.health, f"{serves.address}: {serves.words}")
-    if container(fleet) and _asked(fleet, kind, "verify"):
+    if container(fleet) and _asked(fleet, kind, Step.VERIFY):
         yield _verification(fleet, hosts)
 
 
-def _asked(fleet: Fleet, kind: Kind, room: str) -> bool:
-    """Whether the run was about a room at all. A status is about every one, also where no host could be asked."""
-    return kind is Kind.STATUS or room in fleet.probes
+def _asked(fleet: Fleet, kind: Kind, step: Step) -> bool:
+    """Whether the run was about a step at all. A status is about every one, also where no host could be asked."""
+    return kind is Kind.STATUS or step in fleet.probes
 
 
 def _life(certificate: CertificateReport) -> str:
@@ -179,8 +177,7 @@ def _is_whole(fleet: Fleet, host: HostReport) -> bool:
     to tell it by."""
     if fleet.spec.authority and host.stores:
         return all("present" in blocked for blocked in host.stores.values())
-    lacks = difference(trust_of(fleet, fleet.hosts[host.name]), wanted(fleet))
-    return host.name in trusting(fleet) or not (lacks or lacks.problem)
+    return trusts(fleet, fleet.hosts[host.name])
 
 
 def _verification(fleet: Fleet, hosts: Sequence[HostReport]) -> StepReport:

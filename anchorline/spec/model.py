@@ -131,6 +131,11 @@ class Registry(Model):
         return HTTPS if self.mode == "remote" else HTTP
 
     @property
+    def endpoint(self) -> Endpoint:
+        """``address`` with its port."""
+        return Endpoint(self.address.host, self.port)
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """``address`` and the aliases, each with its port; an alias without one is at the port of ``address``."""
         named = (self.address, *self.aliases)

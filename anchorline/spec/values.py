@@ -117,6 +117,11 @@ class Endpoint:
         return host if self.port is None else f"{host}:{self.port}"
 
     @property
+    def bare(self) -> Endpoint:
+        """The host alone, as it stands in a URL: an IPv6 address in brackets."""
+        return Endpoint(self.host)
+
+    @property
     def nearby(self) -> Endpoint:
         """The host alone, as it is reached from the machine that listens there: the loopback for a wildcard."""
         host = self.host

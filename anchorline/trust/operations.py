@@ -29,16 +29,10 @@ from anchorline.fleet import (
 )
 from anchorline.fleet.scripts import STATE
 from anchorline.trust.observed import HOSTS
-from anchorline.trust.plan import difference, to_put
-from anchorline.trust.probe import body, trust_of, wanted
+from anchorline.trust.plan import to_put
+from anchorline.trust.probe import body, plan_of, trust_of, trusting, wanted
 from anchorline.trust.processes.stale import Process, Stamps, exempt, message, read
 from anchorline.trust.scripts import ApplyTrust, Layers, nicknames
-
-
-@once
-def trusting(fleet: Fleet) -> set[str]:  # noqa: ARG001
-    """The hosts that were seen in this run to trust all that they should."""
-    return set()
 
 
 @once
@@ -58,7 +52,7 @@ def keep() -> Commands:
     if not fleet.reached(here):
         return
     has = trust_of(fleet, here)
-    change = difference(has, wanted(fleet))
+    change = plan_of(fleet, here)
     for note in change.notes:
         fleet.note(here, note)
     if change.problem:

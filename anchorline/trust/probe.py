@@ -11,6 +11,7 @@ from anchorline.fleet.probe import Probe, Question
 from anchorline.problem import Problem
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ANCHOR, ObservedTrust, read
+from anchorline.trust.plan import TrustPlan, difference
 from anchorline.trust.scripts import TrustProbe
 
 
@@ -27,6 +28,31 @@ def trust_of(fleet: Fleet, host: Host) -> ObservedTrust:
 
 def _ask(fleet: Fleet, host: Host) -> Question:  # noqa: ARG001 (every host is asked the same)
     return _question(fleet)
+
+
+@once
+def _plans(fleet: Fleet) -> dict[str, tuple[ObservedTrust, TrustPlan]]:  # noqa: ARG001
+    return {}
+
+
+def plan_of(fleet: Fleet, host: Host) -> TrustPlan:
+    """What a rollout would do on a host, worked out once for what was seen of it. Raises KeyError where nothing was."""
+    plans, has = _plans(fleet), trust_of(fleet, host)
+    if host.name not in plans or plans[host.name][0] is not has:
+        plans[host.name] = has, difference(has, wanted(fleet))
+    return plans[host.name][1]
+
+
+@once
+def trusting(fleet: Fleet) -> set[str]:  # noqa: ARG001
+    """The hosts that were seen in this run to trust all that they should: as the look saw them, or after a change."""
+    return set()
+
+
+def trusts(fleet: Fleet, host: Host) -> bool:
+    """Whether a host trusts all that it should, as far as this run knows."""
+    plan = plan_of(fleet, host)
+    return host.name in trusting(fleet) or not (plan or plan.problem)
 
 
 @once

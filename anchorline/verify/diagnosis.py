@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from anchorline.authority.anchors import issued
+from anchorline.authority.anchors import leads_to
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.external import hosts_of
 from anchorline.commands import INVENTORY, SPEC, pyinfra
 from anchorline.problem import Problem, Where
 from anchorline.registry import daemon
 from anchorline.registry.desired import Instance
+from anchorline.spec.names import covers
 from anchorline.spec.values import Endpoint
 from anchorline.trust.observed import HOSTS, OURS, ObservedTrust
 from anchorline.trust.plan import REPAIRED, TrustPlan
@@ -204,13 +206,13 @@ def _wrong_with_served(case: Case) -> str:
     if not case.seen.served or case.ca is None:
         return ""
     leaf = case.seen.served[0]
-    if not _leads_to(case.seen.served, case.ca):
+    if not leads_to(case.seen.served, case.ca):
         return f"was issued by {name_of_issuer(leaf)}, not by the site's CA"
     if leaf.not_valid_after_utc < case.now:
         return f"has expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     if leaf.not_valid_before_utc > case.now:
         return f"isn't valid until {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-    if not covers(leaf, case.name):
+    if case.endpoint and not any(covers(each, case.endpoint.host) for each in hosts_of(leaf)):
         return f"doesn't cover {case.name}"
     return "is another one than that in pki/" if case.leaf not in ("", fingerprint(leaf)) else ""
 
@@ -219,30 +221,6 @@ def name_of_issuer(certificate: x509.Certificate) -> str:
     """Who says to have issued it."""
     names = certificate.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(names[0].value) if names else certificate.issuer.rfc4514_string() or "nobody"
-
-
-def _leads_to(served: Sequence[x509.Certificate], ca: x509.Certificate) -> bool:
-    current, others = served[0], list(served[1:])
-    while current != ca and not issued(current, ca):
-        above = next((each for each in others if issued(current, each)), None)
-        if above is None:
-            return False
-        others.remove(above)
-        current = above
-    return True
-
-
-def covers(certificate: x509.Certificate, name: str) -> bool:
-    """Whether a certificate's subject alternative names have a name or an address (RFC 6125 6.4.3 for ``*.``)."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return False
-    try:
-        return ip_address(name) in names.get_values_for_type(x509.IPAddress)
-    except ValueError:
-        dns = {each.lower() for each in names.get_values_for_type(x509.DNSName)}
-        return name.lower() in dns or f"*.{name.lower().partition('.')[2]}" in dns
 
 
 def _system(case: Case) -> Problem | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from pyinfra import host
@@ -16,8 +15,7 @@ from anchorline.fleet.operations import probe_host
 from anchorline.problem import Problem
 from anchorline.registry.desired import Instance
 from anchorline.registry.probe import container
-from anchorline.trust.plan import difference
-from anchorline.trust.probe import trust_of, wanted
+from anchorline.trust.probe import plan_of, trust_of, wanted
 from anchorline.verify.access import guarded
 from anchorline.verify.diagnosis import Case, diagnose
 from anchorline.verify.observed import ObservedClient, read
@@ -28,8 +26,6 @@ WELL = "name, way, clock, certificate and stores are well"
 
 def _ask(fleet: Fleet, here: Host) -> Question:
     registry = fleet.spec.tls_registry
-    host = registry.address.host if registry else ""
-    name = str(host)
     serves = _served_by(fleet, here)
     return Question(
         DoctorProbe(
@@ -37,8 +33,8 @@ def _ask(fleet: Fleet, here: Host) -> Question:
             container=serves.name if serves else "",
             folder=serves.folder if serves else "",
             data=serves.data if serves else "",
-            name=name,
-            host=f"[{name}]" if ":" in name else name,
+            name=str(registry.address.host) if registry else "",
+            host=str(registry.address.bare) if registry else "",
             port=str(registry.port) if registry else "",
         ).text
     )
@@ -96,11 +92,11 @@ def diagnosis_of(fleet: Fleet, here: Host) -> Problem | None:
             site=spec.site,
             seen=fleet.seen(PROBE, here),
             trust=trusted,
-            change=difference(trusted, wanted(fleet)),
+            change=plan_of(fleet, here),
             now=datetime.now(UTC),
             ca=known.ca,
             stores=wanted(fleet).stores,
-            endpoint=replace(registry.address, port=registry.port) if registry else None,
+            endpoint=registry.endpoint if registry else None,
             entry=str(registry.hosts_entry or "") if registry and isinstance(registry.address.host, str) else "",
             leaf=leaf,
             container=_served_by(fleet, here),

@@ -94,7 +94,7 @@ def verify_host(*, pusher: bool) -> Commands:
             state=state_folder(fleet.spec.site),
             runtimes=ways,
             reference=reference,
-            endpoint=str(declared.endpoints[0]),
+            endpoint=str(declared.endpoint),
             leaf=presented(fleet, registry).leaf,
             scheme="https" if registry.tls else "http",
             tag=tag(words),

@@ -121,7 +121,7 @@ class Site:
         container = distribution.service(self.spec).registry
         lines = ["=== trust", *_trust(self.spec, staged, known=known)]
         lines += ["=== doctor", f"clock {time.time():.0f}", *_wire(self.spec, staged, known=known)]
-        lines += ["=== report", "room 9999999 /etc", "version 3.0.0", "used 2048", "repositories 2", "tags 3"]
+        lines += ["=== report", "left 9999999 /etc", "version 3.0.0", "used 2048", "repositories 2", "tags 3"]
         if container and host.startswith("registry"):
             lines += ["=== registry", *_registry(container, staged, known=known)]
         if container:

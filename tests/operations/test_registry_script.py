@@ -325,7 +325,10 @@ class TestWayBack:
 
     def test_a_run_of_an_old_version_is_waited_for(self, mute: Host) -> None:
         """It has locked the site's folder, as its descriptor 9; root's is waited for, and another one's isn't."""
-        with subprocess.Popen(["sh", "-c", 'exec 9<"$1"; flock 9; exec sleep 2', "-", mute.root / "state"]) as other:
+        holds = ["sh", "-c", 'exec 9<"$1"; flock 9; echo held; exec sleep 2', "-", str(mute.root / "state")]
+        with subprocess.Popen(holds, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
             done = mute.apply(WRITE, RESTART)
             ended = other.poll()
             assert other.wait(timeout=10) == 0

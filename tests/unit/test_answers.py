@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority.certificates import fingerprint, name_of
+from anchorline.authority.external import hosts_of
 from anchorline.fleet import clock, machines
 from anchorline.fleet.fleet import Fleet
 from anchorline.fleet.wire import CLOCK, MACHINE, split
@@ -21,7 +22,7 @@ from anchorline.report.deploy import PROBES
 from anchorline.trust import probe as trust
 from anchorline.verify import examine
 from anchorline.verify import probe as verify
-from anchorline.verify.diagnosis import covers, name_of_issuer
+from anchorline.verify.diagnosis import name_of_issuer
 from tests.answers import ANSWERS, fleet_of
 
 ROOT = Path(__file__).parents[2]
@@ -116,7 +117,7 @@ def test_what_is_served(fleet: Fleet, name: str) -> None:
     (leaf,) = seen.served
     assert fingerprint(leaf) == fleet.seen(registry.PROBE, fleet.hosts["registry"]).served
     assert (name_of_issuer(leaf), name_of(leaf)) == ("Example Fleet CA", f"CN={NAME},O=Example")
-    assert covers(leaf, NAME)
+    assert NAME in hosts_of(leaf)
     assert leaf.not_valid_before_utc < seen.clock < leaf.not_valid_after_utc
     assert (seen.addresses, seen.reachability, seen.rules) == (("192.0.2.10",), "open", ())
     assert (seen.down, seen.denied, seen.curl) == ((), (), 0)
@@ -125,7 +126,7 @@ def test_what_is_served(fleet: Fleet, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LAB)
-def test_clock_room_and_stamp(fleet: Fleet, name: str) -> None:
+def test_clock_space_and_stamp(fleet: Fleet, name: str) -> None:
     host = fleet.hosts[name]
     said = fleet.seen(examine.PROBE, host).clock
     offset = clock.read(split(answer(name))[CLOCK], said.timestamp())
@@ -134,8 +135,8 @@ def test_clock_room_and_stamp(fleet: Fleet, name: str) -> None:
     assert said > datetime(2026, 1, 1, tzinfo=UTC)
     assert len(verify.stamp_of(fleet, host)) == 64
     space = fleet.seen(report.PROBE, host)
-    assert set(space.room) == {"/etc", "/var/lib/anchorline/sites/production"}
-    assert all(room > report.ENOUGH for room in space.room.values())
+    assert set(space.left) == {"/etc", "/var/lib/anchorline/sites/production"}
+    assert all(left > report.ENOUGH for left in space.left.values())
     assert (space.repositories, space.tags) == ((1, 1) if name == "registry" else (None, None))
 
 

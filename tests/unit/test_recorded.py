@@ -27,7 +27,7 @@ def test_what_differs_is_found(record: str, lines: list[str], found: list[str]) 
 
 
 def test_masks() -> None:
-    masks = Masks()
+    masks = Masks({r"\bproved\b": "verified"})
     masks.word("/tmp/somewhere/site", "<site>")
     said = "/tmp/somewhere/site at 2026-11-28 12:26 UTC: proved in 1.25 s, 74 GiB free, 5 hosts, mode 644"
     assert masks.text(said) == "<site> at <time>: proved in <duration>, <size> free, 5 hosts, mode 644"
@@ -35,7 +35,7 @@ def test_masks() -> None:
 
 def test_only_what_is_made_once_has_its_digest_masked() -> None:
     digest = "ab" * 32
-    masks = Masks()
+    masks = Masks({r"\bproved\b": "verified"})
     assert masks.file("var/lib/anchorline/sites/s/registry/secret", digest.encode()) == ["<digest>"]
     for name in ("verified", "registry/started", "anchors"):
         assert masks.file(f"var/lib/anchorline/sites/s/{name}", digest.encode()) == [digest]

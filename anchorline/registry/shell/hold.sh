@@ -2,7 +2,8 @@
 # 1, 3 and 7 s. Running ones go on. The entry ends by itself, should this script be killed. Of the host's own connections
 # only those to its own addresses wait, so that the runtime's proxy finds the new container.
 # reopen: lets them in as soon as somebody listens, and prints how long none was let in, in milliseconds.
-# From control: $table (of this site and instance alone), $name, $port, $inside (the port in the container), $drain, $patience.
+# From control: $table (of this site and instance alone), $name, $port, $inside (the port in the container), $drain,
+# $patience.
 
 : "${table?}"
 : "${name?}"

@@ -1,5 +1,5 @@
-# What versions before 0.3 have on a host while they work, and may leave behind: they lock the site's folder, where
-# anybody may, and all sites share one table of nft.
+# What older versions, without a table and a lock of each site's own, have on a host while they work, and may leave
+# behind: they lock the site's folder, where anybody may, and all sites share one table of nft.
 # From control: $state, $port.
 
 : "${state?}"
