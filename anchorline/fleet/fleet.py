@@ -5,12 +5,12 @@ A run of pyinfra fills it (``run.py``); what is judged from it could come from a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 from anchorline.commands import INVENTORY, pyinfra
 from anchorline.errors import AnchorlineError
@@ -19,10 +19,8 @@ from anchorline.fleet.steps import Step
 from anchorline.problem import Problem
 from anchorline.spec import Spec, load
 
-if TYPE_CHECKING:
-    from anchorline.fleet.probe import Probe
-
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 REGISTRY, CLIENTS = "registry", "clients"
 
 
@@ -60,6 +58,23 @@ class Failure:
     problem: Problem
 
 
+class Observer(Protocol[T_co]):
+    """What a fleet knows a probe by: its name, what it reads, and why it would have nothing changed. ``probe.py`` has
+    it whole."""
+
+    @property
+    def name(self) -> str:
+        """What its observations are kept by."""
+
+    @property
+    def read(self) -> Callable[[Fleet, Sequence[str]], T_co]:
+        """From what a host printed to its own type."""
+
+    @property
+    def preflight(self) -> Callable[[Fleet], Iterable[Problem]]:
+        """The problems for which nothing may be changed."""
+
+
 @dataclass
 class Fleet:
     """What is known of the fleet in one run.
@@ -75,7 +90,7 @@ class Fleet:
     inventory: str = INVENTORY
     purpose: Purpose = Purpose.DEPLOY
     ca: object = None
-    probes: dict[str, Probe[object]] = field(default_factory=dict)
+    probes: dict[str, Observer[object]] = field(default_factory=dict)
     observations: dict[str, dict[str, object]] = field(default_factory=dict)
     clocks: dict[str, float] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
@@ -108,15 +123,15 @@ class Fleet:
         """Whether this host runs the registry. Raises what ``registry_hosts`` raises."""
         return any(each.name == host.name for each in self.registry_hosts)
 
-    def seen(self, probe: Probe[T], host: Host) -> T:
+    def seen(self, probe: Observer[T], host: Host) -> T:
         """What a probe saw of a host. Raises KeyError where the host wasn't probed, or not with this probe."""
         return cast(T, self.observations[host.name][probe.name])
 
-    def saw(self, probe: Probe[T]) -> Mapping[str, T]:
+    def saw(self, probe: Observer[T]) -> Mapping[str, T]:
         """What a probe saw, by the host's name."""
         return {name: cast(T, said[probe.name]) for name, said in self.observations.items() if probe.name in said}
 
-    def has_seen(self, probe: Probe[T], host: Host) -> bool:
+    def has_seen(self, probe: Observer[object], host: Host) -> bool:
         """Whether a host was probed with this probe."""
         return probe.name in self.observations.get(host.name, ())
 

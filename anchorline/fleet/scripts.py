@@ -22,6 +22,9 @@ from typing import ClassVar, get_type_hints
 # sudo's secure_path and a user's PATH both may lack them; the rest of a script can then name tools plainly
 PRELUDE = 'export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"\n'
 STATE = "/var/lib/anchorline/sites"
+REMEMBERED = ("folders", "keystores", "verified")
+"""What scripts note for themselves in a site's state folder: the folders that they made, the keystores that they
+filled, the stamp of the last round trip. Whoever takes a site's last CA away removes them."""
 Value = str | int | bool | Iterable[str]
 """What a script can be told: a list is a word for each line, True is ``yes`` and False is empty."""
 

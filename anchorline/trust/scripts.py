@@ -174,11 +174,13 @@ class AnchorsProbe(Script):
 @dataclass(frozen=True, kw_only=True)
 class Withdraw(ChangeTrust):
     """Take one CA away: ``ca`` is its SHA-256, ``certificate`` its PEM where anybody still has it; ``gone`` are paths,
-    ``restored`` files of others that become their backups; ``last``: the site has no other CA here."""
+    ``restored`` files of others that become their backups; ``last``: the site has no other CA here, and what is
+    ``remembered`` of it goes as well."""
 
     gone: tuple[str, ...]
     restored: tuple[str, ...]
     last: bool
+    remembered: tuple[str, ...]
     certificate: str
     vendors: str
     ban: bool

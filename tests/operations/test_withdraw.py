@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import Anchor, Staged, stage
-from anchorline.fleet.scripts import Value, script, stdin
+from anchorline.fleet.scripts import REMEMBERED, Value, script, stdin
 from anchorline.spec import load
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.processes.stale import Stamps
@@ -140,6 +140,7 @@ def withdraw(root: System, wanted: DesiredTrust, **values: str) -> tuple[int, st
         "ca": anchor.sha256,
         "ban": "",
         "summary": "a test",
+        "remembered": REMEMBERED,
     }
     given |= dict.fromkeys(("restored", "unchanged", "tasks", "pems", "nicknames"), "")
     done = root.run(script(*Withdraw.sources, **(given | values)), stdin(change.files))

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.authority import Staged, stage
+from anchorline.authority import Staged, keys, stage
 from anchorline.spec.model import Spec
 from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust
 from anchorline.trust.plan import difference
+from anchorline.verify.diagnosis import Case
+from tests.unit import cases
 from tests.unit.blue import DEBIAN, FOLDERS, SPEC, after, spec_of
+from tests.unit.other_tools import OpensslCa
 from tests.unit.sites import NOW, declare
 
 SpecFile = Callable[[str], Path]
@@ -66,3 +69,39 @@ def new() -> ObservedTrust:
 def settled(new: ObservedTrust, wanted: DesiredTrust) -> ObservedTrust:
     """A host that has what it should."""
     return after(new, wanted, difference(new, wanted))
+
+
+@pytest.fixture(scope="module")
+def blue_ca(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    return cases.site(tmp_path_factory.mktemp("blue"), "blue")
+
+
+@pytest.fixture(scope="module")
+def red_ca(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    return cases.site(tmp_path_factory.mktemp("red"), "red")
+
+
+@pytest.fixture
+def well(blue_ca: Staged) -> Case:
+    """A host on which nothing is wrong."""
+    return cases.healthy(blue_ca)
+
+
+@pytest.fixture
+def no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(keys.PASSPHRASE, raising=False)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def cfssl(old: Path) -> OpensslCa:
+    """cfssl's names; keys as SEC1; its CA has no pathlen."""
+    ca = OpensslCa(old).make()
+    ca.issue("server.pem", "server-key.pem")
+    return ca

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from anchorline.authority import keys
+from anchorline.authority import issued, keys
 from anchorline.spec.model import Spec
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -50,3 +50,17 @@ def assert_pairs(spec: Spec) -> None:
         if ".commit" not in path.parts and ".draft" not in path.parts:
             certificate = x509.load_pem_x509_certificate(path.with_name(path.name.replace("-key", "")).read_bytes())
             assert keys.fit(key_in(path), certificate.public_key()), path
+
+
+def pem(spec: Spec, name: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((spec.pki / f"{name}.pem").read_bytes())
+
+
+def ca_keys(spec: Spec) -> set[bytes]:
+    """Every CA key in the folder, wherever it lies."""
+    files = [path for path in spec.pki.rglob("ca-key.pem") if path.stat().st_size and ".draft" not in path.parts]
+    return {keys.public_bytes(key_in(path).public_key()) for path in files}
+
+
+def journal(spec: Spec) -> list[dict[str, Any]]:
+    return list(issued.read((spec.pki / "issued.jsonl").read_text()))

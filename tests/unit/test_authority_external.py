@@ -3,129 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority import State, keys, profile, stage, survey
-from anchorline.authority.certificates import to_pem
 from anchorline.authority.check import check
 from anchorline.authority.stage import BROUGHT
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec import check as check_spec
-from anchorline.spec import load
-from anchorline.spec.model import Spec
-
-NOW = datetime.now(UTC)
-DAY = timedelta(days=1)
-HOSTS = ("registry.example.com", "192.0.2.10")
-FOR_SERVERS = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-FOR_CLIENTS = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-
-
-@dataclass
-class Cert:
-    """A certificate as another tool would make it."""
-
-    name: str
-    above: Cert | None = None
-    ca: bool = True
-    pathlen: int | None = None
-    hosts: tuple[str, ...] = ()
-    begins: timedelta = -30 * DAY
-    ends: timedelta = 300 * DAY
-    more: tuple[x509.ExtensionType, ...] = ()
-    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
-    certificate: x509.Certificate = field(init=False)
-
-    def __post_init__(self) -> None:
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
-        issuer = self.above.certificate.subject if self.above else subject
-        builder = x509.CertificateBuilder(issuer, subject, self.key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(NOW + self.begins).not_valid_after(NOW + self.ends)
-        builder = builder.add_extension(x509.BasicConstraints(ca=self.ca, path_length=self.pathlen), critical=True)
-        if self.hosts:
-            names = [x509.IPAddress(ip_address(h)) if h[0].isdigit() else x509.DNSName(h) for h in self.hosts]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        for extension in self.more:
-            builder = builder.add_extension(extension, critical=False)
-        self.certificate = builder.sign((self.above or self).key, hashes.SHA256())
-
-    @property
-    def pem(self) -> bytes:
-        return to_pem(self.certificate)
-
-
-def leaf(above: Cert, **changes: Any) -> Cert:
-    mine: dict[str, Any] = {"ca": False, "hosts": HOSTS, "more": (FOR_SERVERS,)}
-    return Cert("Registry", above, **(mine | changes))
-
-
-ROOT = Cert("Company Root")
-MIDDLE = Cert("Company Issuing", ROOT, pathlen=0)
-OTHER = Cert("Other Root")
-ENDED = Cert("Ended Root", ends=-DAY)
-
-
-class Site:
-    """A site whose registry serves what was brought."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.authority = "{certificate: root.pem}"
-        self.more = ""
-        self.put("root.pem", ROOT.pem)
-
-    def put(self, file: str, content: bytes) -> None:
-        (self.folder / file).write_bytes(content)
-        if file.endswith("key.pem"):
-            (self.folder / file).chmod(0o600)
-
-    def bring(self, *chain: Cert, key: Cert | None = None) -> None:
-        self.put("server.pem", b"".join(each.pem for each in chain))
-        self.put("server-key.pem", keys.write((key or chain[0]).key))
-
-    @property
-    def spec(self) -> Spec:
-        authority = f"authority: {self.authority}\n" if self.authority else ""
-        (self.folder / "anchorline.yml").write_text(
-            f"version: 1\nsite: test\n{authority}"
-            "certificates: {server: {certificate: server.pem, key: server-key.pem}}\n"
-            "registry: {address: registry.example.com, aliases: [192.0.2.10], certificate: server, "
-            f"listen: '0.0.0.0:443'}}\nignore: [ANC221]\n{self.more}"
-        )
-        return load(self.folder / "anchorline.yml")
-
-    def problem(self) -> str:
-        """Why a deploy would refuse, without the file's name in front of each line."""
-        with pytest.raises(AuthorityError) as caught:
-            stage(self.spec, NOW)
-        lines = str(caught.value).splitlines()
-        assert all(line.startswith(str(self.folder)) for line in lines)
-        said = [f"{each.cause}{f'; {each.fix}' * bool(each.fix)}" for each in self.check() if not each.warning]
-        assert said == sorted(lines), "check says the same"
-        return "\n".join(line.partition(": ")[2] for line in lines)
-
-    def check(self) -> list[Any]:
-        _ = self.spec
-        return sorted(check(self.folder / "anchorline.yml"), key=lambda each: each.cause)
+from tests.unit.external import (
+    DAY,
+    ENDED,
+    FOR_CLIENTS,
+    HOSTS,
+    MIDDLE,
+    NOW,
+    OTHER,
+    ROOT,
+    BroughtSite,
+    Cert,
+    leaf,
+)
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BroughtSite:
     monkeypatch.delenv(keys.PASSPHRASE, raising=False)
-    return Site(tmp_path)
+    return BroughtSite(tmp_path)
 
 
-def test_it_is_served_as_it_is(site: Site) -> None:
+def test_it_is_served_as_it_is(site: BroughtSite) -> None:
     mine = leaf(MIDDLE)
     site.bring(mine, MIDDLE)
     staged = stage(site.spec, NOW)
@@ -139,12 +50,12 @@ def test_it_is_served_as_it_is(site: Site) -> None:
     assert site.check() == []
 
 
-def test_the_root_at_the_end_of_the_file_is_not_sent(site: Site) -> None:
+def test_the_root_at_the_end_of_the_file_is_not_sent(site: BroughtSite) -> None:
     site.bring(leaf(MIDDLE), MIDDLE, ROOT)
     assert stage(site.spec, NOW).certificate("server").pem.count("BEGIN") == 2
 
 
-def test_no_key_is_read_unless_it_is_served(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_is_read_unless_it_is_served(site: BroughtSite, monkeypatch: pytest.MonkeyPatch) -> None:
     site.bring(leaf(ROOT))
     with monkeypatch.context() as patch:
         patch.setattr(keys, "read", lambda *_: pytest.fail("a key was read"))
@@ -158,7 +69,7 @@ def test_no_key_is_read_unless_it_is_served(site: Site, monkeypatch: pytest.Monk
         stage(site.spec, NOW).pair("server")
 
 
-def test_the_key_of_another(site: Site) -> None:
+def test_the_key_of_another(site: BroughtSite) -> None:
     site.bring(leaf(ROOT), key=OTHER)
     with pytest.raises(AuthorityError, match=r"server-key\.pem: this is not the key of CN=Registry"):
         stage(site.spec, NOW).pair("server")
@@ -167,13 +78,13 @@ def test_the_key_of_another(site: Site) -> None:
     assert (problem.place.line, problem.place.key, problem.warning) == (4, "certificates.server.key", False)
 
 
-def test_a_key_in_reach_of_others(site: Site) -> None:
+def test_a_key_in_reach_of_others(site: BroughtSite) -> None:
     site.bring(leaf(ROOT))
     (site.folder / "server-key.pem").chmod(0o644)
     assert "in reach of other users" in site.problem()
 
 
-def test_an_encrypted_key(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encrypted_key(site: BroughtSite, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = leaf(ROOT)
     site.bring(mine)
     site.put("server-key.pem", keys.write(mine.key, "secret"))
@@ -214,31 +125,31 @@ CONSTRAINED = Cert(
         ((leaf(no := leaf(ROOT)), no), "CN=Registry is not a CA certificate"),
     ],
 )
-def test_what_is_wrong_with_it(site: Site, chain: tuple[Cert, ...], said: str) -> None:
+def test_what_is_wrong_with_it(site: BroughtSite, chain: tuple[Cert, ...], said: str) -> None:
     site.bring(*chain)
     assert said in site.problem()
 
 
-def test_all_of_it_at_once(site: Site) -> None:
+def test_all_of_it_at_once(site: BroughtSite) -> None:
     site.bring(leaf(OTHER, ends=-DAY, hosts=("a.example.com",), more=(FOR_CLIENTS,)))
     (site.folder / "server-key.pem").chmod(0o666)
     assert len(site.problem().splitlines()) == 6
     assert survey(site.spec, NOW).certificates[0].state is State.EXPIRED
 
 
-def test_its_ca_is_held_to_its_constraints(site: Site) -> None:
+def test_its_ca_is_held_to_its_constraints(site: BroughtSite) -> None:
     site.put("root.pem", CONSTRAINED.pem)
     site.bring(leaf(CONSTRAINED))
     assert "its CA may not vouch for registry.example.com" in site.problem()
 
 
 @pytest.mark.parametrize("make", [lambda: leaf(ROOT, hosts=("*.example.com", "192.0.2.10")), lambda: leaf(ROOT)])
-def test_a_wildcard_covers_and_no_usage_is_needed(site: Site, make: Callable[[], Cert]) -> None:
+def test_a_wildcard_covers_and_no_usage_is_needed(site: BroughtSite, make: Callable[[], Cert]) -> None:
     site.bring(make())
     assert stage(site.spec, NOW).certificate("server")
 
 
-def test_what_ends_soon_is_told_and_stops_nothing(site: Site) -> None:
+def test_what_ends_soon_is_told_and_stops_nothing(site: BroughtSite) -> None:
     site.bring(leaf(ROOT, ends=10 * DAY))
     (status,) = survey(site.spec, NOW).certificates
     assert (status.state, status.problem) == (State.DUE, None)
@@ -249,7 +160,7 @@ def test_what_ends_soon_is_told_and_stops_nothing(site: Site) -> None:
     assert [each.warning for each in site.check()] == [True]
 
 
-def test_a_public_ca(site: Site) -> None:
+def test_a_public_ca(site: BroughtSite) -> None:
     """Without an authority of the site only the order counts: the system's own roots vouch for it."""
     site.authority = ""
     site.bring(leaf(MIDDLE), MIDDLE)
@@ -259,7 +170,7 @@ def test_a_public_ca(site: Site) -> None:
     assert "after it stands CN=Other Root" in site.problem()
 
 
-def test_a_root_of_trust_also(site: Site) -> None:
+def test_a_root_of_trust_also(site: BroughtSite) -> None:
     site.put("also.pem", OTHER.pem)
     site.more = "trust: {also: [also.pem]}\n"
     site.bring(leaf(OTHER))
@@ -281,7 +192,7 @@ def test_a_root_of_trust_also(site: Site) -> None:
         ("{certificate: nowhere.pem, key: k.pem}", "ANC131"),
     ],
 )
-def test_what_the_spec_takes_beside_it(site: Site, entry: str, said: str) -> None:
+def test_what_the_spec_takes_beside_it(site: BroughtSite, entry: str, said: str) -> None:
     site.bring(leaf(ROOT))
     _ = site.spec
     file = site.folder / "anchorline.yml"
@@ -294,14 +205,14 @@ class TestACaThatExists:
     """``authority: {certificate, key}``."""
 
     @pytest.fixture
-    def site(self, site: Site) -> Site:
+    def site(self, site: BroughtSite) -> BroughtSite:
         site.bring(leaf(ROOT))
         site.authority = "{certificate: ca.pem, key: ca-key.pem}"
         site.put("ca-key.pem", keys.write(MIDDLE.key))
         return site
 
     @pytest.mark.parametrize("chain", [(MIDDLE, ROOT), (ROOT, MIDDLE), (ROOT, MIDDLE, ROOT)])
-    def test_its_chain_in_any_order(self, site: Site, chain: tuple[Cert, ...]) -> None:
+    def test_its_chain_in_any_order(self, site: BroughtSite, chain: tuple[Cert, ...]) -> None:
         site.put("ca.pem", b"".join(each.pem for each in chain))
         found = survey(site.spec, NOW)
         assert found.chain is not None
@@ -320,13 +231,13 @@ class TestACaThatExists:
             ((leaf(ROOT), ROOT), "CN=Registry is not a CA certificate"),
         ],
     )
-    def test_what_is_wrong_with_it(self, site: Site, chain: tuple[Cert, ...], said: str) -> None:
+    def test_what_is_wrong_with_it(self, site: BroughtSite, chain: tuple[Cert, ...], said: str) -> None:
         site.put("ca.pem", b"".join(each.pem for each in chain))
         with pytest.raises(AuthorityError, match=said):
             stage(site.spec, NOW)
         assert any(said in str(each) and each.place.key == "authority.certificate" for each in site.check())
 
-    def test_the_key_of_another(self, site: Site) -> None:
+    def test_the_key_of_another(self, site: BroughtSite) -> None:
         site.put("ca.pem", MIDDLE.pem + ROOT.pem)
         site.put("ca-key.pem", keys.write(OTHER.key))
         (problem,) = site.check()

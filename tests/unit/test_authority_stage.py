@@ -19,6 +19,8 @@ from anchorline.errors import AuthorityError, PassphraseError, StoreError
 from anchorline.spec.model import Spec
 from tests.unit.ca import Ca
 
+pytestmark = pytest.mark.usefixtures("no_passphrase")
+
 NOW = datetime.now(UTC)
 REQUEST = {"profile": "server", "CN": "a.example.com", "hosts": ["a.example.com"]}
 
@@ -32,11 +34,6 @@ def declare(folder: Path, **keys_: Any) -> Spec:
         "certificates": {"server": REQUEST},
     }
     return Spec.model_validate(spec | keys_).model_copy(update={"file": folder / "anchorline.yml"})
-
-
-@pytest.fixture(autouse=True)
-def no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(keys.PASSPHRASE, raising=False)
 
 
 @pytest.fixture

@@ -5,100 +5,23 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from anchorline.authority import Staged, stage
-from anchorline.authority.anchors import read_certificates
+from anchorline.authority import Staged
 from anchorline.authority.external import hosts_of
 from anchorline.problem import Problem, Where
 from anchorline.registry import daemon, distribution
-from anchorline.spec import load
 from anchorline.spec.model import Registry
 from anchorline.spec.names import covers
 from anchorline.spec.values import Endpoint, parse_name
-from anchorline.trust.observed import ObservedTrust
 from anchorline.trust.plan import TrustPlan
 from anchorline.trust.processes.stale import Process
 from anchorline.trust.stores.families import FAMILIES
-from anchorline.verify.access import Denied
 from anchorline.verify.diagnosis import Case, diagnose, is_exempt, on_the_host
 from anchorline.verify.observed import ObservedClient, read
-
-NAME = "registry.example.com"
-SPEC = """
-version: 1
-site: blue
-authority: {CN: CN CA}
-signing: {default: {expiry: 8760h, usages: [signing, server auth]}}
-certificates:
-  server: {CN: registry.example.com, hosts: [registry.example.com, 192.0.2.10]}
-  wild: {CN: wild, hosts: ["*.example.com"]}
-registry: {address: registry.example.com, hosts_entry: 192.0.2.10, certificate: server}
-"""
-NOW = datetime.now(UTC)
-ROLLOUT = "pyinfra -y --limit web inventory anchorline.trust.rollout"
-SERVE = "pyinfra -y inventory anchorline.registry.serve"
-
-DOCKER = (("docker", "/etc/docker/certs.d"),)
-
-
-def site(folder: Path, name: str) -> Staged:
-    file = folder / f"{name}.yml"
-    file.write_text(SPEC.replace("blue", name).replace("CN CA", f"{name.title()} CA"))
-    return stage(load(file))
-
-
-@pytest.fixture(scope="module")
-def blue(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    return site(tmp_path_factory.mktemp("blue"), "blue")
-
-
-@pytest.fixture(scope="module")
-def red(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    return site(tmp_path_factory.mktemp("red"), "red")
-
-
-def served(staged: Staged, name: str = "server") -> tuple[x509.Certificate, ...]:
-    return read_certificates(staged.certificate(name).pem.encode(), Path("served"))
-
-
-@pytest.fixture
-def well(blue: Staged) -> Case:
-    """A host on which nothing is wrong."""
-    return Case(
-        host="web",
-        site="blue",
-        seen=ObservedClient(NOW, ("192.0.2.10",), "open", served(blue), proxies=(("docker", "", ""), ("-", "", ""))),
-        trust=ObservedTrust(
-            ("debian",), FAMILIES[0], tools=frozenset({"docker", "curl"}), folders=(("docker", "/etc/docker/certs.d"),)
-        ),
-        change=TrustPlan(),
-        now=NOW,
-        ca=blue.ca,
-        stores=("system", "docker"),
-        endpoint=Endpoint(NAME, 443),
-        entry="192.0.2.10",
-        leaf=blue.certificate("server").fingerprint,
-    )
-
-
-def sees(case: Case, **what: Any) -> Case:
-    return replace(case, seen=replace(case.seen, **what))
-
-
-def here(cause: str, command: str) -> Problem:
-    return Problem(cause, command, Where.HERE)
-
-
-def found(case: Case) -> Problem:
-    diagnosis = diagnose(case)
-    assert diagnosis is not None
-    return diagnosis
+from tests.unit.cases import NAME, NOW, ROLLOUT, SERVE, found, here, sees, served
 
 
 def test_nothing_is_wrong(well: Case) -> None:
@@ -197,8 +120,8 @@ def test_a_clock_that_is_off_and_hurts_nobody(well: Case) -> None:
     assert diagnose(sees(well, clock=NOW + timedelta(hours=3))) is None
 
 
-def test_another_ca(well: Case, red: Staged) -> None:
-    assert found(sees(well, served=served(red))) == here(
+def test_another_ca(well: Case, red_ca: Staged) -> None:
+    assert found(sees(well, served=served(red_ca))) == here(
         "the certificate served was issued by Red CA, not by the site's CA", SERVE
     )
 
@@ -216,8 +139,8 @@ def test_a_certificate_for_other_names(well: Case) -> None:
     assert found(other).cause == "the certificate served doesn't cover other.example.net"
 
 
-def test_another_certificate_of_the_same_ca(well: Case, blue: Staged) -> None:
-    assert found(sees(well, served=served(blue, "wild"))).cause == (
+def test_another_certificate_of_the_same_ca(well: Case, blue_ca: Staged) -> None:
+    assert found(sees(well, served=served(blue_ca, "wild"))).cause == (
         "the certificate served is another one than that in pki/"
     )
 
@@ -230,8 +153,8 @@ def test_another_certificate_of_the_same_ca(well: Case, blue: Staged) -> None:
         ("other.example.com", "wild"),
     ],
 )
-def test_names_that_a_certificate_covers(blue: Staged, name: str, by: str) -> None:
-    has = hosts_of(served(blue, by)[0])
+def test_names_that_a_certificate_covers(blue_ca: Staged, name: str, by: str) -> None:
+    has = hosts_of(served(blue_ca, by)[0])
     assert any(covers(each, parse_name(name)) for each in has)
     assert not any(covers(each, f"below.{name}") for each in has)
     assert not any(covers(each, parse_name("192.0.2.1")) for each in has)
@@ -294,63 +217,7 @@ def test_a_daemon_that_began_before(well: Case, stores: tuple[str, ...], wrong: 
     assert diagnose(replace(case, trust=replace(well.trust, stale=(elsewhere,)))) is None
 
 
-BUNDLE = Denied(frozenset({"debian", "ubuntu"}), "/etc/ssl/certs/ca-certificates.crt", "600 of root", "r")
-KEY = Denied(
-    frozenset({"registry"}), "/var/lib/anchorline/sites/blue/registry/server-key.pem", "600 of root", "r", "7:8"
-)
-DATA = Denied(frozenset({"registry"}), "/srv/the images", "755 of root", "w", "7:8")
-
-
-def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
-    assert found(sees(well, denied=(BUNDLE,))) == on_the_host(
-        f"users can't read {BUNDLE.path}, mode 600 of root", f"chmod o+r {BUNDLE.path}"
-    )
-    assert diagnose(replace(sees(well, denied=(BUNDLE,)), stores=("docker",))) is None, "a store that isn't kept"
-    assert diagnose(sees(well, denied=(replace(BUNDLE, whose=frozenset({"arch"})),))) is None, "another system's file"
-    podman = replace(BUNDLE, whose=frozenset({"podman"}))
-    case = replace(sees(well, denied=(podman,)), trust=replace(well.trust, tools=frozenset({"podman"})))
-    assert diagnose(case) is None
-    assert found(replace(case, stores=("podman",))).fix.startswith("chmod o+r ")
-    label = replace(BUNDLE, has="a_u:b_r:c_t:s0", label="a_u:b_r:cert_t:s0", lacks="")
-    assert found(sees(well, denied=(label,))) == on_the_host(
-        f"{BUNDLE.path} has the SELinux label a_u:b_r:c_t:s0, not a_u:b_r:cert_t:s0", f"restorecon -R {BUNDLE.path}"
-    )
-
-
-def test_the_registry_is_given_what_is_its_own(well: Case) -> None:
-    """A key's folder goes to its reader; it isn't opened to everybody."""
-    served = replace(distribution.instance("blue", Registry(mode="local")), data="/srv/the images")
-    case = replace(sees(well, reachability="refused", denied=(KEY, DATA)), container=served)
-    folder = "/var/lib/anchorline/sites/blue/registry"
-    assert found(case) == on_the_host(
-        f"the registry (user 7:8) can't read {KEY.path}, mode 600 of root",
-        f"chown -R 7:8 {folder} && docker restart registry",
-    )
-    assert found(sees(case, denied=(DATA,))) == on_the_host(
-        "the registry (user 7:8) can't write to /srv/the images, mode 755 of root",
-        "chown -R 7:8 '/srv/the images' && docker restart registry",
-    )
-    reachability = replace(KEY, path="/var/lib/anchorline", lacks="x")
-    assert found(sees(case, denied=(reachability,))).fix == "chmod o+x /var/lib/anchorline"
-    label = replace(KEY, has="a_u:b_r:c_t:s0", label="a_u:b_r:container_file_t:s0:c1,c2", lacks="", reader="")
-    assert found(sees(case, denied=(label,))).fix == f"chcon -R {label.label} {folder} && docker restart registry"
-
-
-def test_reading_who_is_kept() -> None:
-    lines = (
-        "denied podman rx 700 ops /etc/a b",
-        "reader 7:8",
-        "denied registry w 755 root /srv",
-        "label debian x:y z /e f",
-    )
-    assert read(["clock 1", *lines]).denied == (
-        Denied(frozenset({"podman"}), "/etc/a b", "700 of ops", "rx"),
-        Denied(frozenset({"registry"}), "/srv", "755 of root", "w", "7:8"),
-        Denied(frozenset({"debian"}), "/e f", "x:y", label="z"),
-    )
-
-
-def test_what_comes_first(well: Case, red: Staged) -> None:
+def test_what_comes_first(well: Case, red_ca: Staged) -> None:
     """All is wrong at once: fixed one after the other, each is named in its turn."""
     case = replace(
         sees(
@@ -358,7 +225,7 @@ def test_what_comes_first(well: Case, red: Staged) -> None:
             addresses=(),
             reachability="refused",
             clock=NOW + timedelta(days=9999),
-            served=served(red),
+            served=served(red_ca),
             down=(("docker", ""),),
         ),
         change=TrustPlan(update="x", what=("system store", "docker")),
@@ -393,8 +260,8 @@ def test_where_the_command_is_typed(well: Case) -> None:
     assert "--data spec=s.yml inventory/staging.py anchorline." in str(found(sees(other, addresses=())))
 
 
-def test_reading_an_answer(blue: Staged) -> None:
-    (leaf,) = served(blue)
+def test_reading_an_answer(blue_ca: Staged) -> None:
+    (leaf,) = served(blue_ca)
     body = base64.b64encode(leaf.public_bytes(Encoding.DER)).decode()
     lines = f"clock 1700000000\naddress 192.0.2.10\naddress ::1\nreachability open\nserved {body}\nrule inet a b 7\n"
     lines += "proxy docker http://p:1 a,b\nproxy - - -\ndown containerd\ncurl 60"

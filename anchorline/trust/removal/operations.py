@@ -32,7 +32,7 @@ from anchorline.fleet import (
     state_folder,
     stdin,
 )
-from anchorline.fleet.scripts import STATE
+from anchorline.fleet.scripts import REMEMBERED, STATE
 from anchorline.problem import Problem
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.operations import digests_of
@@ -230,6 +230,7 @@ def remove(*, ban: bool) -> Commands:
             nicknames=(),
             update=change.update,
             last=change.last,
+            remembered=REMEMBERED,
             hosts=HOSTS,
             hosts_line="",
             certificate=pem,

@@ -1,9 +1,9 @@
 # Take a CA of the site away: its files, what was made of them, and the folders that we made and that are empty now.
 # Then ask the host's own store. From control: $site, $state, $gone (paths), $update (a command, or nothing), $last (set
-# where the site has no other CA here), $certificate (the certificate, or nothing where nobody has it any more), $vendors (as
-# in the families' table), $restored (files of others that become what they were), $ban (set where the host must not
-# trust it, whoever vouches), $ca (its SHA-256), $lock (as in apply.sh), $summary, and what layers.sh, hosts.sh, stale.sh,
-# merged.sh and keystores.sh want.
+# where the site has no other CA here: what is $remembered in $state goes as well), $certificate (the certificate, or
+# nothing where nobody has it any more), $vendors (as in the families' table), $restored (files of others that become what
+# they were), $ban (set where the host must not trust it, whoever vouches), $ca (its SHA-256), $lock (as in apply.sh),
+# $summary, and what layers.sh, hosts.sh, stale.sh, merged.sh and keystores.sh want.
 : "${site?}"
 : "${state?}"
 : "${lock?}"
@@ -11,6 +11,7 @@
 : "${restored?}"
 : "${update?}"
 : "${last?}"
+: "${remembered?}"
 : "${certificate?}"
 : "${vendors?}"
 : "${ban?}"
@@ -46,7 +47,7 @@ untrusted() {
 # deepest first; what isn't empty stays
 folders() {
     sort -r "$state/folders" 2>/dev/null | while read -r each; do rmdir "$each" 2>/dev/null; done
-    [ -z "$last" ] || rm -f "$state/verified" "$state/folders" "$state/keystores"
+    [ -z "$last" ] || for each in $remembered; do rm -f "$state/$each"; done
     rmdir "$state" "${state%/*}" "${state%/*/*}" 2>/dev/null
     true
 }
