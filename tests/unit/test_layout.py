@@ -15,10 +15,6 @@ from tests.unit.documents import ROOT, cells
 
 PACKAGE = ROOT / "anchorline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-APART = [
-    *sorted((ROOT / "tests/unit").glob("*.py")),
-    *sorted((ROOT / "tests/cli").glob("*.py")),
-]
 
 
 @cache
@@ -118,13 +114,3 @@ def several(modules: Sequence[ast.Module]) -> list[str]:
 def test_a_class_name_stands_once() -> None:
     assert several([tree(path) for path in MODULES]) == []
     assert several([ast.parse("class A: ..."), ast.parse("def f():\n    class A: ...")]) == ["A"]
-
-
-def test_test_modules_import_nothing_from_each_other() -> None:
-    found = [
-        f"{path.name}: {node.module}"
-        for path in APART
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2].startswith("test_")
-    ]
-    assert found == []
