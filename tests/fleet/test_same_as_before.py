@@ -25,7 +25,7 @@ RENAMED: Mapping[str, str] = {
     r"\bproved\b": "verified",
     r"\bproof\b": "verification",
     r"\bmend\b": "fix",
-    r"\brotation_held\b": "rotation_blocked",
+    "anchorline_rotation_held": "anchorline_rotation_blocked",
     r"\bfleet\.look\b": "fleet.gather",
     r"\btrust\.hand_over\b": "rotation.promote",
     r"\breport\.stand\b": "report.install_hooks",
