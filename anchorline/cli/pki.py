@@ -103,8 +103,8 @@ def _reissue(spec_file: Path, names: tuple[str, ...], *, rekey: bool) -> None:
 def rotate(spec_file: Path) -> None:
     """Make the next CA, beside the present one: a new key, a new name. No host is touched.
 
-    The next deploy makes hosts trust both, and the new one takes over once every host of the inventory has been seen to
-    trust it. `anchorline pki show` tells how far it is.
+    The next deploy makes hosts trust both, and the next one is promoted once every host of the inventory has been
+    seen to trust it. `anchorline pki show` tells how far it is.
     """
     spec = load(spec_file)
     _commit(generations.rotate(spec))

@@ -124,5 +124,5 @@ def _told(found: Survey) -> list[str]:
         *(f"  missing {host}: {why}" for host, why in sorted(missing.items())),
         *issues,
         "The next deploy puts it beside the present one on every host, and once every host of the inventory has been",
-        "seen to trust it, issues every certificate under it and hands over.",
+        "seen to trust it, promotes it and issues every certificate under it.",
     ]

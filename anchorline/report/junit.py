@@ -116,7 +116,7 @@ def _certificate(certificate: CertificateReport) -> _Case:
 
 
 def _rotation(rotation: RotationReport) -> _Case:
-    words = rotation.told or f"{len(rotation.seen)} hosts have been seen to trust {rotation.ca.subject}"
+    words = rotation.message or f"{len(rotation.seen)} hosts have been seen to trust {rotation.ca.subject}"
     missing = tuple(f"missing {host}: {why}" for host, why in rotation.missing.items())
     health = Health.WARNING if rotation.blocked else Health.GOOD
     return _Case("rotation", health, rotation.stage, (f"{rotation.stage}: {words}",), missing)

@@ -141,7 +141,7 @@ def _rotation(report: Report) -> str:
     if not (found := report.rotation):
         return ""
     missing = f"; missing: {names([*found.missing])}" if found.missing else ""
-    return f"**Rotation** {prose(found.stage)}{', blocked' if found.blocked else ''}: {prose(found.told)}{missing}"
+    return f"**Rotation** {prose(found.stage)}{', blocked' if found.blocked else ''}: {prose(found.message)}{missing}"
 
 
 def _registry(report: Report) -> str:

@@ -117,9 +117,9 @@ class HostReport:
 
 @dataclass(frozen=True)
 class RotationReport:
-    """Where a rotation of the CA stands. ``stage``: ``made`` (hosts are to trust ``ca``, the next one) or ``handed
-    over`` (``ca``, the previous one, is trusted still). ``seen`` and ``missing`` are hosts by the ledger, ``missing``
-    with why. ``blocked``: a gate has waited for them. ``fix`` is the command that ends it."""
+    """Where a rotation of the CA stands. ``stage``: ``made`` (hosts are to trust ``ca``, the next one) or ``promoted``
+    (``ca``, the previous one, is trusted still). ``seen`` and ``missing`` are hosts by the ledger, the latter with
+    why. ``blocked``: a gate has waited for them. ``fix`` is the command that ends it."""
 
     stage: str
     ca: Life
@@ -130,7 +130,7 @@ class RotationReport:
     fix: str = ""
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """How it stands, and by what it ends."""
         return f"{self.words}; when nothing needs it: {self.fix}" if self.fix else self.words
 

@@ -11,7 +11,7 @@ from anchorline.rotation.operations import promote as promote_next
 
 @step("Rotation")
 def promote() -> None:
-    """Let the next CA take over once every host of the inventory has been seen to trust it. Declared only while a
+    """Promote the next CA once every host of the inventory has been seen to trust it. Declared only while a
     rotation stands (``anchorline pki rotate``)."""
     fleet = begin(trust.PROBE)
     if next_of(fleet):

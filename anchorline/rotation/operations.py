@@ -42,7 +42,7 @@ def _blocked_by(fleet: Fleet, missing: dict[str, str]) -> Problem | None:
     name, of = name_of(certificate), len(fleet.hosts)
     if explicit(fleet):
         return Problem(
-            f"rotation: {name} doesn't take over by this run, for `authority: {{issue: explicit}}` has no deploy issue "
+            f"rotation: {name} isn't promoted by this run, for `authority: {{issue: explicit}}` has no deploy issue "
             "anything",
             f"run it with `issue: deploy` from the checkout that keeps {fleet.spec.pki}",
         )
