@@ -55,4 +55,4 @@ class PassphraseError(AuthorityError):
 
 
 class StoreError(AuthorityError):
-    """``pki/`` couldn't be read or written, or changed between the look and the write."""
+    """``pki/`` couldn't be read or written, or changed between the probe and the write."""

@@ -11,6 +11,6 @@ ANSWERS = Path(__file__).parent / "data/answers"
 
 
 def fleet_of(file: Path, names: Iterable[str]) -> Fleet:
-    """The lab's hosts as a look has them."""
+    """The lab's hosts as a probe has them."""
     hosts = {name: Host(name, (REGISTRY if name == REGISTRY else CLIENTS,)) for name in names}
-    return Fleet(file, hosts, purpose=Purpose.LOOK)
+    return Fleet(file, hosts, purpose=Purpose.STATUS)

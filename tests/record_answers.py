@@ -1,4 +1,4 @@
-"""Writes tests/data/answers/HOST.txt: what each host of the lab answers to the look of `anchorline status`, on a site
+"""Writes tests/data/answers/HOST.txt: what each host of the lab answers to the probe of `anchorline status`, on a site
 that has been deployed. By hand, where the lab can run: ``python -m tests.record_answers``."""
 
 from __future__ import annotations

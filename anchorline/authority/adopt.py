@@ -84,7 +84,7 @@ def adopt(spec: Spec, folder: Path, *, passphrase: str | None = None, now: datet
             f"{spec.site}: adopt fills pki/ for an `authority` that is declared with a CN", "declare it"
         )
     store, names = Store(spec.pki), names_of(spec)
-    contents = store.look(names)
+    contents = store.contents(names)
     if there := [file for name in names for file in files_of(name) if contents.has(file)]:
         raise AuthorityError(
             f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} here already, and no CA is ever replaced by "

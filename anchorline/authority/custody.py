@@ -34,7 +34,7 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
     if not spec.pki.is_dir():
         raise AuthorityError("no keys here yet", anchorline("pki issue", spec.file), Place(spec.pki))
     store.commit({}, None)  # what an interrupted run decided comes first
-    seen = store.look(names_of(spec))
+    seen = store.contents(names_of(spec))
     files: dict[str, bytes] = {}
     replaces: dict[str, str] = {}
     for file in key_files(spec.pki):

@@ -21,10 +21,10 @@ PROMOTED: Kept[Staged] = Kept()
 def staged(fleet: Fleet) -> Staged:
     """The authority of this run, read from ``pki/``. Nothing is written.
 
-    In a deploy with what is to be issued made in memory. In a look what is broken or has ended is told, and stops
+    In a deploy with what is to be issued made in memory. For a status what is broken or has ended is told, and stops
     nothing; the doctor looks after no certificate, so that no key is needed.
     """
-    if fleet.purpose is Purpose.LOOK:
+    if fleet.purpose is Purpose.STATUS:
         return Staged(survey(fleet.spec), {}, Passphrase())
     if fleet.purpose is Purpose.DOCTOR:
         return stage(fleet.spec, only=())

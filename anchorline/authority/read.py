@@ -45,7 +45,7 @@ def read(spec: Spec) -> Files:
     if isinstance(spec.authority, ExistingAuthority):
         named.append(spec.path(spec.authority.certificate))
     of_others = dict(_keys(spec.path(each.key) for each in spec.external.values()))
-    return Files(Store(spec.pki).look(names_of(spec)), {file: _certificate(file) for file in named}, of_others)
+    return Files(Store(spec.pki).contents(names_of(spec)), {file: _certificate(file) for file in named}, of_others)
 
 
 def _certificate(file: Path) -> bytes | AuthorityError:

@@ -157,7 +157,7 @@ class Staged:
         return self._survey.statuses
 
     def certificate(self, name: str) -> ServerCertificate:
-        """A certificate with its intermediates, without a look at its key.
+        """A certificate with its intermediates, without reading its key.
 
         Raises KeyError for a name that the spec doesn't have, and AuthorityError where it was never issued.
         """

@@ -86,7 +86,7 @@ class Store:
         """Where a file of this store belongs."""
         return self.folder / file
 
-    def look(self, names: Iterable[str]) -> Contents:
+    def contents(self, names: Iterable[str]) -> Contents:
         """Read the certificates of ``names`` and see which files exist, in one moment: under a shared lock."""
         files = [file for name in names for file in files_of(name)]
         with refusals(self.folder), self._locked(fcntl.LOCK_SH) as there:

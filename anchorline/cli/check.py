@@ -1,4 +1,4 @@
-"""``anchorline check``: everything that is wrong with a site, without a look at a host. ``anchorline schema``."""
+"""``anchorline check``: everything that is wrong with a site, without asking a host. ``anchorline schema``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole fleet at once: the look before the touch, the gates between the steps, who failed."""
+"""The whole fleet at once: the probe before the touch, the gates between the steps, who failed."""
 
 from typing import TYPE_CHECKING, Any
 

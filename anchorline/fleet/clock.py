@@ -1,4 +1,4 @@
-"""Clocks: what the look saw of each host's, and whether it is rather this machine's that is wrong. Pure."""
+"""Clocks: what the probe saw of each host's, and whether it is rather this machine's that is wrong. Pure."""
 
 from __future__ import annotations
 

@@ -25,10 +25,10 @@ REGISTRY, CLIENTS = "registry", "clients"
 
 
 class Purpose(StrEnum):
-    """What a run is for. Only a deploy makes what is missing in ``pki/``; a look and the doctor need no key."""
+    """What a run is for. Only a deploy makes what is missing in ``pki/``; status and the doctor need no key."""
 
     DEPLOY = "deploy"
-    LOOK = "look"
+    STATUS = "status"
     DOCTOR = "doctor"
 
 

@@ -1,4 +1,4 @@
-"""The look at a host, and how the steps change one."""
+"""The probe at a host, and how the steps change one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step brings to the look at a host: its probe, and what it would refuse.
+"""What a step brings to the probe at a host: its probe, and what it would refuse.
 
 A probe is a piece of POSIX shell and the pure function that reads what it prints. The steps' probes are joined
 into one script, so that a host is asked once however many steps are to come.
@@ -33,7 +33,7 @@ def nothing_to_refuse(fleet: Fleet) -> Iterable[Problem]:  # noqa: ARG001
 
 @dataclass(frozen=True)
 class Probe(Generic[T_co]):
-    """One step's part in the look.
+    """One step's part in the probe.
 
     ``ask``
         the question for a host, or None where the step has nothing to do there.

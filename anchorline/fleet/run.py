@@ -35,8 +35,8 @@ class RunError(PyinfraError):
 class Run:
     """A run, and what it has learned of the fleet. One for each pyinfra State: ``Run.of(host)`` finds or begins it.
 
-    ``probed`` are the hosts for which the look is declared, ``issuing`` those for which the write of ``pki/`` is;
-    ``workers`` who does what is done once for the fleet. ``executing``: the look itself has begun. ``broken`` is what
+    ``probed`` are the hosts for which the probe is declared, ``issuing`` those for which the write of ``pki/`` is;
+    ``workers`` who does what is done once for the fleet. ``executing``: the probe itself has begun. ``broken`` is what
     ended it for every host.
     """
 

@@ -81,7 +81,7 @@ class Script(Inputs):
     ``sources``
         the shell files of ours (``package/name.sh``) that it is put together from.
     ``surrounding``
-        variables that are no inputs, since whoever embeds the script has set them: the look's ``data``.
+        variables that are no inputs, since whoever embeds the script has set them: the probe's ``data``.
     """
 
     sources: ClassVar[tuple[str, ...]] = ()

@@ -43,7 +43,7 @@ class Mount:
 class OwnFile:
     """One of the files that an instance is given in its folder.
 
-    ``secret``: no look asks for its digest, and only the host compares it. ``loaded``: the program reads it when it
+    ``secret``: no probe asks for its digest, and only the host compares it. ``loaded``: the program reads it when it
     starts, and keeps what it read.
     """
 
@@ -189,7 +189,7 @@ class Presented:
     vouching: str = ""
 
     def digests(self, instance: Instance) -> Mapping[str, str]:
-        """By name, what the files that a look may ask about should be."""
+        """By name, what the files that a probe may ask about should be."""
         every = {CONFIGURATION: instance.configured, VOUCHING: self.vouching, CERTIFICATE: self.chain}
         return {each.name: every[each] for each in instance.files if not each.secret}
 

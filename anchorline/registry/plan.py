@@ -136,7 +136,7 @@ def _and(*words: str) -> str:
 
 def _files(has: ObservedRegistry, wanted: Instance, presented: Presented) -> tuple[OwnFile, ...]:
     """Those of its files that aren't as they should be, or of which nothing is noted. A key goes with its certificate:
-    a look can't tell another one."""
+    a probe can't tell another one."""
     digests = presented.digests(wanted)
     other = {
         each

@@ -1,4 +1,4 @@
-"""The registry's part in the look: its probe, and what it would take over in silence if it didn't ask."""
+"""The registry's part in the probe: its probe, and what it would take over in silence if it didn't ask."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def container(fleet: Fleet) -> Instance | None:
 
 
 def observed_registry(fleet: Fleet, host: Host) -> ObservedRegistry:
-    """What the look saw of the registry on its host. Raises KeyError where it wasn't looked at."""
+    """What the probe saw of the registry on its host. Raises KeyError where it wasn't looked at."""
     return fleet.seen(PROBE, host)
 
 
 def presented(fleet: Fleet, wanted: Instance) -> Presented:
-    """The certificate that an instance should serve, without a look at its key.
+    """The certificate that an instance should serve, without reading its key.
 
     Raises AuthorityError where it was never issued.
     """

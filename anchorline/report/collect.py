@@ -1,4 +1,4 @@
-"""A run at its end, as a report: of a look, of a deploy, or of a plan."""
+"""A run at its end, as a report: of a status, of a deploy, or of a plan."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def collect(over: Over, fleet: Fleet, kind: Kind) -> Report:
     """The report of a fleet. Reads ``pki/`` once more, for it may have been written to.
 
     Where that can't be read, or the run never came to it, a run's report has its hosts alone. Raises RunError for a
-    spec that can't be used, and in a look for ``pki/`` as well.
+    spec that can't be used, and in a status for ``pki/`` as well.
     """
     now, spec = datetime.now(UTC), fleet.spec
     try:

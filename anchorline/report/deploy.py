@@ -1,4 +1,4 @@
-"""``report.status``: a look at the whole fleet that changes nothing. ``anchorline status`` is this step."""
+"""``report.status``: the whole fleet is asked, and nothing is changed. ``anchorline status`` is this step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROBES = (trust.PROBE, registry.PROBE, verify.PROBE, examine.PROBE, PROBE)
 def status() -> None:
     """Look at the host, in one exec: what it trusts, what it is served, what it runs. Needs no key."""
     run, _ = Run.here()
-    run.fleet.purpose = Purpose.LOOK
+    run.fleet.purpose = Purpose.STATUS
     staged(run.fleet)  # what is wrong with the spec or pki/ ends the run here, not in the middle of hosts
     gather(name="Probe the host")
 

@@ -21,7 +21,7 @@ from anchorline.report.progress import watch
 from anchorline.report.text import show, tally
 
 STATUS = ("anchorline.report.status", "anchorline.report:status")
-"""How the step of a look is typed."""
+"""How the step of a status is typed."""
 LOOKS = ("anchorline.verify.doctor", "anchorline.verify:doctor")
 """Steps that change nothing, whatever they find: a host that failed in a deploy has that before it still."""
 _FILES = ("report", "plan")
@@ -29,7 +29,7 @@ _FILES = ("report", "plan")
 _AGAIN = ("ca",)
 """What ``--data`` tells a step of ours, and a run for the failed hosts once more; the spec is in their file."""
 UNKNOWN = 2
-"""The exit code of a look that could tell nothing."""
+"""The exit code of a status that could tell nothing."""
 
 
 def install_hooks() -> None:

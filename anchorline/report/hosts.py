@@ -1,4 +1,4 @@
-"""One host of a report: what the look saw of it, what isn't as declared, and the next step."""
+"""One host of a report: what the probe saw of it, what isn't as declared, and the next step."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def unreachable(host: Host, cause: str) -> HostReport:
 
 
 def seen(view: View, here: Host) -> HostReport:
-    """A host as a look found it."""
+    """A host as the probe found it."""
     fleet = view.fleet
     if here.name not in fleet.observations:
         failure = fleet.failures.get(here.name)
@@ -97,7 +97,7 @@ def seen(view: View, here: Host) -> HostReport:
 
 
 def facts(view: View, here: Host) -> dict[str, Any]:
-    """What any look saw of a host, by the fields of a report's host."""
+    """What any probe saw of a host, by the fields of a report's host."""
     fleet, has = view.fleet, trust_of(view.fleet, here)
     stores = generations_of(has, wanted(fleet), {sha: word for sha, (word, _) in view.names.items()})
     if here.name in trusting(fleet):  # by this run, which asked the stores afterwards

@@ -90,7 +90,7 @@ def _planned(report: Report) -> str:
 
 
 def _standing(report: Report) -> Iterator[str]:
-    """The parts of a look or a run."""
+    """The parts of a status or a run."""
     yield _counts(report)
     yield table(("step", "", "how it stands"), report.steps, _step, PROBE["steps"])
     yield _rotation(report)

@@ -1,6 +1,6 @@
 """What was seen of a site and done to it, as one value that every form is made from. Pure: no host, no disk.
 
-A look (``anchorline status``), a run (``pyinfra inventory deploy.py``) and a plan (``--dry``) end as the same report.
+A status (``anchorline status``), a run (``pyinfra inventory deploy.py``) and a plan (``--dry``) end as the same report.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class CertificateReport:
 
 @dataclass(frozen=True)
 class HostReport:
-    """One host. What the look didn't tell is empty.
+    """One host. What the probe didn't tell is empty.
 
     ``stores`` has for each trust store in use the generations of the site's CA that it holds (the words of ``Life``).
     ``served`` is the certificate that the registry shows to this host. ``clock`` is how many seconds the host's is
@@ -184,7 +184,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Report:
-    """A site at one moment. ``finished``: the look or the run came to its end. ``findings`` concern no single host;
+    """A site at one moment. ``finished``: the probe or the run came to its end. ``findings`` concern no single host;
     ``words`` is what a plan or a run has to say as a whole."""
 
     kind: Kind

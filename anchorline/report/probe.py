@@ -1,4 +1,4 @@
-"""The report's own part in a look: the space that is left on a host's disks, and what the registry holds."""
+"""The report's own part in the probe: the space that is left on a host's disks, and what the registry holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a look is: a bar on a terminal, moved by what pyinfra says of each host. Nothing in a pipe."""
+"""How far the probe is: a bar on a terminal, moved by what pyinfra says of each host. Nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AnswerCounter(logging.Handler):
 
 
 def watch() -> Callable[[], None]:
-    """Show how far the look is in place of what pyinfra prints. Returns what ends that, for the errors that follow."""
+    """Show how far the probe is in place of what pyinfra prints. Returns what ends that, for the errors that follow."""
     logger = logging.getLogger("pyinfra")
     answers = AnswerCounter(Console(stderr=True))
     before = [each for each in logger.handlers if not isinstance(each, ConnectErrors)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from anchorline.report.model import RegistryReport
 
 UNSHARP = 2
-"""Seconds within which two clocks can't be told apart by such a look."""
+"""Seconds within which two clocks can't be told apart by a probe."""
 _MINUS = "\N{MINUS SIGN}"
 
 

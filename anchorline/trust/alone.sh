@@ -1,7 +1,7 @@
 # What an exported script does on the host that it runs on: it looks as a rollout does, and applies as a rollout does.
 # From export.py: $site, $state, $system (for the system's store, a line each: NAME SHA256), $stores (a line each:
 # RUNTIME MODE SHA256 PATH), $marker, $digests, $hosts_entry, $families (NAME WORDS), $unknown (with @os@ for what was
-# seen) and $nameless; and functions: look, apply, content (the file with SHA-256 $1), row (the family $1: sets $folder,
+# seen) and $nameless; and functions: probe, apply, content (the file with SHA-256 $1), row (the family $1: sets $folder,
 # $suffix, $make, $repair, $undeclared, $note), and decide (what `difference` in plan.py says of a host where $1 was seen:
 # sets $put, $due, $asked, $says, $noted, $refused).
 : "${site?}"
@@ -20,12 +20,12 @@ fail() {
     exit 1
 }
 
-# whether the look saw exactly this
+# whether the probe saw exactly this
 seen() {
     printf '%s\n' "$found" | grep -qxF -- "$1"
 }
 
-# what follows these words in what the look saw
+# what follows these words in what the probe saw
 after() {
     printf '%s\n' "$found" | sed -n "s/^$1 //p"
 }
@@ -150,7 +150,7 @@ files() {
     echo '@ end'
 }
 
-# the anchors as the look wants them in $data
+# the anchors as the probe wants them in $data
 wanted() {
     printf '%s\n' "$system" | while read -r anchor digest; do
         printf 'anchor %s %s\n' "$anchor" "$(content "$digest" | grep -v -e '-----' | tr -d '\n')"
@@ -159,9 +159,9 @@ wanted() {
 
 alone() {
     [ "$(id -u)" = 0 ] || fail "run this as root: it changes the host's trust stores"
-    # shellcheck disable=SC2034  # the look reads it
+    # shellcheck disable=SC2034  # the probe reads it
     data=$(wanted)
-    found=$(look </dev/null) || fail "this host's shell couldn't run the look"
+    found=$(probe </dev/null) || fail "this host's shell couldn't run the probe"
     # shellcheck disable=SC2034  # apply reads bundle, links and p11, which the family's row sets
     plan='' update='' anchors='' summary='' remembered='' hosts_line='' bundle='' links='' p11=''
     [ -z "$system" ] || system_store

@@ -30,7 +30,7 @@ from anchorline.trust.stores.families import Family
 IMAGE = "docker.io/library/busybox:1.37"
 """What starts the script on a node: sh, chroot and tail are all that it needs."""
 FOUND = ("folders", "update", "anchors", "summary", "hosts_line", *Layers.names())
-"""What apply.sh is told that differs between hosts: alone.sh sets it from its own look, and from the family's row."""
+"""What apply.sh is told that differs between hosts: alone.sh sets it from its own probe, and from the family's row."""
 _END = "anchorline-end"
 
 
@@ -70,7 +70,7 @@ def as_script(wanted: DesiredTrust) -> str:
             case("row", {row.name: assignments(_row(row, wanted)) for row in families.FAMILIES}),
             case("decide", decisions(wanted)),
             case("content", kept),
-            _subshell("look", FoldersProbe(folders=Folders.of(wanted.site)).body),
+            _subshell("probe", FoldersProbe(folders=Folders.of(wanted.site)).body),
             _subshell("apply", _apply(wanted)),
             # last, so that half of a script does nothing
             "alone\n",

@@ -1,4 +1,4 @@
-"""Trust's part in the look: its probe, and the CAs that only the fleet remembers."""
+"""Trust's part in the probe: its probe, and the CAs that only the fleet remembers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def wanted(fleet: Fleet) -> DesiredTrust:
 
 
 def trust_of(fleet: Fleet, host: Host) -> ObservedTrust:
-    """What the look saw on a host. Raises KeyError for one that it couldn't see."""
+    """What the probe saw on a host. Raises KeyError for one that it couldn't see."""
     return fleet.seen(PROBE, host)
 
 
@@ -45,7 +45,7 @@ def plan_of(fleet: Fleet, host: Host) -> TrustPlan:
 
 @once
 def trusting(fleet: Fleet) -> set[str]:  # noqa: ARG001
-    """The hosts that were seen in this run to trust all that they should: as the look saw them, or after a change."""
+    """The hosts that were seen in this run to trust all that they should: as the probe saw them, or after a change."""
     return set()
 
 

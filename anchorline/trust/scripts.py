@@ -1,4 +1,4 @@
-"""The scripts of trust: the look, the change of a host's stores, the way back, what an exported script is made of."""
+"""The scripts of trust: the probe, the change of a host's stores, the way back, what an exported script is made of."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Layers(Inputs):
 
 @dataclass(frozen=True, kw_only=True)
 class Folders(Inputs):
-    """What the look at stores that are folders of CAs is told. ``families`` and ``runtimes`` are the tables' rows,
+    """What the probe at stores that are folders of CAs is told. ``families`` and ``runtimes`` are the tables' rows,
     ``users`` those whose homes count."""
 
     site: str
@@ -62,7 +62,7 @@ class Folders(Inputs):
 
 @dataclass(frozen=True, kw_only=True)
 class FoldersProbe(Script):
-    """The look at stores that are folders of CAs, for a host that is asked nothing else."""
+    """The probe at stores that are folders of CAs, for a host that is asked nothing else."""
 
     folders: Folders
     sources = (
@@ -77,7 +77,7 @@ class FoldersProbe(Script):
 
 @dataclass(frozen=True, kw_only=True)
 class TrustProbe(Script):
-    """The whole look: at folders of CAs, and at the stores that aren't folders, as merged_probe.sh takes them."""
+    """The whole probe: folders of CAs, and the stores that aren't folders, as merged_probe.sh takes them."""
 
     folders: Folders
     configurations: tuple[str, ...]

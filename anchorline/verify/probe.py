@@ -1,4 +1,4 @@
-"""Verify's part in the look: the stamp of the last trip that a client passed."""
+"""Verify's part in the probe: the stamp of the last trip that a client passed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anchorline.verify.scripts import StampProbe
 
 
 def stamp_of(fleet: Fleet, host: Host) -> str:
-    """The stamp that the look saw on a host, or nothing."""
+    """The stamp that the probe saw on a host, or nothing."""
     return fleet.seen(PROBE, host) if fleet.has_seen(PROBE, host) else ""
 
 

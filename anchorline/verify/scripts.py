@@ -1,4 +1,4 @@
-"""The scripts of verify: the look at the last trip, the trip itself, the doctor's questions."""
+"""The scripts of verify: the probe at the last trip, the trip itself, the doctor's questions."""
 
 from __future__ import annotations
 

@@ -108,5 +108,5 @@ def test_round_trips(site: Site, counting: Path) -> None:
     as_ops = ("--ssh-user", "ops", "--sudo")
     assert counted(*as_ops, step="anchorline.trust.rollout") == dict.fromkeys(everyone, 2)
     first = counted()
-    assert all(first[address] == 2 for address in everyone - {"192.0.2.10"}), first  # the look, and the verification
+    assert all(first[address] == 2 for address in everyone - {"192.0.2.10"}), first  # the probe, and the verification
     assert counted(*as_ops) == dict.fromkeys(everyone, 1)

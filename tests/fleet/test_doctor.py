@@ -148,7 +148,7 @@ def test_a_registry_that_may_not_read_its_key(deployed: Site) -> None:
 
 
 def test_a_password_that_the_doctor_sees_is_not_shown(deployed: Site) -> None:
-    """A proxy's password stands in a file of others that the look reads."""
+    """A proxy's password stands in a file of others that the probe reads."""
     line = "https_proxy=http://me:hunter2@192.0.2.99:3128"
     deployed.lab.exec("debian", f"cp -p /etc/environment /root/environment; echo {line} >>/etc/environment")
     try:

@@ -142,7 +142,7 @@ class TestOwnFiles:
         status = said(deployed)
         assert "server-key.pem missing; config.yml changed on the host" in status
         assert "anchorline.registry.serve" in status, "and what to do"
-        assert container(deployed) == before, "a look changes nothing"
+        assert container(deployed) == before, "a probe changes nothing"
         assert deployed.deploy().ok().operations["Registry | Run the registry"]["success"] == ["registry"]
         assert container(deployed) == before, "neither another one, nor started anew"
         assert on_registry(deployed, lie) == files

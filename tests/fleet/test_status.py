@@ -83,7 +83,7 @@ def test_two_of_them_in_make_test(deployed: Site) -> None:
 
 
 def test_while_a_deploy_runs(deployed: Site) -> None:
-    """A look finds every host as it was or as it will be; neither hinders the other."""
+    """A probe finds every host as it was or as it will be; neither hinders the other."""
     pki(deployed, "rekey", "server")
     command = deployed.command("-y", "inventory", "deploy.py")
     running = deployed.lab.popen(command, cwd=deployed.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -27,7 +27,7 @@ from anchorline.trust.stores import families, runtimes
 from anchorline.trust.stores.families import FAMILIES, Family
 
 NOTHING_ELSE: dict[str, Value] = dict.fromkeys(("configurations", "owned_files", "site_bundle", "java", "jvms"), "")
-"""What the look is told where the stores that aren't folders of ours are tried elsewhere."""
+"""What the probe is told where the stores that aren't folders of ours are tried elsewhere."""
 
 # what /etc/os-release says there, as far as it matters
 RELEASES = {

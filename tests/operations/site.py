@@ -114,7 +114,7 @@ class Site:
             self.answers[host] = self.answer(host, staged, known=True)
 
     def answer(self, host: str, staged: Staged, *, known: bool) -> Answers:
-        """What a host of Debian with Docker and curl answers to the look, and to a trip."""
+        """What a host of Debian with Docker and curl answers to the probe, and to a trip."""
         container = distribution.service(self.spec).registry
         lines = ["=== trust", *_trust(self.spec, staged, known=known)]
         lines += ["=== doctor", f"clock {time.time():.0f}", *_wire(self.spec, staged, known=known)]
@@ -133,7 +133,7 @@ class Site:
         }
 
     def says(self, host: str, *, stdout: list[str], stderr: list[str] | None = None, success: bool = True) -> None:
-        """Another answer to the look."""
+        """Another answer to the probe."""
         self.answers[host] = {LOOK: {"stdout": stdout, "stderr": stderr or [], "success": success}}
 
     def run(self, *arguments: str, cwd: str = ".") -> Ran:

@@ -21,7 +21,7 @@ SAID = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is t
 
 @dataclass(frozen=True)
 class State:
-    """One way in which a host isn't as declared: how its answer to the look differs, and what is said of it."""
+    """One way in which a host isn't as declared: how its answer to the probe differs, and what is said of it."""
 
     host: str
     change: Callable[[list[str]], list[str]]

@@ -87,7 +87,7 @@ LOUD = ("-vvv", "--debug", "--diff")
 
 @pytest.mark.parametrize("kind", ["well", "broken off", "no answer"])
 def test_what_the_look_sees_is_never_shown(site: Site, kind: str) -> None:
-    """Others' files may hold passwords: what a host says to the look stays in memory, and so does what it is told."""
+    """Others' files may hold passwords: what a host says to the probe stays in memory, and so does what it is told."""
     site.settled("registry", "a")
     answer = site.answers["a"]["=== end"]
     answer["stdout"].insert(2, "config password = hunter2")

@@ -1,4 +1,4 @@
-"""Which keystores the look finds, by several shells, over a folder that plays a part of the host's root."""
+"""Which keystores the probe finds, by several shells, over a folder that plays a part of the host's root."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .folder import NOTHING_ELSE, Folder, executable
 
 
 def jdk(home: Path) -> Path:
-    """A JDK, as far as the look asks whether one is there: its commands and its keystore."""
+    """A JDK, as far as the probe asks whether one is there: its commands and its keystore."""
     for command in ("java", "keytool"):
         executable(home / "bin" / command)
     keystore = home / "lib/security/cacerts"
@@ -48,7 +48,7 @@ def test_a_jdk_in_a_folder_with_blanks_is_left_alone(folder: Folder, tmp_path: P
 
 
 def test_the_profiles_of_each_home(folder: Folder, tmp_path: Path) -> None:
-    """Also where the look begins in the home of one of them."""
+    """Also where the probe begins in the home of one of them."""
     profiles = {"alice": "aaa.default", "bob": "x1y2z3.Profile 1"}
     for user, profile in profiles.items():
         database = tmp_path / user / ".mozilla/firefox" / profile

@@ -15,7 +15,7 @@ def refused(site: Site, *arguments: str) -> str:
     before = site.trace()
     ran = site.deploy(*arguments)
     assert ran.code == 1, ran.said
-    assert all(count == 1 for count in ran.counts.values()), "nothing beyond the look"
+    assert all(count == 1 for count in ran.counts.values()), "nothing beyond the probe"
     assert site.trace() == before
     assert "Traceback" not in ran.said
     assert "pyinfra-debug.log" not in ran.said

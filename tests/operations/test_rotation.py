@@ -38,7 +38,7 @@ def test_a_fleet_that_trusts_the_next_ca_is_handed_over_in_one_run(rotating: Sit
     ran = rotating.deploy()
     assert ran.code == 0, ran.said
     assert promoted(rotating)
-    # the look and a verification each; the registry is restarted with its new certificate besides
+    # the probe and a verification each; the registry is restarted with its new certificate besides
     assert ran.counts == {"registry": 3, "a": 2, "b": 2}
     assert "registry: restart (another certificate)" in ran.summary("registry")
 

@@ -210,7 +210,7 @@ def test_a_damaged_stamp_is_none(proc: Proc) -> None:
 
 
 def test_the_summary_names_them(tmp_path: Path) -> None:
-    """From the look where nothing is to be done, and from the change itself where something is."""
+    """From the probe where nothing is to be done, and from the change itself where something is."""
     site = Site.make(tmp_path)
     line = "stale 7 add host go /system.slice/docker.service dockerd"
     site.settled("registry", "a")

@@ -1,4 +1,4 @@
-"""What the lab's real hosts answered to a look, on a deployed site, read as a run reads it. Recorded by
+"""What the lab's real hosts answered to a probe, on a deployed site, read as a run reads it. Recorded by
 ``python -m tests.record_answers``."""
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def test_a_deploy_is_refused(site: Site) -> None:
     assert refused.code == 1
     assert "server-key.pem: no private key in PEM" in " ".join(refused.said.split())
     assert "Traceback" not in refused.said
-    assert all(len(told) <= 1 for told in refused.commands.values()), "the look, and nothing after it"
+    assert all(len(told) <= 1 for told in refused.commands.values()), "the probe, and nothing after it"
 
 
 def test_somebody_elses_key(site: Site) -> None:

@@ -70,7 +70,7 @@ def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path: Path, monkeypat
 
 
 def test_what_comes_meanwhile_is_not_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look and the write somebody else makes one of the files."""
+    """Between the probe and the write somebody else makes one of the files."""
     real = room.require_free
 
     def then_comes_another(folder: Path, files: dict[str, bytes]) -> None:

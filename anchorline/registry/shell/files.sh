@@ -53,7 +53,7 @@ mark_data() {
         fall 'making the data folder' "$data isn't writable"
 }
 
-# what the container has just started with, for the next look; $1 is when it started
+# what the container has just started with, for the next probe; $1 is when it started
 note_start() {
     printf '%s\nconfigured %s\nstarted-at %s\n' "$chain" "$(digest_of config.yml)" "$1" >"$folder/started"
 }

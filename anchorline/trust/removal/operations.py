@@ -1,4 +1,4 @@
-"""The verbs that take a CA away: their look, what they refuse, and the operation."""
+"""The verbs that take a CA away: their probe, what they refuse, and the operation."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Text:
 
 @dataclass(frozen=True)
 class ObservedStores:
-    """What the look saw. ``holds`` are anchors (file names) with the keystores that have them, ``kept`` those that we
+    """What the probe saw. ``holds`` are anchors (file names) with the keystores that have them, ``kept`` those that we
     put there; ``siblings`` says whether other sites are on the host."""
 
     texts: Mapping[str, Text] = field(default_factory=dict)

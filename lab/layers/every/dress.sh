@@ -4,7 +4,7 @@ umask 022
 echo "$HOST" >/etc/hostname
 printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t%s\n' "$HOST" >/etc/hosts
 printf '%s' "$HOST" | md5sum | cut -c 1-32 >/etc/machine-id
-# No name server: a look-up of an unknown name fails at once.
+# No name server: a probe-up of an unknown name fails at once.
 rm -f /etc/resolv.conf && : >/etc/resolv.conf
 
 for user in ops oncall; do useradd --create-home --shell /bin/bash "$user"; done

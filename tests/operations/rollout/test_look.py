@@ -1,4 +1,4 @@
-"""What the look at trust sees, by several shells over a folder that plays the host's root."""
+"""What the probe at trust sees, by several shells over a folder that plays the host's root."""
 
 from __future__ import annotations
 
