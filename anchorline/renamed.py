@@ -8,6 +8,7 @@ from pathlib import Path
 from anchorline.problem import Problem
 
 RENAMED: Mapping[str, str] = {
+    "anchorline.fleet.guard.stand": "anchorline.report.install_hooks",
     "anchorline.fleet.look": "anchorline.fleet.gather",
     "anchorline.report.stand": "anchorline.report.install_hooks",
     "anchorline.trust.hand_over": "anchorline.rotation.promote",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
+from typing import TYPE_CHECKING, Any
 
 import click
 import pyinfra
@@ -168,3 +169,12 @@ def _ending(options: dict[str, object], errors: ConnectErrors, ending: Ending) -
             setattr(error, "exit_code", code)  # noqa: B010 (click declares it for the class, and reads the instance's)
 
     return end
+
+
+if not TYPE_CHECKING:  # or every misspelt name would have a type
+
+    def __getattr__(name: str) -> Any:
+        """What an older anchorline had is refused, with what to do."""
+        from anchorline.fleet.outdated import missing
+
+        missing(__name__, name)

@@ -62,8 +62,8 @@ class _Found:
         nodes = list(ast.walk(self.tree))
         imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
         for each in imports:
-            if each.module == _TOP:
-                self.packages |= {alias.asname or alias.name: f"{_TOP}.{alias.name}" for alias in each.names}
+            if each.module and each.module.partition(".")[0] == _TOP:
+                self.packages |= {alias.asname or alias.name: f"{each.module}.{alias.name}" for alias in each.names}
         for plain in (node for node in nodes if isinstance(node, ast.Import)):
             self.packages |= {alias.asname: alias.name for alias in plain.names if alias.asname}
         for each in imports:

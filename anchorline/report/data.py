@@ -14,7 +14,7 @@ from typing import Any
 from anchorline.report.model import Condition, HostReport, Report
 
 VERSION = 2
-"""Of this form. Keys may come to it; one that changes or goes makes it 2."""
+"""Of this form. Keys may come to it; one that changes or goes raises it."""
 
 _OTHERWISE = {"version", "kind", "hosts"}
 """Fields of a report that stand under another key, in another place, or with more than they have."""

@@ -115,6 +115,10 @@ def test_line_ends_and_a_byte_order_mark_stay(end: str) -> None:
             "import anchorline.verify\nanchorline.verify.prove()",
             "import anchorline.verify\nanchorline.verify.clients()",
         ),
+        (
+            "from anchorline import spec\nfrom anchorline.fleet import guard\nguard.stand()",
+            "from anchorline import report, spec\nfrom anchorline.fleet import guard\nreport.install_hooks()",
+        ),
         ("import anchorline.report as r\nr.stand()", "import anchorline.report as r\nr.install_hooks()"),
         (
             "from anchorline import authority\nfrom anchorline import trust\ntrust.hand_over()",
@@ -216,6 +220,19 @@ def test_a_run_names_the_command(site: Site) -> None:
         assert "anchorline/fleet" not in refused.said
         (site.folder / name).write_bytes((ROOT / name).read_bytes())
     assert "is of an older anchorline" not in site.deploy().said
+
+
+def test_a_config_of_before_reports(site: Site) -> None:
+    """Such a config.py has no import that one more package could stand in: it is named, by a run and by the command."""
+    site.new("registry")
+    config = site.folder / "config.py"
+    config.write_text("from anchorline.fleet import guard\n\nguard.stand()  # edited\n")
+    refused, left = site.deploy(), upgrade(site.folder)
+    assert (refused.code, refused.commands) == (1, {})
+    assert "this site's config.py is of an older anchorline: it has anchorline.fleet.guard.stand" in refused.said
+    assert "Traceback" not in refused.said
+    new = "anchorline.report.install_hooks now; write it there by hand, then run this again"
+    assert left.stderr == f"config.py:3: anchorline.fleet.guard.stand is {new}\n"
 
 
 def test_the_command_line_is_told_the_step(site: Site) -> None:
