@@ -39,8 +39,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return write
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
+    """Ended with its module: Playwright has no two in one process, and tests of other folders start their own."""
     if not Path(PROGRAM).exists():
         lacking(f"{PROGRAM} isn't here: apt-get install chromium")
     with chromium() as found:
