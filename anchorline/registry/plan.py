@@ -75,17 +75,19 @@ def conflicts(has: ObservedRegistry, wanted: Instance) -> Iterator[Problem]:
     if has.runtime_problem:
         yield has.runtime_problem
         return
-    ours = has.container is not None and has.container.site == wanted.site
-    if has.container and not ours:
-        owner = f"belongs to the site {has.container.site}" if has.container.site else "isn't anchorline's"
-        aside = f"{runtime.program} stop {name}; {runtime.program} rename {name} {name}-by-hand"
-        yield Problem(
-            f"a container named {name} {owner}",
-            f"keep it under another name ({aside}), or give ours one (registry: {{name: ...}})",
-        )
+    # the second one is where a replacement sets the container of before aside
+    for found, called in ((has.container, name), (has.before, f"{name}-before")):
+        if found and found.site != wanted.site:
+            owner = f"belongs to the site {found.site}" if found.site else "isn't anchorline's"
+            aside = f"{runtime.program} stop {called}; {runtime.program} rename {called} {called}-by-hand"
+            yield Problem(
+                f"a container named {called} {owner}",
+                f"keep it under another name ({aside}), or give ours one (registry: {{name: ...}})",
+            )
     # a container of ours that runs holds its port through the runtime's proxy
-    running = ours and has.container is not None and has.container.state == "running"
-    if has.port and not (running and has.port in (*runtime.proxies, "?")) and not has.before:
+    ours = [each for each in (has.container, has.before) if each and each.site == wanted.site]
+    running = any(each.state == "running" for each in ours)
+    if has.port and not (running and has.port in (*runtime.proxies, "?")):
         holder = "another process" if has.port == "?" else has.port
         yield Problem(f"port {wanted.listen.port} is taken by {holder}", "stop it, or change registry: {listen: ...}")
     if has.data == "file":

@@ -80,6 +80,16 @@ def test_nothing_stands_in_the_way(has: ObservedRegistry) -> None:
         ),
         (replace(FREE, container=replace(OURS, site="")), "a container named registry isn't anchorline's", "keep it"),
         (
+            replace(WELL, before=replace(OURS, site="other")),
+            "a container named registry-before belongs to the site other",
+            "keep it under another name (docker stop registry-before; docker rename registry-before",
+        ),
+        (
+            replace(FREE, before=replace(OURS, state="exited"), port="nginx"),
+            "port 443 is taken by nginx",
+            "stop it",
+        ),
+        (
             replace(FREE, container=replace(OURS, site="green")),
             "a container named registry belongs to the site green",
             "keep it under another name (docker stop registry; docker rename registry registry-by-hand)",

@@ -68,11 +68,12 @@ main() {
     done
     get_healthy
     begun=''
+    container_remove "$name-before" >/dev/null
+    rm -rf "$kept" "$story"
+    # last: without it the next run begins again, so what is kept is never older than what runs
     if [ -n "$ran" ] || ! grep -q '^started-at ' "$folder/started" 2>/dev/null; then
         note_start "$(container_began "$name")"
     fi
-    container_remove "$name-before" >/dev/null
-    rm -rf "$kept" "$story"
     lift_older
     logger -t anchorline "site $site: registry ${steps##*
 }" 2>/dev/null

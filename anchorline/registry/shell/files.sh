@@ -30,7 +30,7 @@ lay_out() {
         fi
     fi
     mkdir -p "$folder" && chmod 700 "$folder"
-    if [ ! -s "$folder/secret" ]; then
+    if ! grep -q '[0-9a-f]' "$folder/secret" 2>/dev/null; then
         (umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$folder/secret")
     fi
     place

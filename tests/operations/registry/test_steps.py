@@ -119,6 +119,12 @@ class TestOwnFiles:
         assert all(each not in said for each in (secret, key)), "neither it nor the key's digest is told"
         assert f"file kept config.yml {made.instance.configured}" in said.splitlines()
 
+    def test_a_secret_that_is_lost_is_made_again(self, made: Host) -> None:
+        (made.folder / "secret").write_text("\n")
+        made.carries_out(made.due())
+        assert len((made.folder / "secret").read_text()) == 64
+        assert not made.due()
+
     def test_another_secret_in_the_configuration_alone_is_seen(self, made: Host) -> None:
         text = (made.folder / "config.yml").read_text()
         (made.folder / "config.yml").write_text(text.replace((made.folder / "secret").read_text(), "0" * 64))
