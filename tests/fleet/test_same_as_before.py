@@ -37,7 +37,6 @@ RENAMED: Mapping[str, str] = {
 SITE = r"[^:]+: registry: [-+] (f 600 root:root )?var/lib/anchorline/sites/production/"
 ALLOWED: Mapping[str, str] = {
     r"init: folder: [-+] \./deploy\.py: from anchorline import ": "`trust.hand_over` is `rotation.promote`",
-    r"init: folder: [-+] \./anchorline\.schema\.json: ": "Steps and calls have other names",
     r'status as json: out: [-+]  "version": ': "The report as JSON is version 2",
     SITE + r"registry\.lock": "Runs wait for each other at `sites/SITE/registry.lock`",
     SITE + r"registry/files": "The registry's own files on its host are observed",
