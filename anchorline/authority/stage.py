@@ -37,7 +37,7 @@ from anchorline.errors import AnchorlineError, AuthorityError
 from anchorline.problem import Place
 from anchorline.spec.model import Spec
 
-BROUGHT = "# issued elsewhere\n"
+EXTERNAL = "# issued elsewhere\n"
 """How the PEM begins that vouches for a certificate that we didn't issue."""
 
 
@@ -181,7 +181,7 @@ class Staged:
         only that where a public CA does."""
         external = self._survey.external.get(name)
         root = external.root if external else self.ca
-        return (BROUGHT if external else "") + (to_pem(root).decode() if root else "")
+        return (EXTERNAL if external else "") + (to_pem(root).decode() if root else "")
 
     def commit(self) -> None:
         """Write what was made, all of it or nothing. A second call does nothing, or raises what the first one raised.

@@ -119,6 +119,6 @@ def read(lines: Sequence[str], instance: Instance) -> ObservedRegistry:
         at=said.get("at", ""),
         health="" if healthy == "ok" else said.get("health", ""),
         served=served if healthy == "ok" else "",
-        external="brought" in said,
+        external="external" in said,
         files=files,
     )

@@ -105,16 +105,16 @@ def _resolves_rightly(case: Case) -> Problem | None:
     return on_the_host(cause, f"sed -i {shlex.quote(others)} {HOSTS}")
 
 
-def _kept_from_serving(case: Case) -> Problem | None:
-    return _kept(case, {REGISTRY})
+def _denied_to_the_registry(case: Case) -> Problem | None:
+    return _denied(case, {REGISTRY})
 
 
-def _kept_from_trusting(case: Case) -> Problem | None:
+def _denied_to_clients(case: Case) -> Problem | None:
     system = {case.trust.family.name} if case.trust.family and "system" in case.stores else set()
-    return _kept(case, system | (set(case.trust.runtimes) & set(case.stores)))
+    return _denied(case, system | (set(case.trust.runtimes) & set(case.stores)))
 
 
-def _kept(case: Case, by: set[str]) -> Problem | None:
+def _denied(case: Case, by: set[str]) -> Problem | None:
     found = next((each for each in case.seen.denied if each.whose & by), None)
     return found.problem(case.container) if found else None
 
@@ -265,6 +265,6 @@ def _stale(case: Case) -> Problem | None:
 
 Check = Callable[[Case], Problem | None]
 SERVER: tuple[Check, ...] = (_serving,)
-WIRE: tuple[Check, ...] = (_resolves, _resolves_rightly, _kept_from_serving, _reachable, _proxy, _clock, _served)
-STORES: tuple[Check, ...] = (_kept_from_trusting, _system, _runtimes)
+WIRE: tuple[Check, ...] = (_resolves, _resolves_rightly, _denied_to_the_registry, _reachable, _proxy, _clock, _served)
+STORES: tuple[Check, ...] = (_denied_to_clients, _system, _runtimes)
 DAEMONS: tuple[Check, ...] = (_down, _stale)

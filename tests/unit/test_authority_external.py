@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from anchorline.authority import State, keys, profile, stage, survey
 from anchorline.authority.check import check
-from anchorline.authority.stage import BROUGHT
+from anchorline.authority.stage import EXTERNAL
 from anchorline.errors import AuthorityError, PassphraseError
 from anchorline.spec import check as check_spec
 from tests.unit.external import (
@@ -44,7 +44,7 @@ def test_it_is_served_as_it_is(site: BroughtSite) -> None:
     assert staged.pair("server").certificate_pem.encode() == mine.pem + MIDDLE.pem
     key: Any = serialization.load_pem_private_key(staged.pair("server").key_pem.encode(), None)
     assert keys.fit(key, mine.certificate.public_key())
-    assert staged.vouching("server") == BROUGHT + ROOT.pem.decode()
+    assert staged.vouching("server") == EXTERNAL + ROOT.pem.decode()
     staged.commit()
     assert not (site.folder / "pki").exists()
     assert site.check() == []
@@ -165,7 +165,7 @@ def test_a_public_ca(site: BroughtSite) -> None:
     site.authority = ""
     site.bring(leaf(MIDDLE), MIDDLE)
     staged = stage(site.spec, NOW)
-    assert (staged.anchors, staged.ca, staged.vouching("server")) == ((), None, BROUGHT)
+    assert (staged.anchors, staged.ca, staged.vouching("server")) == ((), None, EXTERNAL)
     site.bring(leaf(MIDDLE), OTHER)
     assert "after it stands CN=Other Root" in site.problem()
 
@@ -174,7 +174,7 @@ def test_a_root_of_trust_also(site: BroughtSite) -> None:
     site.put("also.pem", OTHER.pem)
     site.more = "trust: {also: [also.pem]}\n"
     site.bring(leaf(OTHER))
-    assert stage(site.spec, NOW).vouching("server") == BROUGHT + OTHER.pem.decode()
+    assert stage(site.spec, NOW).vouching("server") == EXTERNAL + OTHER.pem.decode()
     site.authority = "{CN: Fleet CA}"
     staged = stage(site.spec, NOW)
     assert [change.name for change in staged.changes] == ["ca"]

@@ -47,7 +47,7 @@ def test_reading_a_host_that_serves() -> None:
         },
     )
     assert not read(SAID, WANTED).restarted
-    assert read([*SAID, "brought"], WANTED).external
+    assert read([*SAID, "external"], WANTED).external
 
 
 def test_a_site_of_a_version_that_noted_less() -> None:

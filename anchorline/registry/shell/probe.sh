@@ -32,7 +32,7 @@ if [ -e "$data" ]; then
 fi
 echo "free $(df -Pk "$(d=$data; while [ ! -d "$d" ]; do d=${d%/*}; d=${d:-/}; done; echo "$d")" | awk 'NR == 2 { print $4 }')"
 sed '1s/^/started /' "$folder/started" 2>/dev/null
-sed -n '1s/^#.*/brought/p' "$folder/ca.pem" 2>/dev/null
+sed -n '1s/^#.*/external/p' "$folder/ca.pem" 2>/dev/null
 printf '%s\n' "$files" | while read -r secrecy each; do
     state=$(state_of "$each")
     digest=''
