@@ -54,7 +54,8 @@ def draw(found: Survey) -> None:
         table.add_row(
             status.name, state, escape(names), (row["not_after"] or "")[:10], days, (row["sha256"] or "")[:12]
         )
-    console.print(table)
+    if found.statuses:
+        console.print(table)
     for status in found.statuses:
         if status.reason:
             console.print(f"{status.name}: {status.reason}", markup=False, soft_wrap=True)

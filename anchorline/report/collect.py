@@ -48,7 +48,7 @@ def collect(over: Over, fleet: Fleet, kind: Kind) -> Report:
     certificates = site.certificates(found, view)
     certificates = _planned(fleet, certificates) if kind is Kind.PLAN else certificates
     rotation, registry = site.rotation(found, fleet, view), site.registry(fleet, hosts, kind)
-    findings = site.findings(fleet, certificates, rotation) if kind is Kind.STATUS else fleet.blocked_by
+    findings = site.findings(fleet, found, rotation) if kind is Kind.STATUS else fleet.blocked_by
     steps = site.steps(fleet, certificates, hosts, registry, kind)
     return replace(
         _report(over, fleet, kind, now, hosts),

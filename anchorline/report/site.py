@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from anchorline.authority import sightings
 from anchorline.authority.certificates import fingerprint, name_of
@@ -15,7 +16,7 @@ from anchorline.commands import anchorline
 from anchorline.fleet import Fleet
 from anchorline.fleet.clock import wrong_here
 from anchorline.fleet.steps import Step
-from anchorline.problem import Health, Problem, Where
+from anchorline.problem import Health, Place, Problem, Where
 from anchorline.registry.probe import PROBE as REGISTRY
 from anchorline.registry.probe import container, observed_registry
 from anchorline.report.hosts import DEPLOY, View, has_verified, life_of
@@ -113,15 +114,17 @@ def registry(fleet: Fleet, hosts: Sequence[HostReport], kind: Kind) -> RegistryR
     )
 
 
-def findings(fleet: Fleet, of: Sequence[CertificateReport], turning: RotationReport | None) -> Iterator[Problem]:
+def findings(fleet: Fleet, found: Survey, turning: RotationReport | None) -> Iterator[Problem]:
     """What isn't as declared and concerns no single host."""
     by = anchorline("pki issue", fleet.file) if explicit(fleet) else fleet.command(DEPLOY)
-    for each in of:
-        if each.health is Health.BAD:
-            first = "pki/ has no CA yet" if each.name == "ca" and each.state == State.MISSING else each.reason
-            cause = f"{each.name} is {each.state}: {first}"
-            yield Problem(cause, by, Where.HERE) if each.issues else Problem(cause)
-        elif each.health is Health.WARNING:
+    for each in found.statuses:
+        subject = f"{each.name} is {each.state}"
+        if _issues(each):
+            first = "pki/ has no CA yet" if each.name == "ca" and each.state is State.MISSING else each.reason
+            yield Problem(f"{subject}: {first}", by, Where.HERE)
+        elif each.problem:
+            yield from (_told_of(subject, problem) for problem in each.problems)
+        elif each.reason:
             yield Problem(f"{each.name}: {each.reason}", health=Health.WARNING)
     if turning and turning.missing:
         waits = "; ".join(f"{host}: {why}" for host, why in [*turning.missing.items()][:5])
@@ -176,7 +179,7 @@ def _is_whole(fleet: Fleet, host: HostReport) -> bool:
     """Whether a host trusts what it should. Without a CA of the site's own, or a store in use, there are no generations
     to tell it by."""
     if fleet.spec.authority and host.stores:
-        return all("present" in blocked for blocked in host.stores.values())
+        return all("present" in held for held in host.stores.values())
     return trusts(fleet, fleet.hosts[host.name])
 
 
@@ -197,3 +200,10 @@ def _worst(healths: Sequence[Health]) -> Health:
 
 def _few(words: Sequence[str]) -> str:
     return "; ".join(words[:3]) + (f"; and {len(words) - 3} more" if len(words) > 3 else "")
+
+
+def _told_of(subject: str, problem: Problem) -> Problem:
+    """A problem of a file of ``pki/`` among those of the site: the file is named in the cause, the fix stays a fix."""
+    if not isinstance(problem.where, Place):
+        return problem.about(subject)
+    return replace(problem.about(str(problem.where)).about(subject), where=Where.NOWHERE)

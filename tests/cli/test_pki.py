@@ -30,6 +30,15 @@ def test_a_new_site_from_show_to_issue_and_back(pki: PkiSite) -> None:
     assert pki.files() == before
 
 
+def test_show_of_trust_alone_has_no_table(pki: PkiSite) -> None:
+    """Nothing is issued there: no header stands above nothing."""
+    pki("issue")
+    (pki.folder / "root.pem").write_bytes((pki.pki / "ca.pem").read_bytes())
+    assert "SHA-256" in pki("show"), "or this proves nothing"
+    pki.spec.write_text("version: 1\nsite: other\ntrust: {also: [root.pem]}\n")
+    assert pki("show") == f"other: {pki.folder}/pki/other\n"
+
+
 def test_show_for_programs(pki: PkiSite) -> None:
     pki("issue")
     for key in pki.pki.glob("*-key.pem"):

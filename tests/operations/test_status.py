@@ -29,6 +29,17 @@ class TestStatus:
             key.unlink()
         assert status(site).code == 0
 
+    @pytest.mark.parametrize("name", ["server", "ca"])
+    def test_a_key_that_is_none_has_its_fix_apart(self, site: Site, name: str) -> None:
+        site.settled(*FLEET)
+        (key := site.pki / f"blue/{name}-key.pem").write_text("")
+        ran = status(site, "--data", "form=json")
+        findings: list[dict[str, str]] = as_data(ran)["findings"]  # type: ignore[assignment]
+        [finding] = findings
+        assert finding["cause"] == f"{name} is broken: {key}: the file is empty"
+        assert finding["fix"].startswith("restore the key from a backup")
+        assert finding["where"] == ""
+
     def test_a_host_that_lacks_the_ca(self, site: Site) -> None:
         site.settled(*FLEET)
         lines(site, "b")[:] = [line for line in lines(site, "b") if not line.startswith("bundled")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -97,8 +98,8 @@ def _certificate(fleet: Fleet, sha: str) -> x509.Certificate | None:
     if sha in _declared(fleet):
         return x509.load_pem_x509_certificate(_declared(fleet)[sha][0].pem.encode())
     ders = (der for observed in _observed(fleet).values() for der in observed.certificates.values())
-    found = (x509.load_der_x509_certificate(der) for der in ders if der.startswith(b"0"))
-    return next((each for each in found if Anchor.of("", each).sha256 == sha), None)
+    found = next((der for der in ders if sha256(der).hexdigest() == sha), None)
+    return x509.load_der_x509_certificate(found) if found else None
 
 
 def _known(fleet: Fleet) -> Iterable[Problem]:

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 
 from cryptography import x509
@@ -39,7 +40,7 @@ class ObservedAnchors:
     bundles: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     served: tuple[bytes, ...] = ()
 
-    @property
+    @cached_property
     def digests(self) -> frozenset[str]:
         """The CAs that are here: SHA-256 where a certificate or the marker tells it, else the 12 digits of a name."""
         full = {sha256(der).hexdigest() for path, der in self.certificates.items() if der and not _bans(path)}
@@ -49,7 +50,7 @@ class ObservedAnchors:
 
 
 def read(lines: Sequence[str], site: str) -> ObservedAnchors:
-    """Read what probe.sh and holdings.sh printed. Raises ValueError for what they can't have printed."""
+    """Read what the two probe.sh printed. Raises ValueError for what they can't have printed."""
     certificates: dict[str, bytes] = {}
     bundles: dict[str, list[bytes]] = {}
     served = []
@@ -157,9 +158,10 @@ def removal(has: ObservedAnchors, site: str, sha: str, ban: str = "") -> Removal
             entries = merged.back(has.trust.merged_stores, site)
         except MergeError as error:
             return Removal(problem=error.problem)
-    tasks = [keystore.task(merged.Action.DROP, kept) for kept, keystore in has.trust.merged_stores.kept if kept == name]
+    dropped = [keystore for kept, keystore in has.trust.merged_stores.kept if kept == name]
+    tasks = [each.task(merged.Action.DROP, name) for each in dropped]
     parts.append(_Part(entries.rewritten, entries.gone, entries.what))
-    parts.append(_Part(what=tuple(line.split()[1] for line in tasks)))
+    parts.append(_Part(what=tuple(merged.STORES[each.kind] for each in dropped)))
     files = [file for part in parts for file in part.files]
     gone += [path for part in parts for path in part.gone]
     what += dict.fromkeys(each for part in parts for each in part.what)
