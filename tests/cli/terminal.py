@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ def typed(
     """The exit code, and what a terminal showed while ``answers`` were typed, each at a prompt."""
     child, terminal = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests in the background has it ignored, and so we
         os.chdir(folder)
         os.execve(ANCHORLINE, [ANCHORLINE, *command], dict(environment))
     shown, left, end = "", list(answers), time.monotonic() + PATIENCE
