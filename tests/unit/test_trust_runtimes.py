@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import tomllib
 
+import pytest
+
+from anchorline.fleet.scripts import source
 from anchorline.trust.stores.runtimes import RUNTIMES
 
 ANCHORS = [("anchorline-blue-111111111111.crt", "PEM 1\n"), ("anchorline-blue-222222222222.crt", "PEM 2\n")]
@@ -44,3 +47,10 @@ def test_every_file_is_readable_for_users_without_root() -> None:
 def test_no_name_or_no_anchor_no_file() -> None:
     for runtime in RUNTIMES.values():
         assert runtime.files(runtime.folder, "blue", [], ANCHORS) == []
+
+
+@pytest.mark.parametrize("name", [each.name for each in RUNTIMES.values() if not each.store])
+def test_a_runtime_has_its_verbs(name: str) -> None:
+    """What verifies a store that has a name of its own; the others go by that of their store."""
+    text = source("verify/round_trip.sh")
+    assert [verb for verb in ("push", "pull") if f"\n{verb}_{name}() {{\n" not in text] == []
