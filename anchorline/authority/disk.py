@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from anchorline.authority import keys
 from anchorline.authority.layout import is_key
 from anchorline.errors import StoreError
 from anchorline.problem import Place
@@ -150,6 +151,6 @@ def _require_private(path: Path, descriptor: int) -> None:
             f"the key belongs to another user (uid {found.st_uid})", f"chown {os.geteuid()} {path}", Place(path)
         )
     mode = stat.S_IMODE(found.st_mode)
-    encrypted = b"ENCRYPTED" in os.pread(descriptor, 200, 0)
+    encrypted = keys.encrypted(os.pread(descriptor, 200, 0))
     if mode & (0o022 if encrypted else 0o077):
         raise StoreError(f"the key is in reach of other users (mode {mode:04o})", f"chmod 600 {path}", Place(path))

@@ -71,7 +71,7 @@ class CertificateStatus:
         return (Problem(self.reason, health=Health.WARNING),) if self.reason else ()
 
 
-def judge_authority(wanted: DesiredAuthority, chain: Chain, file: Path, now: datetime) -> CertificateStatus:
+def judge_authority(name: str, wanted: DesiredAuthority, chain: Chain, file: Path, now: datetime) -> CertificateStatus:
     """Compare the CA on disk with the spec. Its life isn't compared: another ``expiry`` counts for the next CA."""
     certificate = chain.root
     differences = authority_differences(wanted, certificate)
@@ -82,8 +82,8 @@ def judge_authority(wanted: DesiredAuthority, chain: Chain, file: Path, now: dat
             "over: anchorline pki rotate; or take this CA as it is: authority: {certificate: …, key: …}",
             Place(file),
         )
-        return CertificateStatus.broken("ca", problem, file, certificate, State.CHANGED)
-    return judge_life("ca", certificate, file, now)
+        return CertificateStatus.broken(name, problem, file, certificate, State.CHANGED)
+    return judge_life(name, certificate, file, now)
 
 
 def judge_life(name: str, certificate: x509.Certificate, file: Path, now: datetime) -> CertificateStatus:

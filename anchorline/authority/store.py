@@ -15,7 +15,7 @@ in its place away; ``issued.jsonl`` there is added to the one in its place. A co
 A CA's key is never replaced, and its bytes never leave the folder, but where the commit names the key that it replaces:
 ``.replaces`` in it holds that key's SHA-256, as sha256sum(1) writes it.
 
-``.gitignore`` comes and goes with the keys: see ``gitignore.py``.
+``.gitignore`` comes and goes with the keys: see ``layout.py``.
 
 ``next/`` and ``previous/`` are generations of the CA beside the present one; ``previous/`` has the pair that a renewal
 replaced as well. ``retired/`` keeps the CAs that were withdrawn.

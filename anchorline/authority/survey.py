@@ -194,8 +194,7 @@ def _judged_authority(
     name: str, declared: DeclaredAuthority, chain: Chain, file: Path, now: datetime
 ) -> CertificateStatus:
     generation = profile.generation(declared, chain.root)
-    status = judge_authority(profile.desired_authority(declared, max(1, generation)), chain, file, now)
-    return replace(status, name=name)
+    return judge_authority(name, profile.desired_authority(declared, max(1, generation)), chain, file, now)
 
 
 def _generations(

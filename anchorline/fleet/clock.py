@@ -10,7 +10,6 @@ from anchorline.problem import Health, Problem, Where
 SET_CLOCK = "timedatectl set-ntp true"
 TOLERANCE = 300
 """Seconds. Certificates begin an hour before they are made, so less than this harms nobody."""
-_SET = "timedatectl set-ntp true"
 
 
 def read(lines: Sequence[str], now: float) -> float | None:

@@ -110,10 +110,6 @@ class Fleet:
         """pyinfra's command for this fleet and spec, as ``commands.pyinfra`` has it."""
         return pyinfra(what, self.file, host=host, inventory=self.inventory)
 
-    def group(self, name: str) -> list[Host]:
-        """The hosts of an inventory group, without those that --limit leaves out."""
-        return [host for host in self.hosts.values() if name in host.groups and host.in_limit]
-
     @property
     def registry_hosts(self) -> tuple[Host, ...]:
         """The hosts that run the registry: one, today. Raises AnchorlineError where the inventory has none, or two."""
@@ -212,6 +208,6 @@ def _registry_hosts(fleet: Fleet) -> tuple[Host, ...]:
         return hosts
     names = ", ".join(host.name for host in hosts) or "no host"
     raise AnchorlineError(
-        f"{fleet.file}: the spec has a registry, and the inventory's group `{REGISTRY}` has {names}: "
-        f"put the one host that runs it there, or leave `registry` out of the spec for trust alone"
+        f"{fleet.file}: the spec has a registry, and the inventory's group `{REGISTRY}` has {names}",
+        "put the one host that runs it there, or leave `registry` out of the spec for trust alone",
     )

@@ -24,7 +24,7 @@ from pyinfra.api.state import StateStage
 from pyinfra.connectors import util as connector
 
 from anchorline.fleet import failed
-from anchorline.fleet.run import RunError, is_about
+from anchorline.fleet.run import hide_our_line, is_about
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -153,8 +153,7 @@ class ConnectErrors(logging.Handler):
 def _ending(options: dict[str, object], errors: ConnectErrors, ending: Ending) -> Callable[[], None]:
     def end() -> None:
         error = sys.exc_info()[1]
-        if isinstance(getattr(error, "exception", None), RunError):
-            error.traceback = None  # type: ignore[union-attr]  # or pyinfra shows the line of ours that raised it
+        hide_our_line()
         inventory = getattr(pyinfra.state, "inventory", None)
         state = getattr(inventory, "state", None)
         if not isinstance(state, State) or options.get("debug_operations"):

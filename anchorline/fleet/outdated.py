@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import NoReturn
 
 import click
 import pyinfra
 
-from anchorline.fleet.run import RunError
+from anchorline.fleet.run import RunError, hide_our_line
 from anchorline.renamed import RENAMED, outdated
 
 
@@ -19,14 +18,6 @@ def missing(package: str, name: str) -> NoReturn:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
     context = click.get_current_context(silent=True)
     if context is not None:
-        context.call_on_close(_without_our_line)
+        context.call_on_close(hide_our_line)  # config.py, whose hooks do this else, may not have got so far
     file = getattr(pyinfra.state, "current_exec_filename", None)
     raise RunError(str(outdated(f"{package}.{name}", Path(file) if file else None)))
-
-
-def _without_our_line() -> None:
-    """pyinfra would show the line of ours that raised it. config.py, whose hooks do this else, may not have got so
-    far."""
-    error = sys.exc_info()[1]
-    if isinstance(getattr(error, "exception", None), RunError):
-        error.traceback = None  # type: ignore[union-attr]  # click's type doesn't know pyinfra's attribute

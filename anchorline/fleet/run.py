@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -29,6 +31,21 @@ T = TypeVar("T")
 
 class RunError(PyinfraError):
     """An error of ours as pyinfra wants it: it ends the run for every host, as a message without a traceback."""
+
+
+def hide_our_line() -> None:
+    """pyinfra would show the line of ours that raised a RunError. Called while that is on its way."""
+    error = sys.exc_info()[1]
+    if isinstance(getattr(error, "exception", None), RunError):
+        error.traceback = None  # type: ignore[union-attr]  # click's type doesn't know pyinfra's attribute
+
+
+@contextmanager
+def _as_run_error() -> Iterator[None]:
+    try:
+        yield
+    except AnchorlineError as error:
+        raise RunError(str(error)) from error
 
 
 @dataclass
@@ -118,7 +135,7 @@ class Gate(BaseStateCallback):
     def operation_start(state: State, op_hash: str) -> None:
         """Let an operation begin, or raise RunError: the preflight is once, the limits are before each."""
         run = _RUNS[state]
-        try:
+        with _as_run_error():
             if run.broken:
                 raise run.broken
             if not run.executing or not run.probed_all:
@@ -128,8 +145,6 @@ class Gate(BaseStateCallback):
                 run.preflighted = True
             names = ", ".join(state.get_op_meta(op_hash).names)
             run.fleet.require_few_failures(names, (host.name for host in state.failed_hosts))
-        except AnchorlineError as error:
-            raise RunError(str(error)) from error
 
 
 def step(name: str) -> Callable[[Callable[P, None]], PyinfraOperation[P]]:
@@ -138,10 +153,8 @@ def step(name: str) -> Callable[[Callable[P, None]], PyinfraOperation[P]]:
     def decorated(declare: Callable[P, None]) -> PyinfraOperation[P]:
         @wraps(declare)
         def declared(*args: P.args, **kwargs: P.kwargs) -> None:
-            try:
+            with _as_run_error():
                 declare(*args, **kwargs)
-            except AnchorlineError as error:
-                raise RunError(str(error)) from error
 
         return pyinfra_deploy(name)(declared)
 
@@ -153,10 +166,8 @@ def operation(carry_out: Callable[P, Generator[T, None, None]]) -> PyinfraOperat
 
     @wraps(carry_out)
     def carried_out(*args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
-        try:
+        with _as_run_error():
             yield from carry_out(*args, **kwargs)
-        except AnchorlineError as error:
-            raise RunError(str(error)) from error
 
     return pyinfra_operation()(carried_out)
 

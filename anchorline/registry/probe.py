@@ -50,9 +50,9 @@ def plan_of(fleet: Fleet, wanted: Instance, has: ObservedRegistry) -> InstancePl
     return plan(has, wanted, presented(fleet, wanted))
 
 
-def _key_refused(fleet: Fleet, wanted: Instance, host: Host) -> Iterable[Problem]:
+def _key_refused(fleet: Fleet, wanted: Instance, due: InstancePlan) -> Iterable[Problem]:
     """A key that the registry will need and that can't be read is found before anything is changed."""
-    if KEY in plan_of(fleet, wanted, observed_registry(fleet, host)).files:
+    if KEY in due.files:
         try:
             staged(fleet).pair(wanted.certificate)
         except AnchorlineError as error:
@@ -91,8 +91,9 @@ def _preflight(fleet: Fleet) -> Iterable[Problem]:
     for host in fleet.registry_hosts:
         if fleet.reached(host):
             has = observed_registry(fleet, host)
-            yield from (each.about(host.name) for each in conflicts(has, wanted))
-            yield from _key_refused(fleet, wanted, host)
+            due = plan_of(fleet, wanted, has)
+            yield from (each.about(host.name) for each in due.problems)
+            yield from _key_refused(fleet, wanted, due)
             yield from _unknown_refused(fleet, has, host)
         elif host.in_limit:
             yield _silent(fleet, host)

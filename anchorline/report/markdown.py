@@ -24,7 +24,7 @@ from anchorline.report.words import facts, holdings, plural, remaining, seconds
 
 LARGEST = 65_536
 """Characters that GitHub takes in a comment; GitLab takes more, and so does a job's summary."""
-PROBE = {
+ROOM = {
     "steps": 4_000,
     "causes": 18_000,
     "changes": 12_000,
@@ -92,7 +92,7 @@ def _planned(report: Report) -> str:
 def _standing(report: Report) -> Iterator[str]:
     """The parts of a status or a run."""
     yield _counts(report)
-    yield table(("step", "", "how it stands"), report.steps, _step, PROBE["steps"])
+    yield table(("step", "", "how it stands"), report.steps, _step, ROOM["steps"])
     yield _rotation(report)
     yield _registry(report)
     yield from _titled("What to do next", _causes(report.causes))
@@ -100,10 +100,10 @@ def _standing(report: Report) -> Iterator[str]:
         yield from _titled("What changed", _changes(report.hosts, "changed"))
     unwell = [host for host in report.hosts if host.condition.health is not Health.GOOD]
     columns = ("host", "", "what", "trusts", "served", "clock", "runs")
-    yield from _titled("Hosts that aren't well", table(columns, unwell, _host, PROBE["hosts"]))
+    yield from _titled("Hosts that aren't well", table(columns, unwell, _host, ROOM["hosts"]))
     yield _well(report.hosts)
     head = ("certificate", "", "state", "ends", "")
-    yield from _titled("Certificates", table(head, _pressing(report.certificates), _certificate, PROBE["certificates"]))
+    yield from _titled("Certificates", table(head, _pressing(report.certificates), _certificate, ROOM["certificates"]))
 
 
 def _plan(report: Report) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _plan(report: Report) -> Iterator[str]:
         yield f"Nothing would change: {plural(gathered, 'host')} as declared, and no certificate to issue{rest}."
     yield from _titled("What would change", changes)
     yield from _titled(
-        "Certificates that would be issued", table(("certificate", "why"), issued, _issued, PROBE["issued"])
+        "Certificates that would be issued", table(("certificate", "why"), issued, _issued, ROOM["issued"])
     )
     yield from _titled("What needs attention", _causes(report.causes))
 
@@ -152,7 +152,7 @@ def _registry(report: Report) -> str:
 
 
 def _causes(causes: Sequence[Cause]) -> str:
-    return table(("", "what", "hosts", "next step"), causes, _cause, PROBE["causes"])
+    return table(("", "what", "hosts", "next step"), causes, _cause, ROOM["causes"])
 
 
 def _cause(cause: Cause) -> Sequence[str]:
@@ -168,7 +168,7 @@ def _changes(hosts: Sequence[HostReport], head: str) -> str:
         if host.condition in (Condition.WOULD_CHANGE, Condition.CHANGED) or host.changes:
             alike.setdefault(host.changes or host.drift or (host.verification,), []).append(host.name)
     rows = sorted(alike.items(), key=lambda each: -len(each[1]))
-    return table(("hosts", "", head), rows, _change, PROBE["changes"])
+    return table(("hosts", "", head), rows, _change, ROOM["changes"])
 
 
 def _change(row: tuple[tuple[str, ...], list[str]]) -> Sequence[str]:
@@ -196,7 +196,7 @@ def _well(hosts: Sequence[HostReport]) -> str:
     if not well or len(well) > ROWS:
         return count if well else ""
     shown = ", ".join(map(code, well))
-    if len(shown) > PROBE["well"]:
+    if len(shown) > ROOM["well"]:
         return count
     return f"<details><summary>{count}</summary>\n\n{shown}\n\n</details>"
 

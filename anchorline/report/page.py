@@ -164,7 +164,7 @@ def _in_trouble(host: HostReport) -> bool:
 
 
 def _worst(report: Report) -> str:
-    """The probe of the whole."""
+    """The colour of the whole."""
     looks = {look(host.condition) for host in report.hosts} | {each.health.value for each in report.findings}
     if not report.finished:
         looks.add("unknown")

@@ -26,7 +26,7 @@ case $code,$said in
     *'neither curl nor openssl'*) echo "reachability unknown" ;;
     *) echo 'reachability odd' ;;
 esac
-printf '%s\n' "$said" | awk "$pem"'certificate($0) { print "served", BODY }'
+printf '%s\n' "$said" | bodies | sed 's/^/served /'
 
 # a rule of this host's own firewall that names the port or the address
 nft -a list ruleset 2>/dev/null | awk -v port="$port" -v addresses=" $(printf '%s' "$addresses" | tr '\n' ' ') " '

@@ -8,13 +8,13 @@ from typing import Any
 
 from tests.fleet.certificates import other_ca
 from tests.fleet.conftest import Site, eventually
+from tests.fleet.sites import FOLDER
 from tests.fleet.verbs import pki
 
 NAME = "registry.example.com"
-STATE = "/var/lib/anchorline/sites/production/registry"
 OTHER = (  # another certificate, of nobody's CA, for the same name
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=Intruder -days 9 "
-    f"-addext subjectAltName=DNS:{NAME} -keyout {STATE}/server-key.pem -out {STATE}/server.pem 2>/dev/null && "
+    f"-addext subjectAltName=DNS:{NAME} -keyout {FOLDER}/server-key.pem -out {FOLDER}/server.pem 2>/dev/null && "
     "docker restart -t 1 registry"
 )
 LIE = '#!/bin/sh\n[ "$1" = +%s ] && exec /usr/bin/date -d "1 hour ago" +%s || exec /usr/bin/date "$@"\n'

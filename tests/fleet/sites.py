@@ -7,6 +7,17 @@ from pathlib import Path
 from tests.fleet.conftest import Site
 
 OURS, THEIRS = "registry.example.com", "staging.example.com:5000"
+FOLDER = "/var/lib/anchorline/sites/production/registry"
+"""What the registry's host has of the site's registry."""
+LOCAL = {
+    "mode": "local",
+    "address": "localhost:5000",
+    "listen": "127.0.0.1:5000",
+    "certificate": None,
+    "aliases": None,
+    "hosts_entry": None,
+}
+"""The registry of a site in local mode, beside what the lab's spec has."""
 
 
 def staging(site: Site, folder: Path) -> Site:

@@ -7,13 +7,13 @@ import pytest
 from tests.fleet.certificates import digest
 from tests.fleet.clients import JAVA, Client, ask_all
 from tests.fleet.conftest import CLIENTS, Site
+from tests.fleet.sites import FOLDER
 from tests.fleet.verbs import pki
 
 pytestmark = pytest.mark.fleet
 
 Said = dict[Client, tuple[int, str]]
 LIMITS = [word for host in CLIENTS for word in ("--limit", host)]
-OURS = "/var/lib/anchorline/sites/production/registry"
 
 
 def all_take(said: Said) -> None:
@@ -29,7 +29,7 @@ def serve_old(site: Site) -> None:
     """Put the replaced pair back on the registry's host, as nobody should."""
     for name in ("server.pem", "server-key.pem"):
         text = (site.pki / "previous" / name).read_text()
-        done = site.lab.exec("registry", f"cat >{OURS}/{name}", input=text)
+        done = site.lab.exec("registry", f"cat >{FOLDER}/{name}", input=text)
         assert done.returncode == 0, done.stderr
     assert site.lab.exec("registry", "docker restart registry && sleep 1").returncode == 0
 

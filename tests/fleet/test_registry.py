@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 from tests.fleet.conftest import Site, eventually, on_registry
+from tests.fleet.said import status
+from tests.fleet.sites import FOLDER, LOCAL
 from tests.fleet.unchanged import fingerprint
 
 pytestmark = pytest.mark.fleet
@@ -57,12 +59,12 @@ class TestLife:
 
     def test_a_bad_replacement_is_undone(self, deployed: Site) -> None:
         name, before = push(deployed), container(deployed).split()[0]
-        files = on_registry(deployed, "cd /var/lib/anchorline/sites/production/registry && sha256sum *")
+        files = on_registry(deployed, f"cd {FOLDER} && sha256sum *")
         spec = (deployed.folder / "anchorline.yml").read_text()
         deployed.declare(registry={"image": broken_image(deployed)})
         deployed.deploy().failed("registry: ", "it is broken", "the container that was there before serves again")
         assert container(deployed).split()[0] == before
-        assert on_registry(deployed, "cd /var/lib/anchorline/sites/production/registry && sha256sum *") == files
+        assert on_registry(deployed, f"cd {FOLDER} && sha256sum *") == files
         assert pulls(deployed, name)
         assert on_registry(deployed, "docker ps -a --format '{{.Names}}'") == "registry"
         (deployed.folder / "anchorline.yml").write_text(spec)
@@ -128,9 +130,6 @@ class TestLife:
         assert not deployed.deploy().ok().changed
 
 
-FOLDER = "/var/lib/anchorline/sites/production/registry"
-
-
 class TestOwnFiles:
     """Somebody edits or deletes what lies in our folder on the registry's host."""
 
@@ -171,9 +170,7 @@ class TestOwnFiles:
 
 def said(site: Site) -> str:
     """What `anchorline status` says, on one line."""
-    command = [site.anchorline, "status"]
-    done = site.lab.run(command, cwd=site.folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
-    return " ".join(done.stdout.split())
+    return " ".join(status(site).stdout.split())
 
 
 @pytest.mark.hosts("registry", "debian")
@@ -215,14 +212,7 @@ def test_local_mode(site: Site) -> None:
     site.declare(
         authority=None,
         certificates=None,
-        registry={
-            "mode": "local",
-            "address": "localhost:5000",
-            "listen": "127.0.0.1:5000",
-            "certificate": None,
-            "aliases": None,
-            "hosts_entry": None,
-        },
+        registry=LOCAL,
     )
     site.deploy().ok()
     done = site.lab.exec(

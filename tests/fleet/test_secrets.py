@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.conftest import Site, eventually
+from tests.fleet.sites import FOLDER
 
 pytestmark = pytest.mark.fleet
 
@@ -94,9 +95,7 @@ def test_private_keys(site: Site) -> None:
     leaked = [line[:8] for line in patterns if line in everything]
     assert not leaked
     # the second: where the key belongs, what is searched for is there
-    kept = site.lab.exec("registry", "cat /var/lib/anchorline/sites/production/registry/server-key.pem").stdout
+    kept = site.lab.exec("registry", f"cat {FOLDER}/server-key.pem").stdout
     assert any(line in kept for line in patterns)
-    mode = site.lab.exec(
-        "registry", "stat -c '%a %U' /var/lib/anchorline/sites/production/registry/server-key.pem"
-    ).stdout
+    mode = site.lab.exec("registry", f"stat -c '%a %U' {FOLDER}/server-key.pem").stdout
     assert mode.split() == ["600", "root"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.certificates import other_ca, short
+from tests.fleet.certificates import other_ca, sha256, short
 from tests.fleet.conftest import CLIENTS, HOSTS, Site
 from tests.fleet.pulls import UNTRUSTED
 from tests.fleet.sites import OURS, THEIRS, staging
@@ -82,7 +82,7 @@ def test_one_goes_and_the_other_is_untouched(site: Site, tmp_path: Path) -> None
         assert pulled(site, host, THEIRS, "staging") == "", host
 
     # the other site's goes, though it serves: ours stays in each runtime's store as well
-    theirs = (fingerprint(site, other.pki / "ca.pem"), "staging")
+    theirs = (short(sha256(other.pki / "ca.pem")), "staging")
     before = files(site, *theirs)
     other.deploy("--data", f"ca={theirs[0]}", step=DISTRUST).ok()
     assert files(site, *theirs) == before
@@ -93,14 +93,3 @@ def test_one_goes_and_the_other_is_untouched(site: Site, tmp_path: Path) -> None
         said = pulled(site, host, THEIRS, "staging")
         assert any(word in said for word in UNTRUSTED), said
     assert not site.deploy().ok().changed
-
-
-def fingerprint(site: Site, file: Path) -> str:
-    """The first 12 digits of a certificate's SHA-256, by openssl."""
-    done = site.lab.run(
-        ["openssl", "x509", "-in", file, "-noout", "-fingerprint", "-sha256"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return short(done.stdout.partition("=")[2].strip())

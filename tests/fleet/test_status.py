@@ -16,7 +16,7 @@ from tests.fleet.breaks import BREAKS
 from tests.fleet.conftest import HOSTS, Site
 from tests.fleet.said import FORMS, status, told, words_of
 from tests.fleet.verbs import pki
-from tests.unit.tools import conflicts, junit_schema, validated
+from tests.unit.tools import junit_schema, objections, validated
 
 pytestmark = pytest.mark.fleet
 
@@ -60,7 +60,7 @@ def test_each_form_names_host_cause_and_next_step(deployed: Site, what: str, tmp
                 assert words in said, f"{words!r} is not in {form}:\n{said}"
             (tmp_path / form).write_text(ran.stdout)
         assert validated(junit_schema(), tmp_path / "junit") == ""
-        assert conflicts((tmp_path / "prometheus").read_text()) == ""
+        assert objections((tmp_path / "prometheus").read_text()) == ""
         page = tmp_path / "page.html"
         page.write_text(re.sub("<style>.*?</style>", "", (tmp_path / "html").read_text(), flags=re.DOTALL))
         assert said_of(page) == {"page": []}

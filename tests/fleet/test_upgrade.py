@@ -13,18 +13,11 @@ import pytest
 
 from lab import Lab
 from tests.fleet.conftest import CHECKOUT, HOSTS, Result, Shared, Site, on_registry
+from tests.fleet.sites import LOCAL
 from tests.old_version import InitSite, Version, unpack
 
 pytestmark = pytest.mark.fleet
 
-LOCAL = {
-    "mode": "local",
-    "address": "localhost:5000",
-    "listen": "127.0.0.1:5000",
-    "certificate": None,
-    "aliases": None,
-    "hosts_entry": None,
-}
 BEARING_OUR_NAME = (
     "find /etc /usr/local/share /var/lib/anchorline /run/anchorline -path '*/docker/registry' -prune -o "
     "-path '*anchorline*' -print 2>/dev/null | sort"

@@ -21,16 +21,10 @@ from anchorline.trust.plan import difference
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.verify.verification import stamp
 from tests.preloaded import loaded
+from tests.unit.said import SITE
 
 CHECKOUT = Path(__file__).parents[2]
-SPEC = """
-version: 1
-site: blue
-authority: {CN: Blue CA}
-signing: {default: {expiry: 8760h, usages: [signing, server auth]}}
-certificates: {server: {CN: registry.example.com, hosts: [registry.example.com]}}
-registry: {address: registry.example.com, certificate: server}
-"""
+SPEC = SITE
 INVENTORY = """
 from fakes import group
 

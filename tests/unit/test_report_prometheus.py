@@ -14,7 +14,7 @@ from anchorline.report.model import Report, without_name
 from anchorline.report.prometheus import LONGEST, METRICS, prometheus
 from tests.unit.any_report import REPORTS, thousands
 from tests.unit.reports import EVERY, NOW, broken, good, host, life, many
-from tests.unit.tools import conflicts
+from tests.unit.tools import objections
 
 Sample = tuple[Mapping[str, str], float]
 
@@ -50,7 +50,7 @@ def of(report: Report, metric: str) -> list[Sample]:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_promtool_has_nothing_against_it(name: str) -> None:
-    assert conflicts(prometheus(EVERY[name]())) == ""
+    assert objections(prometheus(EVERY[name]())) == ""
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_promtool_has_nothing_against_it(name: str) -> None:
 def test_promtool_refuses_a_broken_text(old: str, new: str, objection: str) -> None:
     text = prometheus(broken())
     assert old in text
-    assert objection in conflicts(text.replace(old, new))
+    assert objection in objections(text.replace(old, new))
 
 
 def test_hosts() -> None:
@@ -175,7 +175,7 @@ def test_a_host_that_comes_twice_has_one_series() -> None:
 def test_a_clock_beyond_all_numbers(clock: float, text: str) -> None:
     report = prometheus(replace(good(), hosts=(replace(host("debian"), clock=clock),)))
     assert f'clock_offset_seconds{{site="production",host="debian"}} {text}\n' in report
-    assert conflicts(report) == ""
+    assert objections(report) == ""
 
 
 def test_every_metric_is_met() -> None:
@@ -215,8 +215,8 @@ def test_any_report_is_taken_and_whole() -> None:
         findings=tuple(Problem(report.site, report.spec) for report in reports),
     )
     assert len(whole.hosts) > 100
-    assert conflicts(prometheus(whole)) == ""
+    assert objections(prometheus(whole)) == ""
 
 
 def test_a_large_fleet_is_taken() -> None:
-    assert conflicts(prometheus(many(5000))) == ""
+    assert objections(prometheus(many(5000))) == ""

@@ -46,5 +46,5 @@ def test_counts() -> None:
 
 
 def test_stores_that_hold_the_same_stand_together() -> None:
-    blocked = {"system": ("present", "next"), "docker": ("present", "next"), "java": ()}
-    assert holdings(blocked) == ["system, docker: present and next", "java: no CA of ours"]
+    stores = {"system": ("present", "next"), "docker": ("present", "next"), "java": ()}
+    assert holdings(stores) == ["system, docker: present and next", "java: no CA of ours"]

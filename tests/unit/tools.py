@@ -67,7 +67,7 @@ def validated(schema: Path, *documents: Path) -> str:
     return done.stderr if done.returncode else ""
 
 
-def conflicts(text: str) -> str:
+def objections(text: str) -> str:
     """What promtool has against it: its parser, and its linter. Nothing where it is right."""
     command = [program("promtool", "prometheus"), "check", "metrics"]
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)

@@ -76,7 +76,8 @@ class ObservedStores:
 
 
 def read(said: Mapping[str, Sequence[str]]) -> ObservedStores:
-    """Read what others.sh printed, by the first word of each line. Raises ValueError for what it can't have printed."""
+    """Read what merged_probe.sh printed, by the first word of each line. Raises ValueError for what it can't have
+    printed."""
     texts = {}
     for line in said.get("config", ()):
         _, mode, path, *body = line.split()
