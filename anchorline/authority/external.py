@@ -46,8 +46,9 @@ class ExternalCertificate:
     key_file: Path
 
 
-def authority(files: Files, file: Path, now: datetime) -> tuple[Chain | None, CertificateStatus]:
-    """A CA that exists, and how it stands: chain, usages and pathlen, and every date up to the root."""
+def authority(files: Files, file: Path, key: Path | None, now: datetime) -> tuple[Chain | None, CertificateStatus]:
+    """A CA that exists, and how it stands: chain, usages and pathlen, every date up to the root, and its key where that
+    is here."""
     try:
         chain = read_chain(files.certificate(file), file)
     except AuthorityError as problem:
@@ -55,6 +56,8 @@ def authority(files: Files, file: Path, now: datetime) -> tuple[Chain | None, Ce
     for certificate in (*chain.above, chain.issuer):
         if early := _not_yet(certificate, now):
             return chain, CertificateStatus.broken(CA, AuthorityError(*early, Place(file)), file, chain.root)
+    if unfit := key and files.keys.get(key):
+        return chain, CertificateStatus.broken(CA, unfit, file, chain.root)
     statuses = [judge_life(CA, certificate, file, now) for certificate in (chain.root, *chain.above, chain.issuer)]
     statuses.sort(key=lambda each: (each.problem is None, not each.reason))
     return chain, statuses[0]

@@ -42,9 +42,11 @@ def read(spec: Spec) -> Files:
     """Read a site. Raises StoreError where the store as a whole can't be read, or another run is writing to it."""
     named = [spec.path(each) for each in spec.trust.also]
     named += [spec.path(each.certificate) for each in spec.external.values()]
+    keyed = [spec.path(each.key) for each in spec.external.values()]
     if isinstance(spec.authority, ExistingAuthority):
         named.append(spec.path(spec.authority.certificate))
-    of_others = dict(_keys(spec.path(each.key) for each in spec.external.values()))
+        keyed += [spec.path(spec.authority.key)] if spec.authority.key else []
+    of_others = dict(_keys(keyed))
     return Files(Store(spec.pki).contents(names_of(spec)), {file: _certificate(file) for file in named}, of_others)
 
 

@@ -159,7 +159,8 @@ def _authority(spec: Spec, store: Store, files: Files, now: datetime) -> tuple[C
         case None:
             return None, None
         case ExistingAuthority() as existing:
-            return external.authority(files, spec.path(existing.certificate), now)
+            key = spec.path(existing.key) if existing.key else None
+            return external.authority(files, spec.path(existing.certificate), key, now)
         case DeclaredAuthority() as declared:
             return _declared(declared, spec, store, files.contents, now)
 

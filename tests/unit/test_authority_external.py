@@ -243,3 +243,16 @@ class TestACaThatExists:
         (problem,) = site.check()
         assert "ca-key.pem: this is not the key of CN=Company Issuing" in problem.cause
         assert problem.place.key == "authority.key"
+
+    @pytest.mark.parametrize(("content", "said"), [(b"garbage\n", "no private key in PEM"), (b"", "the file is empty")])
+    def test_a_key_that_is_none(self, site: BroughtSite, content: bytes, said: str) -> None:
+        site.put("ca.pem", MIDDLE.pem + ROOT.pem)
+        assert survey(site.spec, NOW).statuses[0].state is State.OK
+        site.put("ca-key.pem", content)
+        status = survey(site.spec, NOW).statuses[0]
+        assert status.state is State.BROKEN
+        assert said in status.reason
+        with pytest.raises(AuthorityError, match=f"ca-key.pem: {said}"):
+            stage(site.spec, NOW)
+        (problem,) = site.check()
+        assert said in str(problem)
