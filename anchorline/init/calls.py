@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from anchorline.errors import AnchorlineError
-from anchorline.problem import Place
+from anchorline.problem import Place, Problem, in_order
 from anchorline.renamed import RENAMED
 
 _TOP = "anchorline"
 
 
-def rewritten(content: bytes, file: Path) -> tuple[bytes, tuple[str, ...], list[tuple[int, str, str]]]:
+def rewritten(content: bytes, file: Path) -> tuple[bytes, tuple[str, ...], list[Problem]]:
     """The file with the names of ``RENAMED`` changed; what was changed, a line each; and what a program had better not
-    change, with its line, cause and fix.
+    change.
 
     Raises AnchorlineError where the file is no Python in UTF-8.
     """
@@ -32,9 +32,9 @@ def rewritten(content: bytes, file: Path) -> tuple[bytes, tuple[str, ...], list[
         raise AnchorlineError(
             f"Python can't read it: {cause}", "fix the line, then run this again", Place(file, line)
         ) from None
-    found = _Found(tree)
+    found = _Found(tree, file)
     said = dict.fromkeys(what for _, what in sorted(found.said))
-    return mark + _applied(text, found.edits), tuple(said), sorted(found.left)
+    return mark + _applied(text, found.edits), tuple(said), list(in_order(found.left))
 
 
 @dataclass(frozen=True, order=True)
@@ -53,10 +53,11 @@ class _Found:
     ``left`` is for a person."""
 
     tree: ast.Module
+    file: Path
     packages: dict[str, str] = field(default_factory=dict)
     edits: set[_Edit] = field(default_factory=set)
     said: list[tuple[int, str]] = field(default_factory=list)
-    left: list[tuple[int, str, str]] = field(default_factory=list)
+    left: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         nodes = list(ast.walk(self.tree))
@@ -127,7 +128,8 @@ class _Found:
         return True
 
     def _by_hand(self, line: int, old: str, new: str) -> None:
-        self.left.append((line, f"{old} is {new} now", "write it there by hand, then run this again"))
+        fix = "write it there by hand, then run this again"
+        self.left.append(Problem(f"{old} is {new} now", fix, Place(self.file, line)))
 
 
 def _short(name: str) -> str:

@@ -94,7 +94,7 @@ def _upgrade(file: Path) -> Upgrade:
         )
     after, said, left = rewritten(before, file)
     if left:
-        raise AnchorlineError.of(Problem(cause, fix, Place(file, line)) for line, cause, fix in left)
+        raise AnchorlineError.of(left)
     return Upgrade(file, before, after, said, edited=True)
 
 

@@ -75,7 +75,7 @@ def _with(cls: type[OfInstance], verbs: str) -> Any:
 class InstanceProbe(OfInstance):
     """Prints what a host has of an instance; changes nothing."""
 
-    sources = (VERBS, *_SHARED, "registry/shell/probe.sh")
+    sources = (VERBS, *_SHARED, "fleet/shell/space.sh", "registry/shell/probe.sh")
 
 
 @dataclass(frozen=True, kw_only=True)

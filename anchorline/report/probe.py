@@ -20,7 +20,7 @@ class SpaceProbe(Script):
     places: tuple[str, ...]
     container: str
     data: str
-    sources = ("report/probe.sh",)
+    sources = ("fleet/shell/space.sh", "report/probe.sh")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@
 : "${data?}"
 
 printf '%s\n' "$places" | while read -r place; do
-    there=$place
-    while [ ! -d "$there" ]; do there=${there%/*} there=${there:-/}; done
-    df -Pk "$there" 2>/dev/null | awk -v place="$place" 'NR == 2 { print "left", $4, place }'
+    left=$(left_at "$place")
+    [ -z "$left" ] || echo "left $left $place"
 done
 
 [ -n "$container" ] || exit 0

@@ -16,6 +16,7 @@ from anchorline.authority import Anchor, stage
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
 from anchorline.fleet.scripts import STATE, File, assignments, source, state_folder
+from anchorline.problem import Place
 from anchorline.render import render
 from anchorline.spec import Spec
 from anchorline.trust.decisions import case, decisions, stores_of
@@ -38,7 +39,7 @@ def wanted_of(spec: Spec) -> DesiredTrust:
     """What hosts of a site should have, from certificates that exist. Raises AuthorityError where there are none."""
     staged = stage(spec, only=())
     if staged.is_new_ca:
-        raise AuthorityError(f"{spec.pki}: this site has no CA yet; {anchorline('pki issue', spec.file)}")
+        raise AuthorityError("this site has no CA yet", anchorline("pki issue", spec.file), Place(spec.pki))
     if not staged.anchors:
         raise AuthorityError(f"{spec.site}: the spec declares no CA")
     return DesiredTrust.of(spec, staged)

@@ -65,7 +65,7 @@ printf '%s\n' "$here" | while read -r family beside folder suffix command bundle
     done
 done
 
-homes=$(printf '%s\n' "$users" | while read -r user; do home_of "$user"; done)
+homes=$(homes_of "$users")
 
 # a row for each home that it stands for
 printf '%s\n' "$runtimes" | while read -r runtime folder tells socket; do

@@ -30,7 +30,7 @@ if [ -e "$data" ]; then
     elif [ -n "$(ls -A "$data" 2>/dev/null)" ]; then echo 'data foreign'
     fi
 fi
-echo "free $(df -Pk "$(d=$data; while [ ! -d "$d" ]; do d=${d%/*}; d=${d:-/}; done; echo "$d")" | awk 'NR == 2 { print $4 }')"
+echo "free $(left_at "$data")"
 sed '1s/^/started /' "$folder/started" 2>/dev/null
 sed -n '1s/^#.*/external/p' "$folder/ca.pem" 2>/dev/null
 printf '%s\n' "$files" | while read -r secrecy each; do

@@ -9,15 +9,10 @@
 : "${listen?}"
 : "${port?}"
 
-# those whom a directory service alone knows
-homes_of_users() {
-    printf '%s\n' "$users" | while read -r user; do home_of "$user"; done
-}
-
 # a place in a home is in everybody's, whoever the spec names now
 printf '%s\n' "$places" | while read -r place; do
     case $place in
-        '~'*) { cut -d : -f 6 /etc/passwd; homes_of_users; } | sort -u | sed "s|\$|${place#?}|" ;;
+        '~'*) { cut -d : -f 6 /etc/passwd; homes_of "$users"; } | sort -u | sed "s|\$|${place#?}|" ;;
         *) printf '%s\n' "$place" ;;
     esac
 done | while read -r place; do
