@@ -81,6 +81,18 @@ def test_the_spec_still_declares_it(site: Site, own: Staged) -> None:
 
 
 @pytest.mark.usefixtures("own")
+def test_half_a_certificate_on_one_host_hinders_nobody(site: Site, old: Anchor) -> None:
+    holds(site, "a", old)
+    holds(site, "registry", old)
+    lines = site.answers["a"][LOOK]["stdout"]
+    lines[:] = [f"{line[:100]} {line.rpartition(' ')[2]}" if line.startswith("certificate") else line for line in lines]
+    assert lines != site.answers["registry"][LOOK]["stdout"], "or this proves nothing"
+    ran = verb(site, old.sha256)
+    assert ran.code == 0, ran.said
+    assert ran.counts == {"registry": 2, "a": 2}
+
+
+@pytest.mark.usefixtures("own")
 def test_unknown_digits(site: Site, old: Anchor) -> None:
     holds(site, "a", old)
     for word in ("0" * 12, "rubbish", ""):

@@ -11,6 +11,7 @@ from anchorline.errors import AnchorlineError
 from anchorline.spec import load
 from anchorline.trust.observed import ObservedTrust
 from anchorline.trust.removal.plan import ObservedAnchors, Removal, choose, digits, places, read, removal
+from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import FAMILIES
 
 DEBIAN = FAMILIES[0]
@@ -64,6 +65,25 @@ def test_an_altered_file_is_held_by_its_name(old: Anchor) -> None:
     altered = read(["os debian", f"certificate  {paths(old)[0]}"], "blue")
     assert altered.digests == {old.sha256[:12]}
     assert removal(altered, "blue", old.sha256).gone == (paths(old)[0],)
+
+
+@pytest.mark.parametrize("kind", ["java", "system"])
+def test_javas_store_has_one_name(both: ObservedAnchors, old: Anchor, kind: str) -> None:
+    """Whoever keeps it: keytool, or the system's own update."""
+    stores = merged.read({"kept": [f"{old.name} - {kind} /opt/jre/cacerts keytool"]})
+    what = removal(replace(both, trust=replace(both.trust, merged_stores=stores)), "blue", old.sha256).what
+    assert "java" in what
+    assert "system" not in what
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [("keystore", "x"), ("keystore", "evil a /etc/x"), ("keystore", "java"), ("kept", "a - evil /x y")],
+)
+def test_a_keystore_that_cannot_be(word: str, line: str) -> None:
+    """A reader's ValueError fails that host alone."""
+    with pytest.raises(ValueError, match=r"no kind|not enough values"):
+        merged.read({word: [line]})
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,16 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Keystore:
-    """One keystore: its kind, who keeps it (keytool's path, or a user), where it lies."""
+    """One keystore: its kind, who keeps it (keytool's path, or a user), where it lies. Raises ValueError for another
+    kind."""
 
     kind: str
     who: str
     path: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in STORES:
+            raise ValueError(f"no kind of keystore: {self.kind}")
 
     def task(self, action: Action, anchor: str) -> str:
         """What keystores.sh is told to do with an anchor."""
@@ -91,7 +96,10 @@ def read(said: Mapping[str, Sequence[str]]) -> ObservedStores:
         texts=texts,
         backups={path: _decoded(path, body) for path, *body in map(str.split, said.get("backup", ()))},
         owned_files=frozenset(said.get("owned", ())),
-        keystores=tuple(Keystore(*line.split(maxsplit=2)) for line in said.get("keystore", ())),
+        keystores=tuple(
+            Keystore(kind, who, path)
+            for kind, who, path in (line.split(maxsplit=2) for line in said.get("keystore", ()))
+        ),
         holds=frozenset((name, path) for name, path in (line.split(maxsplit=1) for line in said.get("holds", ()))),
         kept=tuple(kept),
         siblings="sibling" in said,
