@@ -8,6 +8,8 @@ from pathlib import Path
 from anchorline.fleet.fleet import CLIENTS, REGISTRY, Fleet, Host, Purpose
 
 ANSWERS = Path(__file__).parent / "data/answers"
+RECORDED = "recorded"
+"""The frame of these answers."""
 
 
 def fleet_of(file: Path, names: Iterable[str]) -> Fleet:

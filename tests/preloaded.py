@@ -78,7 +78,7 @@ loaded = cache(Loaded)
 
 def _serve(program: str) -> None:
     if program == "pyinfra":
-        from gevent.monkey import get_original  # type: ignore[import-untyped]
+        from gevent.monkey import get_original
         from pyinfra_cli.main import main
 
         import anchorline.report.end

@@ -8,19 +8,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from anchorline.fleet.fleet import Fleet
+from anchorline.fleet.ssh import PATIENCE
 from anchorline.fleet.wire import join, split
 from anchorline.report.deploy import PROBES
 from lab import Lab
-from tests.answers import ANSWERS, fleet_of
+from tests.answers import ANSWERS, RECORDED, fleet_of
 from tests.fleet.conftest import HOSTS, Site
 
 
 def answer(fleet: Fleet, name: str, lab: Lab) -> str:
     """One host's whole answer. Raises ValueError where it isn't whole."""
     asked = {probe.name: probe.ask(fleet, fleet.hosts[name]) for probe in PROBES}
-    script, data = join({each: question for each, question in asked.items() if question})
+    script, data = join({each: question for each, question in asked.items() if question}, RECORDED, PATIENCE)
     said = lab.exec(name, script, data).stdout
-    split(said.splitlines())
+    split(said.splitlines(), RECORDED)
     return said
 
 

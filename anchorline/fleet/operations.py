@@ -13,14 +13,17 @@ from pyinfra.api import Host as PyinfraHost
 
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import clock, machines
+from anchorline.fleet.contain import contained
 from anchorline.fleet.fleet import Fleet, Host
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run, operation
-from anchorline.fleet.ssh import Answer, ask
+from anchorline.fleet.ssh import Answer, ask, patience
 from anchorline.fleet.steps import Step
-from anchorline.fleet.wire import CLOCK, MACHINE, join, split
-from anchorline.problem import Problem, ProblemError
+from anchorline.fleet.wire import CLOCK, MACHINE, begins, join, new_frame, split
+from anchorline.problem import Problem
 
+_EARLIER = 5
+"""Seconds."""
 Commands = Generator[FunctionCommand, None, None]
 
 
@@ -52,33 +55,32 @@ def probe_host(run: Run, here: Host, probes: Sequence[Probe[object]]) -> Problem
     fleet.begin_with(here)
     fleet.probes.update({probe.name: probe for probe in probes})
     asked = [(probe, question) for probe in probes if (question := probe.ask(fleet, here))]
-    script, data = join({probe.name: question for probe, question in asked})
-    answer = ask(run.host(here.name), script, stdin=data, quiet=True)
-    problem = _read(fleet, here, answer, asked)
+    frame, host = new_frame(), run.host(here.name)
+    seconds = patience(host)
+    # the host ends the look by itself, before control gives it up
+    script, data = join({probe.name: question for probe, question in asked}, frame, max(1, seconds - _EARLIER))
+    answer = ask(host, script, stdin=data, timeout=seconds, quiet=True)
+    problem = contained(lambda: _read(fleet, here, answer, frame, asked), lambda problem: problem)
     if problem:
         fleet.observations.pop(here.name, None)
         fleet.fail(here, Step.PROBE, problem)
     return problem
 
 
-def _read(fleet: Fleet, here: Host, answer: Answer, asked: Sequence[tuple[Probe[object], Question]]) -> Problem | None:
+def _read(
+    fleet: Fleet, here: Host, answer: Answer, frame: str, asked: Sequence[tuple[Probe[object], Question]]
+) -> Problem | None:
+    """Keep what a host said. Raises whatever its words make a reader raise."""
     try:
-        said = split(answer.stdout)
-        _read_clock(fleet, here, said)
-        fleet.machines[here.name] = machines.read(said.get(MACHINE, []))
-        fleet.observations[here.name] = {probe.name: probe.read(fleet, said[probe.name]) for probe, _ in asked}
-    except (KeyError, ValueError) as error:
-        if answer.ok and answer.stdout:
-            return _carried(error)
-        before = tuple(takewhile(lambda line: not line.startswith("=== "), answer.stdout))
-        return replace(answer, stdout=before).problem
+        said = split(answer.stdout, frame)
+    except ValueError as error:
+        before = tuple(takewhile(lambda line: not begins(line, frame), answer.stdout))
+        broke_off = answer.ok and len(before) < len(answer.stdout) and not answer.stderr
+        return Problem(str(error)) if broke_off else replace(answer, stdout=before).problem
+    _read_clock(fleet, here, said)
+    fleet.machines[here.name] = machines.read(said.get(MACHINE, []))
+    fleet.observations[here.name] = {probe.name: probe.read(fleet, said[probe.name]) for probe, _ in asked}
     return None
-
-
-def _carried(error: KeyError | ValueError) -> Problem:
-    if isinstance(error, KeyError):
-        return Problem(f"its answer says nothing of: {error}")
-    return error.problem if isinstance(error, ProblemError) else Problem(str(error))
 
 
 def _read_clock(fleet: Fleet, here: Host, said: Mapping[str, Sequence[str]]) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import gevent
 from pyinfra.api import Host, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
+from anchorline.fleet.reading import TooMuchError, bounded
 from anchorline.problem import Problem
 
 NO_ANSWER = "no answer: the connection broke or timed out"
+PATIENCE = 120
+"""Seconds for an answer where neither the step nor the inventory (``_timeout``) says so."""
+_GRACE = 10
+"""Seconds beyond it, for what no limit of pyinfra's covers: to open a channel, to send what a script reads."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +46,27 @@ def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None,
     }
     if stdin:
         arguments["_stdin"] = stdin
-    if timeout is not None:
-        arguments["_timeout"] = timeout
+    arguments["_timeout"] = timeout = timeout or patience(host)
     state = host.state
     try:
-        ok, output = host.run_shell_command(
-            StringCommand(script),
-            print_output=state.print_output and not quiet,
-            print_input=state.print_input,
-            **arguments,
-        )
+        with bounded(str), gevent.Timeout(timeout + _GRACE, TimeoutError):
+            ok, output = host.run_shell_command(
+                StringCommand(script),
+                print_output=state.print_output and not quiet,
+                print_input=state.print_input,
+                **arguments,
+            )
     except TimeoutError:
-        return Answer(False, stderr=(f"no answer within {arguments.get('_timeout')} s",))
+        return Answer(False, stderr=(f"no answer within {timeout} s",))
+    except TooMuchError as error:
+        return Answer(False, stderr=(f"its answer is too long ({error}), and was left",))
     except Exception as error:
         # paramiko, gevent and the socket each have their own; all mean that this host didn't answer
         return Answer(False, stderr=(f"{NO_ANSWER} ({error or type(error).__name__})",))
     return Answer(ok, tuple(output.stdout_lines), tuple(output.stderr_lines))
+
+
+def patience(host: Host) -> int:
+    """Seconds that an answer may take, as the operation that is running says."""
+    given = host.current_op_global_arguments and host.current_op_global_arguments.get("_timeout")
+    return int(given or PATIENCE)

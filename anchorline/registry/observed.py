@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from anchorline.fleet.probe import number
-from anchorline.problem import Problem
+from anchorline.problem import Problem, ProblemError
 from anchorline.registry import daemon
 from anchorline.registry.desired import Instance
 
@@ -102,7 +102,7 @@ def read(lines: Sequence[str], instance: Instance) -> ObservedRegistry:
             said.setdefault(word, rest)
     runtime, _, rest = said.get("runtime", "").partition(" ")
     if not runtime:
-        raise ValueError("the host's answer says nothing of its container runtime")
+        raise ProblemError("the host's answer says nothing of its container runtime")
     if runtime != "up":
         unit = instance.runtime.unit
         return ObservedRegistry(runtime_problem=daemon.missing() if runtime == "missing" else daemon.down(unit, rest))

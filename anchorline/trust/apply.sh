@@ -80,7 +80,7 @@ main() {
     keystores
     [ -z "$hosts_line" ] || hosts_entry
     logger -t anchorline "site $site: $summary" 2>/dev/null
-    stale
+    stale | tell_each
     true
 }
 main

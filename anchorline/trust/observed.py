@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from anchorline.fleet import words
 from anchorline.fleet.scripts import state_folder
+from anchorline.problem import ProblemError
 from anchorline.trust.processes import stale
 from anchorline.trust.processes.stale import Process
 from anchorline.trust.stores import merged
@@ -22,6 +24,8 @@ OS_RELEASE = "/etc/os-release"
 ANCHOR = re.compile(r"/anchorline-(?P<site>[a-z0-9-]+)-(?P<digest>[0-9a-f]{12})\.(?:crt|pem)$")
 """The path of an anchor's file. A site's name may begin like another's, so that a shell's pattern can't tell them."""
 _MARK = re.compile(r"(ca|also) [0-9a-f]{64}")
+_PATHS = {"file", "foreign", "elsewhere", "runtime", "keystore", "holds", "kept"}
+"""The kinds of lines that end with a path."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class ObservedTrust:
     ``foreign`` are files of others where ours would go, ``strays`` those among the anchors that bear our prefix.
     ``marker`` is the host's own memory of the site, a line for each anchor: ``ca SHA256`` or ``also SHA256``.
     ``folders`` are the runtimes in use with the folder of each; ``merged_stores`` what isn't a folder of ours.
-    ``stale`` are the processes that hold the roots of before the last change.
+    ``stale`` are the processes that hold the roots of before the last change; ``odd`` paths with control characters,
+    which nobody looks into.
     """
 
     os_ids: tuple[str, ...]
@@ -50,6 +55,7 @@ class ObservedTrust:
     marker: tuple[str, ...] = ()
     hosts_line: str = ""
     stale: tuple[Process, ...] = ()
+    odd: tuple[str, ...] = ()
 
     @property
     def runtimes(self) -> tuple[str, ...]:
@@ -59,41 +65,34 @@ class ObservedTrust:
 
 def read(lines: Sequence[str], site: str) -> ObservedTrust:
     """Read what probe.sh printed. Raises ValueError for what it can't have printed, and for a damaged marker."""
-    said: dict[str, list[str]] = {}
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        said.setdefault(word, []).append(rest)
+    said = words.read(lines)
+    odd = [path for kind in _PATHS for *_, path in said.get(kind, ()) if words.controls(path)]
+    for kind in _PATHS & said.keys():
+        said[kind] = [line for line in said[kind] if not words.controls(line[-1])]
     if "os" not in said:
-        raise ValueError("the host's answer says nothing of its system")
-    os_ids = tuple(said["os"][0].split())
-    family = family_of(os_ids, said.get("family", ()))
-    prefix = f"{family.name} " if family else "\n"
-    files = {path: digest for digest, path in (line.split(maxsplit=1) for line in said.get("file", ()))}
-    marker = tuple(said.get("marker", ()))
+        raise ProblemError("the host's answer says nothing of its system")
+    os_ids = said["os"][0]
+    family = family_of(os_ids, [name for (name,) in said.get("family", ())])
+    files = {path: digest for digest, path in said.get("file", ())}
+    marker = tuple(map(" ".join, said.get("marker", ())))
     if damaged := [line for line in marker if line.startswith(("ca", "also")) and not _MARK.fullmatch(line)]:
-        raise ValueError(f"{state_folder(site)}/anchors, which the host keeps, is damaged at {damaged[0]!r}")
+        raise ProblemError(f"{state_folder(site)}/anchors, which the host keeps, is damaged at {damaged[0]!r}")
     return ObservedTrust(
         os_ids=os_ids,
         family=family,
-        bundled=frozenset(line.removeprefix(prefix) for line in said.get("bundled", ()) if line.startswith(prefix)),
-        unhashed=frozenset(line.removeprefix(prefix) for line in said.get("unhashed", ()) if line.startswith(prefix)),
-        elsewhere={
-            name: path
-            for line in said.get("elsewhere", ())
-            if line.startswith(prefix)
-            for name, path in [line.removeprefix(prefix).split(maxsplit=1)]
-        },
-        tools=frozenset(line.partition(" ")[0] for line in said.get("runtime", ())),
-        folders=tuple(
-            (name, path) for name, _, path in (line.partition(" ") for line in said.get("runtime", ())) if path
-        ),
+        bundled=frozenset(name for of, name in said.get("bundled", ()) if family and of == family.name),
+        unhashed=frozenset(name for of, name in said.get("unhashed", ()) if family and of == family.name),
+        elsewhere={name: path for of, name, path in said.get("elsewhere", ()) if family and of == family.name},
+        tools=frozenset(name for name, *_ in said.get("runtime", ())),
+        folders=tuple((name, path) for name, *folder in said.get("runtime", ()) for path in folder),
         merged_stores=merged.read(said),
         files={path: digest for path, digest in files.items() if _is_of(path, site)},
-        foreign=frozenset(said.get("foreign", ())),
+        foreign=frozenset(path for (path,) in said.get("foreign", ())),
         strays=frozenset(path for path in files if "/anchorline-" in path and not ANCHOR.search(path)),
         marker=marker,
-        hosts_line="\n".join(said.get("hosts", ())),
+        hosts_line="\n".join(map(" ".join, said.get("hosts", ()))),
         stale=stale.read(said.get("stale", ())),
+        odd=tuple(dict.fromkeys(odd)),
     )
 
 

@@ -26,6 +26,7 @@ from anchorline.fleet import (
     operation,
     state_folder,
     stdin,
+    words,
 )
 from anchorline.fleet.scripts import STATE
 from anchorline.trust.observed import HOSTS
@@ -80,7 +81,7 @@ def keep() -> Commands:
     def done(answer: Answer) -> None:
         trusting(fleet).add(here.name)
         fleet.changed(here, Step.TRUST, summary)
-        tell_of(read([line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]))
+        tell_of(read(words.read(answer.stdout).get("stale", ())))
 
     yield changing(
         Step.TRUST,

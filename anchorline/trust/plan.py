@@ -157,5 +157,6 @@ def _notes(has: ObservedTrust, wanted: DesiredTrust, update: str) -> tuple[str, 
         ),
         *(f"surplus, not declared: {path}" for path in sorted(names) if names[path] not in declared),
         *(f"not ours, and bears our prefix: {path}" for path in sorted(has.strays)),
+        *(f"passed over, for its name has control characters: {path}" for path in has.odd),
         *([f"surplus, not declared: the line in {HOSTS}"] if has.hosts_line and not wanted.hosts_line else []),
     )

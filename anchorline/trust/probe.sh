@@ -18,7 +18,11 @@ os=$(
     [ ! -r "$release" ] || . "$release"
     printf '%s %s\n' "$ID" "$ID_LIKE"
 )
-echo "os $os"
+(
+    set -f
+    # shellcheck disable=SC2086  # its words
+    tell os $os
+)
 # a system's name alone decides nothing, and neither do its folders: others' lie about
 here=$(printf '%s\n' "$families" | while read -r name ids rest; do
     for id in $os; do
@@ -61,7 +65,7 @@ printf '%s\n' "$here" | while read -r family beside folder suffix command bundle
     [ -n "$strange" ] || continue
     # shellcheck disable=SC2046  # the folders, a word for each
     among "$(find -L $(echo "$sources" | tr : ' ') -type f ! -path "$bundle" -print 2>/dev/null)" | while read -r name file; do
-        printf '%s\n' "$strange" | grep -qxF "$name" && printf 'elsewhere %s %s %s\n' "$family" "$name" "$file"
+        printf '%s\n' "$strange" | grep -qxF "$name" && tell elsewhere "$family" "$name" "$file"
     done
 done
 
@@ -82,7 +86,7 @@ done | while read -r runtime folder tells socket; do
             ! command -v dockerd >/dev/null ||
                 timeout 10 ctr namespaces list -q 2>/dev/null | grep -qvx -e moby -e plugins.moby -e anchorline
             ;;
-    esac && echo "runtime $runtime $folder"
+    esac && tell runtime "$runtime" "$folder"
     for each in "$folder"/*/anchorline-"$site"-*.crt; do file "$each"; done
     for each in "$folder"/*/hosts.toml; do ours "$each"; done
 done
@@ -92,13 +96,12 @@ printf '%s\n' "$here" | while read -r _ _ folder suffix _; do
         [ -f "$each" ] && [ ! -L "$each" ] || continue
         case $(ls -ld "$each") in
             ???????r*) file "$each" ;;
-            *) printf 'file unreadable %s\n' "$each" ;;
+            *) tell file unreadable "$each" ;;
         esac
     done
 done
 ! command -v curl >/dev/null || echo 'runtime curl'
-sed 's/^/marker /' "$state/anchors" 2>/dev/null
-# grep ends its last line, whether the file did or not
-grep "# anchorline $site\$" "$hosts" 2>/dev/null | sed 's/^/hosts /'
-stale
+head -c 65536 "$state/anchors" 2>/dev/null | tell_lines marker
+grep "# anchorline $site\$" "$hosts" 2>/dev/null | tell_lines hosts
+stale | tell_each
 true

@@ -66,6 +66,7 @@ class FoldersProbe(Script):
 
     folders: Folders
     sources = (
+        "fleet/shell/words.sh",
         "fleet/shell/pem.sh",
         "fleet/shell/ours.sh",
         "fleet/shell/users.sh",
@@ -132,6 +133,7 @@ class ChangeTrust(Script):
 
 
 _CHANGING = (
+    "fleet/shell/words.sh",
     "fleet/shell/files.sh",
     "fleet/shell/lock.sh",
     "fleet/shell/pem.sh",
@@ -168,7 +170,7 @@ class AnchorsProbe(Script):
     users: tuple[str, ...]
     listen: str
     port: str
-    sources = ("fleet/shell/pem.sh", "fleet/shell/users.sh", "trust/removal/probe.sh")
+    sources = ("fleet/shell/words.sh", "fleet/shell/pem.sh", "fleet/shell/users.sh", "trust/removal/probe.sh")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from anchorline.problem import Problem, Where
+from anchorline.problem import Problem, ProblemError, Where
 from anchorline.registry.desired import Instance
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.runtimes import RUNTIMES
@@ -83,16 +83,14 @@ _RIGHTS = {
 }
 
 
-def read(denied: Sequence[str], labels: Sequence[str], reader: str) -> tuple[Denied, ...]:
+def read(denied: Sequence[tuple[str, ...]], labels: Sequence[tuple[str, ...]], reader: str) -> tuple[Denied, ...]:
     """What access.sh printed after ``denied`` and ``label``. Raises ValueError for what it can't have printed."""
     found = []
-    for line in denied:
-        whose, lacks, mode, owner, path = line.split(" ", 4)
+    for whose, lacks, mode, owner, *path in denied:
         names = frozenset(whose.split(","))
         if lacks not in _RIGHTS:
-            raise ValueError(f"the host's answer names an unknown right: {lacks}")
-        found.append(Denied(names, path, f"{mode} of {owner}", lacks, reader if REGISTRY in names else ""))
-    for line in labels:
-        whose, has, label, path = line.split(" ", 3)
-        found.append(Denied(frozenset(whose.split(",")), path, has, label=label))
+            raise ProblemError("the host's answer names an unknown right")
+        found.append(Denied(names, " ".join(path), f"{mode} of {owner}", lacks, reader if REGISTRY in names else ""))
+    for whose, has, label, *path in labels:
+        found.append(Denied(frozenset(whose.split(",")), " ".join(path), has, label=label))
     return tuple(found)

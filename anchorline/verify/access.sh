@@ -30,14 +30,14 @@ denied_by() {
             sub(/^[^ ]* [^ ]* [^ ]* [^ ]* [^ ]* /, "")
             print "denied", who[1], lacks, mode, owner, $0
             exit
-        }' | grep .
+        }' | tell_each | grep .
 }
 
 # what restorecon would change, in its words of today and in those of RHEL 7; container_file_t it leaves alone
 mislabelled() {
     restorecon -n -v "$2" 2>/dev/null | sed -n \
         -e "s/^Would relabel \(.*\) from \([^ ]*\) to \([^ ]*\)\$/label $1 \2 \3 \1/p" \
-        -e "s/^restorecon reset \(.*\) context \([^ ]*\)->\([^ ]*\)\$/label $1 \2 \3 \1/p"
+        -e "s/^restorecon reset \(.*\) context \([^ ]*\)->\([^ ]*\)\$/label $1 \2 \3 \1/p" | tell_each
 }
 
 enforcing=$(getenforce 2>/dev/null | grep -x Enforcing)
@@ -72,7 +72,7 @@ if [ -n "$container" ]; then
         for each in "$folder" "$folder"/*.pem "$data"; do
             has=$(stat -c %C "$each" 2>/dev/null) || continue
             [ "$(echo "$has" | cut -d : -f 3)" = "$(echo "$label" | cut -d : -f 3)" ] ||
-                echo "label registry $has $label $each"
+                tell label registry "$has" "$label" "$each"
         done
     done
 fi

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from cryptography import x509
 
@@ -122,7 +121,7 @@ def _denied(case: Case, by: set[str]) -> Problem | None:
 def _reachable(case: Case) -> Problem | None:
     where = f"{case.seen.addresses[0]} port {case.endpoint.port if case.endpoint else ''}"
     if case.seen.reachability in ("refused", "closed") and case.seen.rules:
-        family, table, chain, handle = case.seen.rules[0].split()
+        family, table, chain, handle = map(shlex.quote, case.seen.rules[0])
         return on_the_host(
             f"a rule of this host's firewall keeps it from {where}",
             f"nft delete rule {family} {table} {chain} handle {handle}",
@@ -142,18 +141,19 @@ def _proxy(case: Case) -> Problem | None:
     for unit, url, exempt in case.seen.proxies:
         if not url or is_exempt(exempt, case.name):
             continue
-        parts = urlsplit(url if "//" in url else f"//{url}")
+        _, _, rest = f"//{url}".rpartition("//")
+        proxy = rest.partition("/")[0].rpartition("@")[2]  # before it there may be a password
         all_of_them = ",".join(part for part in (exempt, case.name) if part)
         if unit == "-":
             line = shlex.quote(f"no_proxy={all_of_them}")
             return on_the_host(
-                f"who logs in asks the proxy {parts.hostname}:{parts.port} for {case.name}",
+                f"who logs in asks the proxy {proxy} for {case.name}",
                 f"echo {line} >>/etc/environment",
             )
         folder = f"/etc/systemd/system/{unit}.service.d"
         setting = shlex.quote(f'Environment="NO_PROXY={all_of_them}"'.replace("%", "%%"))
         return on_the_host(
-            f"{unit} asks the proxy {parts.hostname}:{parts.port} for {case.name}",
+            f"{unit} asks the proxy {proxy} for {case.name}",
             f"mkdir -p {folder} && printf '%s\\n' '[Service]' {setting} >{folder}/zz-no-proxy.conf && "
             f"systemctl daemon-reload && systemctl restart {unit}",
         )

@@ -8,7 +8,7 @@ echo "clock $(date +%s)"
 [ -n "$name" ] || exit 0
 
 addresses=$(getent ahosts "$name" 2>/dev/null | awk '!seen[$1]++ { print $1 }')
-[ -z "$addresses" ] || printf '%s\n' "$addresses" | sed 's/^/address /'
+[ -z "$addresses" ] || printf '%s\n' "$addresses" | tell_lines address
 
 # the way, and the certificates: openssl and curl both show what is served, whoever issued it
 if command -v openssl >/dev/null; then
@@ -26,7 +26,7 @@ case $code,$said in
     *'neither curl nor openssl'*) echo "reachability unknown" ;;
     *) echo 'reachability odd' ;;
 esac
-printf '%s\n' "$said" | bodies | sed 's/^/served /'
+printf '%s\n' "$said" | bodies | tell_lines served
 
 # a rule of this host's own firewall that names the port or the address
 nft -a list ruleset 2>/dev/null | awk -v port="$port" -v addresses=" $(printf '%s' "$addresses" | tr '\n' ' ') " '
@@ -37,17 +37,17 @@ nft -a list ruleset 2>/dev/null | awk -v port="$port" -v addresses=" $(printf '%
             hit = ($i == "dport" && $(i + 1) == port) || ($i == "daddr" && index(addresses, " " $(i + 1) " "))
             if (hit) { print "rule", family, table, chain, $NF; next }
         }
-    }'
+    }' | tell_each
 
 # who would ask a proxy for it: "proxy UNIT URL NO_PROXY", - for nothing
 if command -v dockerd >/dev/null; then
     # docker info ends with 0 whether the daemon answers or not
     said=$(timeout 5 docker info --format \
         '{{if .ServerVersion}}proxy docker {{or .HTTPSProxy "-"}} {{or .NoProxy "-"}}{{end}}' 2>/dev/null)
-    if [ -n "$said" ]; then echo "$said"
+    if [ -n "$said" ]; then printf '%s\n' "$said" | tell_each
     else
         # in the words that the registry's probe has for it
-        echo "down docker $(timeout 5 docker version --format "{{.Server.Version}}" 2>&1 | grep . | tail -n 1)"
+        tell down docker "$(timeout 5 docker version --format "{{.Server.Version}}" 2>&1 | grep . | tail -n 1)"
     fi
 elif [ -S /run/containerd/containerd.sock ]; then
     pid=$(pidof containerd)
@@ -57,10 +57,10 @@ elif [ -S /run/containerd/containerd.sock ]; then
             url = set["HTTPS_PROXY"]
             no = set["NO_PROXY"]
             print "proxy", "containerd", (url == "" ? "-" : url), (no == "" ? "-" : no)
-        }'
+        }' | tell_each
 fi
 url=${https_proxy:-$HTTPS_PROXY} no=${no_proxy:-$NO_PROXY}
-echo "proxy - ${url:--} ${no:--}"
+tell proxy - "${url:--}" "${no:--}"
 
 # what a program sees that takes the system's roots
 if command -v curl >/dev/null; then

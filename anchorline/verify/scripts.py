@@ -50,4 +50,4 @@ class DoctorProbe(Script):
     name: str
     host: str
     port: str
-    sources = ("fleet/shell/pem.sh", "verify/access.sh", "verify/doctor.sh")
+    sources = ("fleet/shell/words.sh", "fleet/shell/pem.sh", "verify/access.sh", "verify/doctor.sh")

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from anchorline.fleet import words
 from anchorline.fleet.scripts import script
 from anchorline.trust.processes.stale import HASHED, PROC, STAMPS, Process, read
 from tests.fleet.certificates import other_ca
@@ -30,7 +31,7 @@ def scan(site: Site, host: str, before: str = "") -> dict[str, Process]:
     text = script("trust/processes/stale.sh", proc=PROC, stamps=STATE, hashed=HASHED) + before + "\nstale\n"
     done = site.lab.exec(host, "sh", input=text)
     assert (done.returncode, done.stderr) == (0, "")
-    return {each.name: each for each in read([line.removeprefix("stale ") for line in done.stdout.splitlines()])}
+    return {each.name: each for each in read(words.read(done.stdout.splitlines()).get("stale", ()))}
 
 
 @pytest.mark.drill
@@ -76,7 +77,7 @@ def test_a_container_stands_apart(deployed: Site) -> None:
     lines = deployed.lab.exec("registry", f"sh -c {shlex.quote(text)}; rm /tmp/changed").stdout.splitlines()
     [line] = [line for line in lines if line.startswith(f"stale {inside} ")]
     assert line.split()[2:5] == ["add", "container", "go"]
-    [inner] = read([line.removeprefix("stale ").rpartition(" ")[0] + " app"])
+    [inner] = read([(*line.split()[1:6], "app")])
     assert len(inner.container) == len("app ") + 12
 
 

@@ -42,7 +42,11 @@ def watch(connector: Any) -> None:
         note(self, "run", text)
         if any("hangs" in answer for each, answer in self.data["fake_responses"].items() if each in text):
             raise TimeoutError
-        return plain_run(self, command, *args, **kwargs)
+        ok, output = plain_run(self, command, *args, **kwargs)
+        frame = str(kwargs.get("_stdin", "")).partition("\n")[0]
+        for each in output.combined_lines:
+            each.line = re.sub("^=== ", f"=== {frame} ", each.line)
+        return ok, output
 
     def put(self: Any, filename: Any, remote: str, *args: Any, **kwargs: Any) -> Any:
         note(self, "put", remote)

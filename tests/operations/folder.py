@@ -173,8 +173,8 @@ class System(Folder):
         """What trust's probe sees, joined and split as in a deploy."""
         anchors = [f"anchor {each.name} {''.join(each.pem.splitlines()[1:-1])}" for each in wanted.anchors]
         values = TrustProbe.of(site or wanted.site, (), wanted.anchors).values() | NOTHING_ELSE
-        text, data = join({"trust": Question(script(*TrustProbe.sources, **values), anchors)})
-        return read(split(self.says(text, data).splitlines())["trust"], site or wanted.site)
+        text, data = join({"trust": Question(script(*TrustProbe.sources, **values), anchors)}, "frame", 60)
+        return read(split(self.says(text, data).splitlines(), "frame")["trust"], site or wanted.site)
 
     def apply(
         self, wanted: DesiredTrust, files: Sequence[File], *, data: str | None = None, before: str = "", **values: Value

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .site import Ran, Site
+from .site import LOOK, Ran, Site
 
 FLEET = ("registry", "a", "b")
 STEP = "anchorline.report.status"
@@ -35,5 +35,5 @@ def anchorline(site: Site, *arguments: str, cwd: Path | None = None) -> subproce
 
 def lines(site: Site, host: str) -> list[str]:
     """What a host answers, to be changed."""
-    found: list[str] = site.answers[host]["=== end"]["stdout"]
+    found: list[str] = site.answers[host][LOOK]["stdout"]
     return found

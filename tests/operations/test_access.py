@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from anchorline.fleet import words
 from anchorline.fleet.scripts import script
 from anchorline.problem import Problem, Where
 from anchorline.verify.access import Denied, read
@@ -47,6 +48,7 @@ class Machine(Folder):
         above = f'stat() {{ [ $1 = -c ] && command stat "$@" || command stat "$@" | grep -F "{self.root}/"; }}\n'
         rows = [f"podman l {self.root}/certs.d/*/anchorline-blue-*.crt", f"debian,ubuntu r {self.root}/bundle.pem"]
         text = script(
+            "fleet/shell/words.sh",
             "verify/access.sh",
             guarded=rows,
             container=self.container,
@@ -55,11 +57,8 @@ class Machine(Folder):
         )
         done = self.run(text.replace("denied_by() {", f"{above}denied_by() {{", 1))
         assert done.stderr == ""
-        said: dict[str, list[str]] = {"denied": [], "label": [], "reader": []}
-        for line in done.stdout.splitlines():
-            word, _, rest = line.partition(" ")
-            said[word].append(rest)
-        return read(said["denied"], said["label"], "".join(said["reader"][:1]))
+        said = words.read(done.stdout.splitlines())
+        return read(said.get("denied", ()), said.get("label", ()), words.first(said.get("reader")))
 
     def found(self) -> Denied:
         """The one thing that is wrong."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from .site import SPEC, Site
+from .site import LOOK, SPEC, Site
 
 FORMS = ("text", "json", "junit", "html", "markdown", "prometheus")
 K3S = "/etc/rancher/k3s/registries.yaml"
@@ -42,7 +42,7 @@ def _stopped(lines: list[str]) -> list[str]:
 
 def _foreign(lines: list[str]) -> list[str]:
     body = b64encode(b"configs:\n  registry.example.com:\n    tls: {ca_file: /etc/company.pem}\n").decode()
-    return [lines[0], f"config k3s 644 {K3S} {body}", *lines[1:]]
+    return [lines[0], f"config k3s 644 {K3S}", f"content {K3S} {body}", *lines[1:]]
 
 
 STATES = {
@@ -69,7 +69,7 @@ def state(request: pytest.FixtureRequest, site: Site) -> State:
     """A fleet of which one host is in that state."""
     found = STATES[request.param]
     site.settled("registry", "a", "b")
-    lines = site.answers[found.host]["=== end"]["stdout"]
+    lines = site.answers[found.host][LOOK]["stdout"]
     lines[:] = found.change([*lines])
     return found
 
@@ -129,7 +129,7 @@ def test_what_says_no_fix_has_the_doctor(site: Site) -> None:
     """A script's own words are a cause, and the doctor tells more of it."""
     site.write(SPEC.replace("authority: {CN: Blue CA}", "authority: {CN: Blue CA}\nlimits: {failed: 100%}"))
     site.settled("registry", "a")
-    lines = site.answers["a"]["=== end"]["stdout"]
+    lines = site.answers["a"][LOOK]["stdout"]
     lines[:] = [line for line in lines if not line.startswith("bundled")]
     site.answers["a"]["update-ca-certificates"] = {"success": False, "stderr": ["can't write: disk full; and: so"]}
     ran = site.deploy("--data", "report=deploy.json")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from .site import SPEC, Site
+from .site import LOOK, SPEC, Site
 
 FLEET = ("registry", "a", "b", "c")
 PROOF = "docker pulled; curl pulled (0.0 s)"
@@ -34,7 +34,7 @@ def test_a_first_rollout(site: Site) -> None:
         host: [text for _, text in told if "push_docker" not in text] for host, told in ran.commands.items()
     }
     assert {host: len(told) for host, told in beyond_verify.items()} == {"registry": 3, "a": 2, "b": 2, "c": 2}
-    assert all("=== end" in told[0] and "hosts_entry" in told[1] for told in beyond_verify.values())
+    assert all(LOOK in told[0] and "hosts_entry" in told[1] for told in beyond_verify.values())
     assert ran.summary("a") == f"@fake/a changed system store, docker {PROOF}"
     assert ran.summary("registry").startswith("@fake/registry changed system store, docker; registry: create")
     assert {"ca.pem", "ca-key.pem", "server.pem", "server-key.pem"} <= {path.name for path in site.pki.rglob("*.pem")}
@@ -45,7 +45,7 @@ def test_only_what_changed_is_changed(site: Site) -> None:
     staged = site.commit()
     site.settled("registry", "a", "b", staged=staged)
     site.new("c")
-    answer = site.answers["b"]["=== end"]["stdout"]
+    answer = site.answers["b"][LOOK]["stdout"]
     del answer[answer.index("=== verify") + 1]
     ran = site.deploy()
     assert ran.code == 0, ran.said
@@ -70,7 +70,7 @@ UNKNOWN = {
 def test_a_host_that_cannot_be_seen_fails_alone(site: Site, kind: str) -> None:
     answer, cause = UNKNOWN[kind]
     site.new("registry", "a")
-    site.answers["b"] = {"=== end": answer}
+    site.answers["b"] = {LOOK: answer}
     ran = site.deploy()
     assert ran.code == 1
     assert ran.counts["b"] == 1, "nothing else is run on it"
@@ -89,7 +89,7 @@ LOUD = ("-vvv", "--debug", "--diff")
 def test_what_the_look_sees_is_never_shown(site: Site, kind: str) -> None:
     """Others' files may hold passwords: what a host says to the probe stays in memory, and so does what it is told."""
     site.settled("registry", "a")
-    answer = site.answers["a"]["=== end"]
+    answer = site.answers["a"][LOOK]
     answer["stdout"].insert(2, "config password = hunter2")
     if kind != "well":
         answer["stdout"] = answer["stdout"][:3]
@@ -123,7 +123,7 @@ def test_a_host_that_is_down_fails_alone(site: Site) -> None:
 def test_a_host_whose_stores_refuse_fails_alone(site: Site) -> None:
     site.new("registry", "a", "b")
     refuses = {"hosts_entry": {"stderr": ["updating", "the bundle doesn't hold it"], "success": False}}
-    site.answers["b"] = {"=== end": site.answers["b"]["=== end"], **refuses}
+    site.answers["b"] = {LOOK: site.answers["b"][LOOK], **refuses}
     ran = site.deploy()
     assert ran.code == 1
     assert ran.summary("b") == "@fake/b failed trust: the bundle doesn't hold it"
@@ -141,7 +141,7 @@ def test_a_system_without_a_row_fails_alone(site: Site) -> None:
 
 def off_by(site: Site, seconds: int, *hosts: str) -> None:
     for host in hosts:
-        lines = site.answers[host]["=== end"]["stdout"]
+        lines = site.answers[host][LOOK]["stdout"]
         lines[-1:] = ["=== clock", str(int(time.time()) + seconds), "=== end"]
 
 

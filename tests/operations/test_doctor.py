@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchorline.authority import Staged
 
-from .site import LOOK, Site
+from .site import END, LOOK, Site
 
 STEP = "anchorline.verify.doctor"
 NAME = "registry.example.com"
@@ -33,7 +33,7 @@ def answers(site: Site, staged: Staged, host: str, *more: str, address: str = "a
         *more,
     ]
     end = next(number for number, line in enumerate(trust) if line.startswith("=== ") and line != "=== trust")
-    site.says(host, stdout=[*trust[:end], "=== doctor", *here, LOOK])
+    site.says(host, stdout=[*trust[:end], "=== doctor", *here, END])
 
 
 def test_one_exec_each_and_an_exit_code(site: Site) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.operations.statuses import FLEET, STEP, lines
 
-from .site import INVENTORY, Site
+from .site import INVENTORY, LOOK, Site
 
 
 class TestFailed:
@@ -14,7 +14,7 @@ class TestFailed:
         site.new(*FLEET, "c")
         fails = {"success": False, "stderr": ["no space left"]}
         sound = site.answers["b"]
-        site.answers["b"] = {"=== end": sound["=== end"], "hosts_entry": fails}
+        site.answers["b"] = {LOOK: sound[LOOK], "hosts_entry": fails}
         site.answers["c"] = {"down": True}
         ran = site.deploy()
         assert ran.code == 1

@@ -27,7 +27,9 @@ def jdk(home: Path) -> Path:
 
 def keystores(here: Folder, kind: str = "java", at: Path | None = None, **values: str) -> list[str]:
     given = TrustProbe.of("blue").values() | NOTHING_ELSE | {"java": "java", "state": str(here.root / "state")} | values
-    text = script("fleet/shell/ours.sh", "fleet/shell/users.sh", "trust/stores/merged_probe.sh", **given)
+    text = script(
+        "fleet/shell/words.sh", "fleet/shell/ours.sh", "fleet/shell/users.sh", "trust/stores/merged_probe.sh", **given
+    )
     lines = here.says(text, at=at).splitlines()
     return [line.split(maxsplit=3)[3] for line in lines if line.startswith(f"keystore {kind} ")]
 
@@ -77,7 +79,12 @@ def test_two_profiles_whose_names_begin_alike_are_both_remembered(folder: Folder
             + 'noted "$tasks"\n'
         )
         assert folder.run(noted).returncode == 0
-    kept = [each for _, each in read({"kept": (state / "keystores").read_text().splitlines()}).kept]
+    kept = [
+        each
+        for _, each in read(
+            {"kept": [tuple(line.split(" ")) for line in (state / "keystores").read_text().splitlines()]}
+        ).kept
+    ]
     assert [(each.who, each.path) for each in kept] == [("alice", path) for path in paths]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .site import SPEC, Site
+from .site import LOOK, SPEC, Site
 
 FLEET = ("registry", "a", "b", "c")
 STRANGE = "ab12" * 16
@@ -24,7 +24,7 @@ def refused(site: Site, *arguments: str) -> str:
 
 def test_the_fleet_remembers(site: Site) -> None:
     site.new(*FLEET)
-    site.answers["c"]["=== end"]["stdout"].insert(1, f"marker ca {STRANGE}")
+    site.answers["c"][LOOK]["stdout"].insert(1, f"marker ca {STRANGE}")
     said = refused(site)
     assert f"doesn't know the CA {STRANGE[:12]} that @fake/c knows as the site's" in said
     assert not site.pki.exists()
@@ -32,7 +32,7 @@ def test_the_fleet_remembers(site: Site) -> None:
 
 def test_a_port_that_is_taken_is_refused(site: Site) -> None:
     site.new(*FLEET)
-    site.answers["registry"]["=== end"]["stdout"].insert(-2, "port nginx")
+    site.answers["registry"][LOOK]["stdout"].insert(-2, "port nginx")
     assert "port 443 is taken by nginx" in refused(site)
     assert not site.pki.exists()
 
@@ -86,7 +86,7 @@ def test_a_damaged_pki_is_refused(site: Site) -> None:
 
 def test_dry_is_refused_like_the_deploy(site: Site) -> None:
     site.new(*FLEET)
-    site.answers["c"]["=== end"]["stdout"].insert(1, f"marker ca {STRANGE}")
+    site.answers["c"][LOOK]["stdout"].insert(1, f"marker ca {STRANGE}")
     ran = site.run("--dry", "inventory", "deploy.py")
     assert ran.code == 1
     assert STRANGE[:12] in ran.said

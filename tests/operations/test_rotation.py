@@ -11,7 +11,7 @@ from anchorline.authority import stage, survey
 from anchorline.authority.certificates import fingerprint
 from anchorline.authority.generations import promote, retire, rotate
 
-from .site import SPEC, Site
+from .site import LOOK, SPEC, Site
 
 FLEET = ("registry", "a", "b")
 
@@ -59,7 +59,7 @@ def test_the_gate_waits(rotating: Site, way: str) -> None:
     before = (rotating.pki / "blue/ca.pem").read_bytes(), (rotating.pki / "blue/server.pem").read_bytes()
     arguments, why = [], ""
     old = "stale 7 add host go /system.slice/app.service app"
-    rotating.answers["a"]["=== end"]["stdout"].insert(1, old)
+    rotating.answers["a"][LOOK]["stdout"].insert(1, old)
     match way:
         case "down":
             rotating.answers["b"] = {"down": {}}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from anchorline.fleet import words
 from anchorline.fleet.scripts import script
 from anchorline.trust.processes.stale import Process, read
 
@@ -57,14 +58,14 @@ class Proc(Folder):
         (here / "root").symlink_to(self.root / inside)
         (here / "exe").symlink_to(program)
 
-    def sh(self, text: str) -> list[str]:
+    def sh(self, text: str) -> list[tuple[str, ...]]:
         stale = script(
             "trust/processes/stale.sh",
             proc=f"{self.root}/proc",
             stamps=f"{self.root}/state",
             hashed=[f"{self.root}/none", f"{self.root}/hashes"],
         )
-        return [line.removeprefix("stale ") for line in self.says(stale + text).splitlines()]
+        return words.read(self.says(stale + text).splitlines()).get("stale", [])
 
     def stale(self) -> dict[int, Process]:
         return {each.pid: each for each in read(self.sh("stale"))}

@@ -17,7 +17,7 @@ from anchorline.trust.scripts import Layers, Withdraw
 from anchorline.trust.stores.families import FAMILIES
 
 from .folder import Plays, System
-from .site import LOOK, SPEC, Ran, Site
+from .site import END, LOOK, SPEC, Ran, Site
 
 TRUST = "version: 1\nsite: blue\nauthority: {CN: Blue CA}\n"
 OLD = "version: 1\nsite: blue\nauthority: {CN: Old CA}\n"
@@ -36,7 +36,7 @@ def holds(site: Site, host: str, *anchors: Anchor, served: str = "") -> None:
         body = "".join(anchor.pem.splitlines()[1:-1])
         lines += [f"certificate {body} {FAMILIES[0].path(anchor.name)}", f"marker ca {anchor.sha256}"]
     lines += [f"served {''.join(served.splitlines()[1:-1])}"] * bool(served)
-    site.answers[host] = {LOOK: {"stdout": [*lines, LOOK]}, "untrusted": {"stdout": []}}
+    site.answers[host] = {LOOK: {"stdout": [*lines, END]}, "untrusted": {"stdout": []}}
 
 
 def verb(site: Site, ca: str, *options: str, name: str = "withdraw") -> Ran:

@@ -65,7 +65,8 @@ def trust(folder: Path) -> Said:
     yield refused(lambda: rancher.merged(theirs, fragment))
     yield refused(lambda: read_trust(["os debian", "marker ca x"], "blue"))
     lines = [f"7 {change} host go /system.slice/x.service x" for change in ("add", "remove")]
-    yield texts(stale.message(stale.read([*lines, "8 add container go / x"]), ()))
+    processes = [tuple(line.split()) for line in (*lines, "8 add container go / x")]
+    yield texts(stale.message(stale.read(processes), ()))
     yield from _trust_shell(folder, anchor.pem)
 
 

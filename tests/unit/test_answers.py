@@ -23,7 +23,7 @@ from anchorline.trust import probe as trust
 from anchorline.verify import examine
 from anchorline.verify import probe as verify
 from anchorline.verify.diagnosis import name_of_issuer
-from tests.answers import ANSWERS, fleet_of
+from tests.answers import ANSWERS, RECORDED, fleet_of
 
 ROOT = Path(__file__).parents[2]
 NAME = "registry.example.com"
@@ -57,7 +57,7 @@ def fleet() -> Fleet:
     """The fleet as a run has it that was given these answers."""
     fleet = fleet_of(ROOT / "anchorline.yml", LAB)
     for name in LAB:
-        said = split(answer(name))
+        said = split(answer(name), RECORDED)
         fleet.machines[name] = machines.read(said[MACHINE])
         fleet.observations[name] = {
             each.name: each.read(fleet, said[each.name]) for each in PROBES if each.name in said
@@ -129,7 +129,7 @@ def test_what_is_served(fleet: Fleet, name: str) -> None:
 def test_clock_space_and_stamp(fleet: Fleet, name: str) -> None:
     host = fleet.hosts[name]
     said = fleet.seen(examine.PROBE, host).clock
-    offset = clock.read(split(answer(name))[CLOCK], said.timestamp())
+    offset = clock.read(split(answer(name), RECORDED)[CLOCK], said.timestamp())
     assert offset is not None
     assert 0 <= offset <= 60
     assert said > datetime(2026, 1, 1, tzinfo=UTC)
@@ -149,4 +149,4 @@ def test_each_is_a_machine_of_its_own(fleet: Fleet) -> None:
 @pytest.mark.parametrize("name", LAB)
 def test_half_of_it_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="broke off"):
-        split(answer(name)[:-1])
+        split(answer(name)[:-1], RECORDED)

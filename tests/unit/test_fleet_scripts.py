@@ -9,9 +9,10 @@ import pytest
 
 from anchorline.fleet.probe import Question
 from anchorline.fleet.scripts import PRELUDE, File, script, stdin
-from anchorline.fleet.wire import CLOCK, END, MACHINE, join, split
+from anchorline.fleet.wire import CLOCK, MACHINE, join, new_frame, split
 
 PACKAGE = Path(str(files("anchorline")))
+FRAME = new_frame()
 SOURCES = sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.sh"))
 HEREDOC = re.compile(r"<<-?\s*(['\"]?)(?P<word>\w+)\1.*?\n(?P<body>.*?)^[ \t]*(?P=word)$", re.DOTALL | re.MULTILINE)
 
@@ -115,27 +116,31 @@ def test_joined_questions_are_answered_apart() -> None:
         {
             "one": Question('printf "%s\\n" "$data" | sed "s/^/got /"; exit 3\n', ["a", "b"]),
             "two": Question("cat; echo unread\n", ["c"]),
-        }
+        },
+        FRAME,
+        60,
     )
     said = subprocess.run(["sh", "-c", text], input=data, capture_output=True, text=True, check=True).stdout
-    answers = split(said.splitlines())
+    answers = split(said.splitlines(), FRAME)
+    assert answers.pop("end") == []
     assert answers.pop(CLOCK)[0].isdigit()
     assert len(answers.pop(MACHINE)) == 3
     assert answers == {"one": ["got a", "got b", "got c"], "two": ["unread"]}
 
 
 def test_variables_of_one_probe_do_not_reach_the_next() -> None:
-    text, data = join({"one": Question("mine=1; cd /\n"), "two": Question('echo "${mine:-unset}"\n')})
+    text, data = join({"one": Question("mine=1; cd /\n"), "two": Question('echo "${mine:-unset}"\n')}, FRAME, 60)
     said = subprocess.run(["sh", "-c", text], input=data, capture_output=True, text=True, check=True).stdout
-    assert split(said.splitlines())["two"] == ["unset"]
+    assert split(said.splitlines(), FRAME)["two"] == ["unset"]
     assert data, "pyinfra takes an empty standard input for none"
 
 
-@pytest.mark.parametrize("lines", [[], ["=== one"], ["=== one", "got", "=== two"], ["=== en"], ["=== end of file"]])
+@pytest.mark.parametrize("lines", [[], ["one"], ["one", "got", "two"], ["en"], ["end of file"]])
 def test_half_an_answer_is_refused(lines: list[str]) -> None:
     with pytest.raises(ValueError, match="broke off"):
-        split(lines)
+        split([f"=== {FRAME} {line}" for line in lines], FRAME)
 
 
 def test_a_probe_that_prints_nothing_has_said_so() -> None:
-    assert split(["motd of a login shell", "=== one", "=== two", "got", END, "later"]) == {"one": [], "two": ["got"]}
+    said = ["motd of a login shell", f"=== {FRAME} one", f"=== {FRAME} two", "got", "=== other end", f"=== {FRAME} end"]
+    assert split(said, FRAME) == {"one": [], "two": ["got", "=== other end"], "end": []}

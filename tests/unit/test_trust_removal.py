@@ -70,7 +70,7 @@ def test_an_altered_file_is_held_by_its_name(old: Anchor) -> None:
 @pytest.mark.parametrize("kind", ["java", "system"])
 def test_javas_store_has_one_name(both: ObservedAnchors, old: Anchor, kind: str) -> None:
     """Whoever keeps it: keytool, or the system's own update."""
-    stores = merged.read({"kept": [f"{old.name} - {kind} /opt/jre/cacerts keytool"]})
+    stores = merged.read({"kept": [(old.name, "-", kind, "/opt/jre/cacerts", "keytool")]})
     what = removal(replace(both, trust=replace(both.trust, merged_stores=stores)), "blue", old.sha256).what
     assert "java" in what
     assert "system" not in what
@@ -83,7 +83,7 @@ def test_javas_store_has_one_name(both: ObservedAnchors, old: Anchor, kind: str)
 def test_a_keystore_that_cannot_be(word: str, line: str) -> None:
     """A reader's ValueError fails that host alone."""
     with pytest.raises(ValueError, match=r"no kind|not enough values"):
-        merged.read({word: [line]})
+        merged.read({word: [tuple(line.split())]})
 
 
 @pytest.mark.parametrize(

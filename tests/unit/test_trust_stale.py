@@ -11,12 +11,16 @@ def process(name: str = "app", *, stack: str = "go", change: str = "add", cgroup
     return Process(pid, change, "host", stack, cgroup or f"{SYSTEM}{name}.service", name)
 
 
+def said(*lines: str) -> list[tuple[str, ...]]:
+    """The words of these lines, as words.py reads them."""
+    return [tuple(line.split()) for line in lines]
+
+
 @pytest.mark.parametrize("hashed", [True, False])
 @pytest.mark.parametrize("change", ["add", "remove"])
 @pytest.mark.parametrize("stack", ["go", "jvm", "node", "gnutls", "nss", "mbedtls", "openssl"])
 def test_who_has_to_be_restarted(stack: str, change: str, hashed: bool) -> None:
-    line = f"7 {change} host {stack} /system.slice/app.service app"
-    listed = bool(read([line, *(["hashed"] if hashed else [])]))
+    listed = bool(read(said(f"7 {change} host {stack} /system.slice/app.service app", *(["hashed"] if hashed else []))))
     assert listed == (stack != "openssl" or change == "remove" or not hashed)
 
 
@@ -25,17 +29,17 @@ def test_who_has_to_be_restarted(stack: str, change: str, hashed: bool) -> None:
     ["sshd", "sshd-session", "systemd", "systemd-resolved", "(sd-pam)", "containerd-shim-runc-v2", "docker-proxy"],
 )
 def test_who_verifies_nobody(name: str) -> None:
-    assert read([f"7 remove host openssl /system.slice/x.service {name}"]) == ()
+    assert read(said(f"7 remove host openssl /system.slice/x.service {name}")) == ()
 
 
 @pytest.mark.parametrize("name", ["my-registry", "suse-connect", "consul", "pause-resume"])
 def test_a_name_that_only_begins_alike_is_listed(name: str) -> None:
-    assert read([f"7 remove host go /system.slice/x.service {name}"])
+    assert read(said(f"7 remove host go /system.slice/x.service {name}"))
 
 
 def test_the_important_ones_come_first() -> None:
     names = ["app", *reversed(FIRST), "zebra"]
-    found = read([f"{number} add host go /system.slice/{name}.service {name}" for number, name in enumerate(names)])
+    found = read(said(*(f"{n} add host go /system.slice/{name}.service {name}" for n, name in enumerate(names))))
     assert [each.name for each in found] == [*FIRST, "app", "zebra"]
 
 
@@ -103,11 +107,11 @@ def test_removals_and_containers_stand_apart() -> None:
 
 
 def test_what_a_host_says_cannot_reach_the_terminal() -> None:
-    [found] = read(["7 add host go /system.slice/\x1b[31m.service a\x1bpp"])
+    [found] = read(said("7 add host go /system.slice/\x1b[31m.service a\x1bpp"))
     assert (found.unit, found.name) == ("?[31m.service", "a?pp")
 
 
 @pytest.mark.parametrize("line", ["", "7", "x add host go / app"])
 def test_an_answer_that_it_cannot_have_given(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        read([line])
+        read(said(line))

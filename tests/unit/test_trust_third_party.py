@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from anchorline.authority import Anchor, stage
+from anchorline.fleet import words
 from anchorline.spec import load
 from anchorline.trust.stores import merged as stores
 from anchorline.trust.stores.merged import DesiredStores, ObservedStores, due
@@ -155,15 +156,12 @@ def wanted(anchor: Anchor) -> DesiredStores:
 
 
 def seen(*lines: str) -> ObservedStores:
-    said: dict[str, list[str]] = {}
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        said.setdefault(word, []).append(rest)
-    return stores.read(said)
+    return stores.read(words.read(line for each in lines for line in each.splitlines()))
 
 
 def text_of(store: str, text: str) -> str:
-    return f"config {store} 600 {ROWS[store].path} {b64encode(text.encode()).decode()}"
+    path = ROWS[store].path
+    return f"config {store} 600 {path}\ncontent {path} {b64encode(text.encode()).decode()}"
 
 
 def test_what_is_due(wanted: DesiredStores) -> None:
@@ -191,7 +189,7 @@ def test_a_file_that_does_not_parse_fails_the_host(wanted: DesiredStores) -> Non
     assert "line 1" in problem.cause
     assert problem.fix.startswith("fix it")
     with pytest.raises(ValueError, match=r"buildkitd.toml is not UTF-8 at byte 0"):
-        stores.read({"config": [f"buildkit 644 /etc/buildkit/buildkitd.toml {b64encode(bytes([255])).decode()}"]})
+        seen("config buildkit 644 /f/buildkitd.toml", f"content /f/buildkitd.toml {b64encode(bytes([255])).decode()}")
 
 
 def test_containerd_is_configured_when_asked_alone(wanted: DesiredStores) -> None:
@@ -226,7 +224,8 @@ def test_a_keystore_that_lacks_it(wanted: DesiredStores, anchor: Anchor) -> None
 def test_back(siblings: bool) -> None:
     merged = {store: ROWS[store].merged(BEFORE[store], FRAGMENT) for store in ("k3s", "gitlab-runner")}
     lines = [text_of(store, text) for store, text in merged.items()]
-    lines += [f"backup {ROWS[store].path} {b64encode(BEFORE[store].encode()).decode()}" for store in merged]
+    for path, text in ((ROWS[store].path, BEFORE[store]) for store in merged):
+        lines += [f"backup {path}", f"before {path} {b64encode(text.encode()).decode()}"]
     lines += ["sibling"] * siblings
     back = stores.back(seen(*lines), "blue")
     paths = [ROWS[store].path for store in (["k3s"] if siblings else merged)]

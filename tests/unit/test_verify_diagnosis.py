@@ -270,7 +270,7 @@ def test_reading_an_answer(blue_ca: Staged) -> None:
         ("192.0.2.10", "::1"),
         "open",
         (leaf,),
-        ("inet a b 7",),
+        (("inet", "a", "b", "7"),),
         (("docker", "http://p:1", "a,b"), ("-", "", "")),
         (("containerd", ""),),
         60,

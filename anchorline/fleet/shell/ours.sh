@@ -22,7 +22,7 @@ file() {
     [ -f "$1" ] || return 0
     # shellcheck disable=SC2046  # the digest is its first word; a file that can't be read has none
     set -- "$1" $(sha256sum <"$1")
-    [ -z "$2" ] || printf 'file %s %s\n' "$2" "$1"
+    [ -z "$2" ] || tell file "$2" "$1"
 }
 
 ours() {
@@ -31,6 +31,6 @@ ours() {
     IFS= read -r first 2>/dev/null <"$1"
     case $first in
         "# anchorline $site") file "$1" ;;
-        *) printf 'foreign %s\n' "$1" ;;
+        *) tell foreign "$1" ;;
     esac
 }

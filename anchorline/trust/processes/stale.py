@@ -101,17 +101,18 @@ class Process:
         return next(((found["unit"], named, command) for found, named, command in rows if found), ("", "", ""))
 
 
-def read(lines: Sequence[str]) -> tuple[Process, ...]:
-    """The processes of what ``stale`` in stale.sh printed that matter, the important ones first.
+def read(said: Sequence[tuple[str, ...]]) -> tuple[Process, ...]:
+    """The processes of what ``stale`` in stale.sh printed that matter, the important ones first: words.py has its form.
 
     Raises ValueError for what it can't have printed.
     """
-    by_itself = BY_ITSELF if "hashed" in lines else frozenset()
+    by_itself = BY_ITSELF if ("hashed",) in said else frozenset()
     found = []
-    for line in lines:
-        if line == "hashed":
+    for line in said:
+        if line == ("hashed",):
             continue
-        pid, change, place, stack, cgroup, name = re.sub(r"[^ -~]", "?", line).split(" ", 5)
+        pid, change, place, stack, cgroup, *names = (re.sub(r"[^!-~]", "?", word) for word in line)
+        name = " ".join(names)
         matters = not IGNORED.fullmatch(name) and (place == "container" or change == "remove" or stack not in by_itself)
         if matters:
             found.append(Process(int(pid), change, place, stack, cgroup, name))

@@ -32,6 +32,7 @@ from anchorline.fleet import (
     operation,
     state_folder,
     stdin,
+    words,
 )
 from anchorline.fleet.scripts import REMEMBERED, STATE
 from anchorline.problem import Problem
@@ -206,11 +207,10 @@ def remove(*, ban: bool) -> Commands:
 
     def told(answer: Answer) -> None:
         fleet.changed(here, Step.WITHDRAW, summary)
-        for line in answer.stdout:
-            if line.startswith("still "):
-                fleet.note(here, f"still trusted, not by us: {line.removeprefix('still ')}")
-        lines = [line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]
-        for note in stale.message(stale.read(lines), ()):
+        said = words.read(answer.stdout)
+        for (path,) in said.get("still", ()):
+            fleet.note(here, f"still trusted, not by us: {path}")
+        for note in stale.message(stale.read(said.get("stale", ())), ()):
             fleet.note(here, note)
 
     family = has.trust.family

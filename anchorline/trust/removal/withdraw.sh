@@ -41,7 +41,7 @@ untrusted() {
     [ -n "$layer" ] || return 0
     [ -n "$other" ] || fail "$layer still holds it after ${update%% *}"
     [ -z "$ban" ] || fail "still trusted here, by $other, which isn't ours: take that away too"
-    echo "still $other"
+    tell still "$other"
 }
 
 # deepest first; what isn't empty stays
@@ -77,7 +77,7 @@ main() {
     folders
     [ -z "$update" ] || [ -z "$certificate" ] || untrusted
     logger -t anchorline "site $site: $summary" 2>/dev/null
-    stale
+    stale | tell_each
     true
 }
 main

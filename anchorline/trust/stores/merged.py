@@ -80,35 +80,28 @@ class ObservedStores:
         return frozenset(rows) | self.owned_files | {STORES[each.kind] for each in self.keystores}
 
 
-def read(said: Mapping[str, Sequence[str]]) -> ObservedStores:
+def read(said: Mapping[str, Sequence[tuple[str, ...]]]) -> ObservedStores:
     """Read what merged_probe.sh printed, by the first word of each line. Raises ValueError for what it can't have
     printed."""
-    texts = {}
-    for line in said.get("config", ()):
-        _, mode, path, *body = line.split()
-        texts[path] = Text(_decoded(path, body), mode)
-    kept = []
-    for line in said.get("kept", ()):
-        name, _, kind, rest = line.split(" ", 3)
-        path, _, who = rest.rpartition(" ")
-        kept.append((name, Keystore(kind, who, path)))
+    for (path,) in said.get("large", ()):
+        raise MergeError(f"{path} is larger than 512 KiB", LEFT)
+    # a line of the host's memory may have blanks in its path
+    kept = tuple((name, Keystore(kind, who, " ".join(path))) for name, _, kind, *path, who in said.get("kept", ()))
     return ObservedStores(
-        texts=texts,
-        backups={path: _decoded(path, body) for path, *body in map(str.split, said.get("backup", ()))},
-        owned_files=frozenset(said.get("owned", ())),
-        keystores=tuple(
-            Keystore(kind, who, path)
-            for kind, who, path in (line.split(maxsplit=2) for line in said.get("keystore", ()))
-        ),
-        holds=frozenset((name, path) for name, path in (line.split(maxsplit=1) for line in said.get("holds", ()))),
-        kept=tuple(kept),
+        texts={path: Text(_whole(said, "content", path), mode) for _, mode, path in said.get("config", ())},
+        backups={path: _whole(said, "before", path) for (path,) in said.get("backup", ())},
+        owned_files=frozenset(store for (store,) in said.get("owned", ())),
+        keystores=tuple(Keystore(*words) for words in said.get("keystore", ())),
+        holds=frozenset((name, path) for name, path in said.get("holds", ())),
+        kept=kept,
         siblings="sibling" in said,
     )
 
 
-def _decoded(path: str, body: Sequence[str]) -> str:
+def _whole(said: Mapping[str, Sequence[tuple[str, ...]]], kind: str, path: str) -> str:
+    body = "".join(part for of, part in said.get(kind, ()) if of == path)
     try:
-        return b64decode("".join(body), validate=True).decode()
+        return b64decode(body, validate=True).decode()
     except UnicodeDecodeError as error:
         raise MergeError(f"{path} is not UTF-8 at byte {error.start}", LEFT) from None
 

@@ -15,19 +15,30 @@
 : "${nicknames?}"
 : "${sites?}"
 
+# told KIND PATH FILE: the file in base64, in as many lines as it takes
 whole() {
-    printf '%s' "$(base64 <"$1" | tr -d '\n')"
+    base64 -w 48000 <"$3" | while read -r part; do tell "$1" "$2" "$part"; done
+}
+
+# what isn't looked at: nobody has such a large one, and a host's answer has its bounds
+large() {
+    [ "$(stat -Lc %s "$1")" -gt $((512 * 1024)) ]
 }
 
 printf '%s\n' "$configurations" | while read -r store path tells; do
     used "$tells" || continue
-    [ ! -e "$path" ] || [ -f "$path" ] || { printf 'foreign %s\n' "$path" && continue; }
+    [ ! -e "$path" ] || [ -f "$path" ] || { tell foreign "$path" && continue; }
+    if large "$path" 2>/dev/null; then tell large "$path" && continue; fi
     if [ -f "$path" ]; then
-        printf 'config %s %s %s %s\n' "$store" "$(stat -c %a "$path")" "$path" "$(whole "$path")"
+        tell config "$store" "$(stat -c %a "$path")" "$path"
+        whole content "$path" "$path"
     else
-        printf 'config %s - %s\n' "$store" "$path"
+        tell config "$store" - "$path"
     fi
-    [ ! -f "$path.anchorline-backup" ] || printf 'backup %s %s\n' "$path" "$(whole "$path.anchorline-backup")"
+    if [ -f "$path.anchorline-backup" ]; then
+        tell backup "$path"
+        whole before "$path" "$path.anchorline-backup"
+    fi
 done
 
 ours "$site_bundle"
@@ -45,11 +56,11 @@ keystore() {
     printf '%s\n' "$nicknames" | while read -r name fingerprint; do
         [ -n "$name" ] || continue
         if printf '%s\n' "$known" | grep -qxF "$name"; then
-            echo "holds $name $2"
+            tell holds "$name" "$2"
             continue
         fi
         [ -n "$listed" ] || listed=$(timeout 20 "$1" -list -keystore "$2" -storepass changeit </dev/null 2>&1)
-        case $listed in *"$fingerprint"*) echo "holds $name $2" ;; esac
+        case $listed in *"$fingerprint"*) tell holds "$name" "$2" ;; esac
     done
 }
 
@@ -63,7 +74,7 @@ keystore() {
 done | awk 'NF == 2 && !seen[$2]++' | while read -r keytool keystore; do
     kind=java
     for each in $system_keystores; do [ "$(readlink -f "$each")" != "$keystore" ] || kind=system; done
-    printf 'keystore %s %s %s\n' "$kind" "$keytool" "$keystore"
+    tell keystore "$kind" "$keytool" "$keystore"
     keystore "$keytool" "$keystore"
 done
 
@@ -77,15 +88,15 @@ done
     for each in "$@"; do
         for database in "$home"/$each; do
             [ -f "$database/cert9.db" ] || continue
-            printf 'keystore nss %s %s\n' "$user" "$database"
+            tell keystore nss "$user" "$database"
             listed=$(as "$user" certutil -L -d "sql:$database")
             printf '%s\n' "$nicknames" | while read -r name _; do
-                [ -z "$name" ] || ! printf '%s\n' "$listed" | grep -q "^${name%.crt} *C," || echo "holds $name $database"
+                [ -z "$name" ] || ! printf '%s\n' "$listed" | grep -q "^${name%.crt} *C," || tell holds "$name" "$database"
             done
         done
     done
 done
-sed 's/^/kept /' "$state/keystores" 2>/dev/null
+[ ! -f "$state/keystores" ] || tell_lines kept <"$state/keystores"
 for each in "$sites"/*/anchors; do
     [ ! -f "$each" ] || [ "$each" = "$state/anchors" ] || echo sibling
 done

@@ -183,7 +183,9 @@ def test_the_scripts_are_short_arguments(many: DesiredTrust) -> None:
                 "trust": TrustProbe.sources,
                 "registry": InstanceProbe.sources,
             }.items()
-        }
+        },
+        "frame",
+        60,
     )[0]
     registry = script(*Apply.sources, create=distribution.instance("blue", Registry(mode="local")).create)
     apply = script(
