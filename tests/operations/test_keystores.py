@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from anchorline.fleet import words
 from anchorline.fleet.scripts import script
 from anchorline.trust.removal.plan import places
 from anchorline.trust.scripts import AnchorsProbe, TrustProbe
@@ -27,11 +28,9 @@ def jdk(home: Path) -> Path:
 
 def keystores(here: Folder, kind: str = "java", at: Path | None = None, **values: str) -> list[str]:
     given = TrustProbe.of("blue").values() | NOTHING_ELSE | {"java": "java", "state": str(here.root / "state")} | values
-    text = script(
-        "fleet/shell/words.sh", "fleet/shell/ours.sh", "fleet/shell/users.sh", "trust/stores/merged_probe.sh", **given
-    )
-    lines = here.says(text, at=at).splitlines()
-    return [line.split(maxsplit=3)[3] for line in lines if line.startswith(f"keystore {kind} ")]
+    sources = ("fleet/shell/words.sh", "fleet/shell/ours.sh", "fleet/shell/users.sh", "trust/stores/merged_probe.sh")
+    said = words.read(here.says(script(*sources, **given), at=at).splitlines())
+    return [path for which, _, path in said.get("keystore", ()) if which == kind]
 
 
 @pytest.mark.parametrize("jvms", ["", "{}/jvm/*"], ids=["by the PATH alone", "in both places"])
