@@ -14,6 +14,7 @@ from anchorline.authority.check import check as check_brought
 from anchorline.authority.custody import plain_in_git
 from anchorline.cli.base import Command, SpecPath
 from anchorline.cli.expiry import ending
+from anchorline.cli.first_keys import accepted
 from anchorline.commands import SPEC
 from anchorline.problem import Problem, in_order
 from anchorline.spec import check as check_spec
@@ -42,7 +43,11 @@ def _check_keys(path: Path) -> Iterable[Problem]:
     return plain_in_git(spec) if spec else ()
 
 
-CHECKERS: tuple[Checker, ...] = (_check_spec, _check_keys, check_brought)
+def _check_host_keys(path: Path) -> Iterable[Problem]:
+    return accepted(path.parent)
+
+
+CHECKERS: tuple[Checker, ...] = (_check_spec, _check_keys, check_brought, _check_host_keys)
 """What ``check`` runs, one line each."""
 
 

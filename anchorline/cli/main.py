@@ -16,14 +16,15 @@ NAME, VARIABLE = "anchorline", "_ANCHORLINE_COMPLETE"
 """Of the program, and of what a shell's completion sets when it asks."""
 COMMANDS = {
     "check": "anchorline.cli.check",
+    "host-keys": "anchorline.cli.host_keys",
     "init": "anchorline.cli.init",
     "pki": "anchorline.cli.pki",
     "schema": "anchorline.cli.check",
     "status": "anchorline.cli.status",
     "upgrade": "anchorline.cli.upgrade",
 }
-"""The module of each command, which has it under its name: loaded when it is asked for, since most of the time that a
-command takes is what the others would load."""
+"""The module of each command, which has it under its name, ``_`` for ``-``: loaded when it is asked for, since most of
+the time that a command takes is what the others would load."""
 
 
 @click.group(
