@@ -48,6 +48,11 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
 
 def plain_in_git(spec: Spec) -> Iterator[Problem]:
     """A key that isn't encrypted and that git has, or would take with the next ``git add``."""
+    try:
+        Store(spec.pki).require_guarded()
+    except StoreError as error:
+        yield from error.problems
+        return
     plain = [file for file in key_files(spec.pki) if _is_plain(spec.pki / file)]
     if not plain or not shutil.which("git"):
         return

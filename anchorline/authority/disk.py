@@ -95,17 +95,18 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
         sync(each)
 
 
-def make_folder(folder: Path, mode: int, above: int = FOLDER_MODE) -> list[Path]:
-    """Make a folder, and with the mode ``above`` those above it, where there are none; returns them in this order.
+def make_folder(folder: Path, mode: int, above: int = FOLDER_MODE, made: list[Path] | None = None) -> bool:
+    """Make a folder, and with the mode ``above`` those above it, where there are none. Whether there was something to
+    make; ``made`` is told of each, whatever comes then.
 
     Python gives what is above it 0777, of which a umask of 0 takes nothing.
     """
-    made: list[Path] = []
-    for each in (*reversed(folder.parents), folder):
-        if not each.is_dir():
-            each.mkdir(mode if each == folder else above, exist_ok=True)
+    missing = [each for each in (*reversed(folder.parents), folder) if not each.is_dir()]
+    for each in missing:
+        each.mkdir(mode if each == folder else above, exist_ok=True)
+        if made is not None:
             made.append(each)
-    return made
+    return bool(missing)
 
 
 def append(path: Path, lines: bytes) -> None:

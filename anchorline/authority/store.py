@@ -100,6 +100,13 @@ class Store:
         """Where a file of this store belongs."""
         return self.folder / file
 
+    def require_guarded(self) -> None:
+        """Raise StoreError where others can write to the folder, or have made a part of it."""
+        with refusals(self.folder):
+            if self.folder.is_dir():
+                owners.require_way(self.folder)
+                owners.require_tree(self.folder, _FOLDERS, COMMIT)
+
     def contents(self, names: Iterable[str]) -> Contents:
         """Read the certificates of ``names`` and see which files exist, in one moment: under a shared lock."""
         files = [file for name in names for file in files_of(name)]
@@ -343,8 +350,7 @@ class Store:
                 ) from None
             if not self._is(descriptor):
                 raise StoreError("changed since it was read", "run again", Place(self.folder))
-            owners.require_way(self.folder)
-            owners.require_tree(self.folder, _FOLDERS, COMMIT)
+            self.require_guarded()
             yield True
         finally:
             # a deploy runs under gevent, which closes a folder later than it is told to

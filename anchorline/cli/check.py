@@ -17,6 +17,7 @@ from anchorline.cli.expiry import ending
 from anchorline.cli.first_keys import accepted
 from anchorline.commands import SPEC
 from anchorline.problem import Problem, in_order
+from anchorline.report.characters import visible
 from anchorline.spec import check as check_spec
 from anchorline.spec.schema import schema as spec_schema
 from anchorline.spec.values import parse_duration
@@ -95,8 +96,8 @@ def _as_data(problem: Problem) -> dict[str, Any]:
 
 def _as_line(problem: Problem) -> str:
     # click drops the colours where the output isn't a terminal
-    place = click.style(str(problem.place), fg="yellow" if problem.warning else "red")
-    return f"{place}: {problem.message}"
+    place = click.style(visible(str(problem.place)), fg="yellow" if problem.warning else "red")
+    return f"{place}: {visible(problem.message)}"
 
 
 def _summary(spec: Path, errors: int, warnings: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import shutil
@@ -15,7 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from anchorline.authority import owners, stage, survey
+from anchorline.authority import issued, owners, sightings, stage, survey
+from anchorline.authority.custody import plain_in_git
 from anchorline.authority.export import exported
 from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError, StoreError
@@ -350,3 +352,38 @@ def test_a_certificate_that_the_spec_names_is_writable_by_its_owner_alone(site: 
     file.chmod(0o666)
     with pytest.raises(StoreError, match=r"company\.pem: other users can write to it \(mode 0666\); chmod go-w"):
         list(survey(spec, NOW).also())
+
+
+def test_check_says_it_without_a_run(site: Spec) -> None:
+    assert list(plain_in_git(site)) == []
+    site.pki.chmod(0o777)
+    said = [str(problem) for problem in plain_in_git(site)]
+    assert said == [f"{site.pki}: other users can write to it (mode 0777); chmod -R go-w '{site.pki}'"]
+
+
+HOSTILE = [
+    "[" * 100_000,
+    "{}",
+    "[]",
+    "nothing",
+    json.dumps({"host": 1, "sha256": "a", "seen": "", "why": ""}),
+    json.dumps({"host": "h", "sha256": "a", "seen": "2026-01-01T00:00:00", "why": ""}),
+    json.dumps({"host": "h", "sha256": "a", "seen": 5, "why": ""}),
+    json.dumps({"host": "h", "sha256": ["a"], "seen": "", "why": ""}),
+    json.dumps({"sha256": ["a"], "replaces": {}}),
+    json.dumps({"sha256": "a", "replaces": ["b"]}),
+    "\x00\x1b[2J",
+]
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_a_damaged_line_of_a_journal_or_a_ledger_is_passed_over(site: Spec, line: str) -> None:
+    sound = (site.pki / "issued.jsonl").read_text()
+    (site.pki / "issued.jsonl").write_text(f"{line}\n{sound}")
+    store = Store(site.pki)
+    assert {each["name"] for each in issued.read(store.read_text("issued.jsonl")) if "name" in each} == {"ca", "server"}
+    seen = {"host": "well", "sha256": "a", "seen": NOW.isoformat(), "why": ""}
+    (site.pki / "sightings.jsonl").write_text(f"{line}\n{json.dumps(seen)}\n")
+    found = sightings.read(store, "a")
+    assert set(found) == {"well"}
+    assert sightings.missing(found, {"well": "x"}, site.rotation, NOW) == {}
