@@ -27,6 +27,12 @@ def pyinfra(what: str, spec: Path, *, host: str = "", inventory: str = INVENTORY
     return f"{shlex.join([*words, inventory])} {what}"
 
 
+def host_keys_of(host: str, inventory: str = INVENTORY, *, write: bool = False) -> str:
+    """The command that shows the SSH host keys of one host, or takes them for known."""
+    words = ["anchorline", "host-keys", *([inventory] if inventory != INVENTORY else []), "--limit", host]
+    return shlex.join([*words, *(["--write"] if write else [])])
+
+
 def _goes_without_saying(spec: Path) -> bool:
     return spec.absolute() == Path(SPEC).absolute()
 

@@ -4,6 +4,11 @@
 # ssh_user = "ops"
 # ssh_key = "~/.ssh/id_ed25519"
 
+# The keys by which hosts prove who they are: none is accepted that isn't in this file. `anchorline host-keys` shows
+# them, to be compared, and with --write puts them there.
+ssh_known_hosts_file = "inventory/known_hosts"
+ssh_strict_host_key_checking = "yes"
+
 # Seconds until a command that says nothing is given up: a host that hangs must not hold the fleet.
 _timeout = 120
 

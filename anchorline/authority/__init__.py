@@ -6,7 +6,7 @@ pyinfra.
 One way, a module only from those before it (a test reads this table)::
 
     X.509    constraints pbes2 profile keys passphrase certificates anchors
-    folder   layout disk issued store sightings
+    folder   layout owners disk gitignore issued store sightings
     read     read
     judge    plan external survey
     make     maker stage

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from anchorline.authority import keys
-from anchorline.authority.layout import CA, key_files
+from anchorline.authority import disk, keys
+from anchorline.authority.gitignore import key_files
+from anchorline.authority.layout import CA
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.read import names_of
 from anchorline.authority.store import Store
 from anchorline.commands import anchorline
-from anchorline.errors import AuthorityError
+from anchorline.errors import AuthorityError, StoreError
 from anchorline.problem import Place, Problem
 from anchorline.spec.model import Spec
 
@@ -47,6 +48,11 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
 
 def plain_in_git(spec: Spec) -> Iterator[Problem]:
     """A key that isn't encrypted and that git has, or would take with the next ``git add``."""
+    try:
+        Store(spec.pki).require_guarded()
+    except StoreError as error:
+        yield from error.problems
+        return
     plain = [file for file in key_files(spec.pki) if _is_plain(spec.pki / file)]
     if not plain or not shutil.which("git"):
         return
@@ -67,8 +73,8 @@ def plain_in_git(spec: Spec) -> Iterator[Problem]:
 
 def _is_plain(file: Path) -> bool:
     try:
-        return not keys.encrypted(file.read_bytes())
-    except OSError:
+        return not keys.encrypted(disk.read(file))
+    except StoreError:
         return False  # its mode and its owner are what a deploy checks
 
 

@@ -74,7 +74,7 @@ def read(journal: str) -> Iterator[dict[str, Any]]:
     """The lines, the damaged ones left out, each with ``replaced_by``: what a later line says of it."""
     lines: dict[str, dict[str, Any]] = {}
     for text in journal.splitlines():
-        with suppress(ValueError, TypeError, KeyError):
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
             line = json.loads(text)
             lines[line["sha256"]] = line | {"replaced_by": None}
             if line["replaces"] in lines:

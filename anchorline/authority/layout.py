@@ -1,20 +1,11 @@
-"""What lies where in a site's folder below pki/: cfssljson's names, the generations' folders, and the ``.gitignore``
-that keeps keys out of git as long as one of them isn't encrypted."""
+"""What lies where in a site's folder below pki/: cfssljson's names, and the generations' folders."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
-
-from anchorline.authority import keys
 
 CA = "ca"
 NEXT, PREVIOUS, RETIRED = "next", "previous", "retired"
 NEXT_CA, PREVIOUS_CA = f"{NEXT}/{CA}", f"{PREVIOUS}/{CA}"
 JOURNAL, LEDGER = "issued.jsonl", "sightings.jsonl"
-IGNORE = ".gitignore"
-IGNORED = b"# anchorline keeps this file while a key here isn't encrypted\n*-key.pem\n"
 
 
 def certificate_file(name: str) -> str:
@@ -51,25 +42,3 @@ def files_of(name: str) -> tuple[str, ...]:
 def is_key(file: str) -> bool:
     """Whether a file of this name holds a private key."""
     return file.endswith("-key.pem")
-
-
-def gitignore(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What a commit of ``files`` changes in it: written, or empty where it goes. One that somebody else wrote stays."""
-    written = {file: content for file, content in files.items() if content and is_key(file)}
-    if not written:
-        return {}
-    there = None
-    with suppress(FileNotFoundError):
-        there = (folder / IGNORE).read_bytes()
-    plain = not all(map(keys.encrypted, written.values())) or any(
-        not keys.encrypted((folder / file).read_bytes()) for file in key_files(folder) if file not in files
-    )
-    if plain:
-        return {IGNORE: IGNORED} if there is None else {}
-    return {IGNORE: b""} if there == IGNORED else {}
-
-
-def key_files(folder: Path) -> list[str]:
-    """Every key of a site, in its place, by its path in the folder."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*.pem") if is_key(path.name) and path.is_file())
-    return sorted(path.as_posix() for path in paths if not path.parts[0].startswith("."))

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import getpass
 import os
+import select
 import shlex
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,7 +24,9 @@ from anchorline.errors import PassphraseError
 NEW = "ANCHORLINE_NEW_PASSPHRASE"
 """The variable of the passphrase that `pki passphrase` puts in the old one's place."""
 PATIENCE = 60
-"""Seconds that a command may take: it may ask for a finger on a key."""
+"""Seconds that a command, or the writer of a pipe, may take: it may ask for a finger on a key."""
+LONGEST = 4096
+"""Bytes."""
 
 
 @dataclass
@@ -70,14 +75,15 @@ class Passphrase:
     def _read(self, path: str) -> str:
         what = self._source
         try:
-            with Path(path).open(encoding="utf-8") as file:
+            # a pipe, such as a shell's <(pass show fleet), may have its writer later, but not at any time
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
                 found = os.fstat(file.fileno())
                 private = found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
                 if stat.S_ISREG(found.st_mode) and not private:
                     raise PassphraseError(f"{what}: in reach of other users", f"chown {os.geteuid()} and chmod 600 it")
-                return _said(file.read(), what)
+                return _said(_first_line(file.fileno()).decode(), what)
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no text"
+            reason = (error.strerror or str(error)) if isinstance(error, OSError) else "no text"
             raise PassphraseError(f"{what}: {reason}", "fix the path") from None
 
     def _run(self, command: str) -> str:
@@ -107,6 +113,27 @@ def prompt(text: str) -> str | None:
         return getpass.getpass(text, stream=sys.stderr) or None
     except (EOFError, KeyboardInterrupt):
         raise PassphraseError("no passphrase was given") from None
+
+
+def _first_line(descriptor: int) -> bytes:
+    """What there is up to the end of a line. Raises TimeoutError, and OSError for one that doesn't end."""
+    line, end, waited = b"", time.monotonic() + PATIENCE, False
+    while b"\n" not in line and len(line) <= LONGEST:
+        more: bytes | None = None
+        with suppress(BlockingIOError):
+            more = os.read(descriptor, LONGEST)
+        if more:
+            line += more
+            continue
+        # a pipe that had no writer yet reads as one that has ended
+        if more is not None and (line or waited or not stat.S_ISFIFO(os.fstat(descriptor).st_mode)):
+            break
+        if not select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
+            raise TimeoutError(f"nothing in {PATIENCE} s")
+        waited = True
+    if len(line.partition(b"\n")[0]) > LONGEST:
+        raise OSError(f"its first line has more than {LONGEST:,} bytes")
+    return line
 
 
 def _said(text: str, what: str) -> str:

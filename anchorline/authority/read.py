@@ -10,6 +10,7 @@ from pathlib import Path
 from anchorline.authority import disk, keys
 from anchorline.authority.disk import refusals
 from anchorline.authority.layout import CA, NEXT_CA, PREVIOUS_CA
+from anchorline.authority.owners import require_unwritable
 from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError
 from anchorline.spec.model import DeclaredAuthority, ExistingAuthority, Spec
@@ -52,7 +53,7 @@ def read(spec: Spec) -> Files:
 
 def _certificate(file: Path) -> bytes | AuthorityError:
     try:
-        return disk.read(file)
+        return disk.read(file, require_unwritable)
     except AuthorityError as problem:
         return problem
 

@@ -36,11 +36,12 @@ def read(store: Store, digest: str) -> dict[str, Sighting]:
 
 def _every(store: Store) -> Iterable[Sighting]:
     for line in store.read_text(LEDGER).splitlines():
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, RecursionError):
             sighting = Sighting(**json.loads(line))
-            if sighting.seen:
-                datetime.fromisoformat(sighting.seen)
-            yield sighting
+            if not all(isinstance(each, str) for each in asdict(sighting).values()):
+                continue
+            if not sighting.seen or datetime.fromisoformat(sighting.seen).tzinfo:
+                yield sighting
 
 
 def news(

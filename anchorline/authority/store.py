@@ -20,6 +20,9 @@ A CA's key is never replaced, and its bytes never leave the folder, but where th
 ``next/`` and ``previous/`` are generations of the CA beside the present one; ``previous/`` has the pair that a renewal
 replaced as well. ``retired/`` keeps the CAs that were withdrawn.
 
+Nobody else can have put anything here: see ``owners.py``. What can be written by others, or was made by them, stops
+every run; a ``.commit`` of theirs is never finished.
+
 The lock is flock(2) on the folder itself: it leaves no file behind. Nobody waits for it, because a deploy runs in
 greenlets, where waiting would let the others go on.
 """
@@ -35,14 +38,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anchorline.authority import disk, keys, layout
-from anchorline.authority.disk import refusals
-from anchorline.authority.layout import CA, JOURNAL, PREVIOUS, PREVIOUS_CA, RETIRED, files_of, is_key, key_file
+from anchorline.authority import disk, gitignore, keys, owners
+from anchorline.authority.disk import PRIVATE_FOLDER_MODE, refusals
+from anchorline.authority.layout import (
+    CA,
+    JOURNAL,
+    NEXT,
+    PREVIOUS,
+    PREVIOUS_CA,
+    RETIRED,
+    files_of,
+    is_key,
+    key_file,
+)
+from anchorline.authority.owners import require_ours
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.problem import Place
 
 DRAFT, COMMIT, REPLACES = ".draft", ".commit", ".replaces"
-FOLDER_MODE = 0o700
+_FOLDERS = frozenset({DRAFT, COMMIT, NEXT, PREVIOUS, RETIRED})
 
 Mark = tuple[int, int, int]
 
@@ -86,6 +100,13 @@ class Store:
         """Where a file of this store belongs."""
         return self.folder / file
 
+    def require_guarded(self) -> None:
+        """Raise StoreError where others can write to the folder, or have made a part of it."""
+        with refusals(self.folder):
+            if self.folder.is_dir():
+                owners.require_way(self.folder)
+                owners.require_tree(self.folder, _FOLDERS, COMMIT)
+
     def contents(self, names: Iterable[str]) -> Contents:
         """Read the certificates of ``names`` and see which files exist, in one moment: under a shared lock."""
         files = [file for name in names for file in files_of(name)]
@@ -105,7 +126,7 @@ class Store:
                     elif is_key(file):
                         keys.require_form(disk.read_key(path), path)
                     elif file.endswith(".pem"):
-                        certificates[file] = disk.read(path)
+                        certificates[file] = disk.read(path, require_ours)
                 except AuthorityError as problem:
                     problems[file] = problem
                     if not isinstance(problem, StoreError):
@@ -120,14 +141,16 @@ class Store:
     def read(self, file: str) -> bytes:
         """A file as it is. Raises StoreError where it isn't there, or is a key that others may read."""
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
-            return (disk.read_key if is_key(file) else disk.read)(self._where(file))
+            path = self._where(file)
+            return disk.read_key(path) if is_key(file) else disk.read(path, require_ours)
 
     def read_text(self, file: str) -> str:
         """A file of lines, with what an interrupted commit adds to it. Nothing where there is none."""
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
             added = self.path(COMMIT) / file
             parts = [self.path(file), added] if file == JOURNAL else [self._where(file)]
-            return "".join(path.read_text(errors="replace") for path in parts if path.exists())
+            read = (disk.read(path, require_ours, largest=disk.LONGEST) for path in parts if path.exists())
+            return "".join(content.decode(errors="replace") for content in read)
 
     def replaced(self) -> dict[str, bytes]:
         """The certificates in ``previous/`` and ``retired/``, by their files; those that can't be read are left out."""
@@ -135,7 +158,7 @@ class Store:
         with refusals(self.folder), self._locked(fcntl.LOCK_SH):
             for file in filter(lambda file: not is_key(file), self._replaced_files()):
                 with suppress(StoreError):
-                    found[file] = disk.read(self.path(file))
+                    found[file] = disk.read(self.path(file), require_ours)
         return found
 
     def _replaced_files(self) -> Iterator[str]:
@@ -165,8 +188,7 @@ class Store:
         created = False
         try:
             with refusals(self.folder, "nothing was changed"):
-                if not self.folder.is_dir():
-                    self.folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+                if disk.make_folder(self.folder, PRIVATE_FOLDER_MODE):
                     created = True
                     disk.sync(self.folder.parent)
                 with self._locked(fcntl.LOCK_EX):
@@ -174,7 +196,7 @@ class Store:
                         self._require_unchanged(seen, [file for name in names for file in files_of(name)])
                     self._place()
                     self._require_keys(files, replaces or {})
-                    self._draft({**files, **layout.gitignore(self.folder, files)}, replaces or {})
+                    self._draft({**files, **gitignore.changed(self.folder, files)}, replaces or {})
                     self._place(fresh=True)
         except BaseException:
             if created:
@@ -194,8 +216,8 @@ class Store:
         """No CA key may be lost: one that is there is named by the commit, or lies in another place of it."""
         written = {_sha256(content) for content in files.values()}
         for file in filter(_is_ca_key, files):
-            with suppress(FileNotFoundError):
-                there = _sha256(self.path(file).read_bytes())
+            if self.path(file).exists():
+                there = _sha256(disk.read(self.path(file), require_ours))
                 if there not in ({replaces.get(file)} if files[file] else written):
                     raise self._taken(self.path(file), "nothing was changed")
 
@@ -212,7 +234,7 @@ class Store:
             return
         marker = "".join(f"{digest}  {file}\n" for file, digest in replaces.items())
         try:
-            draft.mkdir(FOLDER_MODE)
+            draft.mkdir(PRIVATE_FOLDER_MODE)
             disk.write_all(draft, {**files, REPLACES: marker.encode()} if marker else files)
             draft.rename(self.path(COMMIT))
         except BaseException:
@@ -233,7 +255,7 @@ class Store:
             disk.sync(self.folder)
             for folder in folders:
                 if not folder.is_dir():
-                    folder.mkdir(FOLDER_MODE)
+                    folder.mkdir(PRIVATE_FOLDER_MODE)
         for file in filter(_is_ca_key, files):
             with refusals(self.folder, "nothing was changed" if fresh else decided):
                 self._place_ca_key(commit / file, self.path(file), fresh=fresh)
@@ -265,7 +287,7 @@ class Store:
             raise
 
     def _replace_ca_key(self, source: Path, target: Path, *, fresh: bool) -> None:
-        there = target.read_bytes()
+        there = target.read_bytes() if target.is_file() else b""  # a pipe would keep us waiting
         if there == source.read_bytes():
             return  # an interrupted run came this far
         if _sha256(there) not in self._replaceable():
@@ -328,6 +350,7 @@ class Store:
                 ) from None
             if not self._is(descriptor):
                 raise StoreError("changed since it was read", "run again", Place(self.folder))
+            self.require_guarded()
             yield True
         finally:
             # a deploy runs under gevent, which closes a folder later than it is told to

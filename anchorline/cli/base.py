@@ -42,7 +42,7 @@ class Command(_Ours):
 
 class Group(_Ours, click.Group):
     """A group whose commands are ours as well. ``later`` has the modules of those that are loaded when they are asked
-    for, by their names, which they bear there too."""
+    for, by their names, which they bear there too, with ``_`` for ``-``."""
 
     command_class = Command
 
@@ -55,7 +55,7 @@ class Group(_Ours, click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if module := self.later.get(cmd_name):
-            found: click.Command = getattr(import_module(module), cmd_name)
+            found: click.Command = getattr(import_module(module), cmd_name.replace("-", "_"))
             return found
         return super().get_command(ctx, cmd_name)
 

@@ -14,8 +14,10 @@ from anchorline.authority.check import check as check_brought
 from anchorline.authority.custody import plain_in_git
 from anchorline.cli.base import Command, SpecPath
 from anchorline.cli.expiry import ending
+from anchorline.cli.first_keys import accepted
 from anchorline.commands import SPEC
 from anchorline.problem import Problem, in_order
+from anchorline.report.characters import visible
 from anchorline.spec import check as check_spec
 from anchorline.spec.schema import schema as spec_schema
 from anchorline.spec.values import parse_duration
@@ -42,7 +44,11 @@ def _check_keys(path: Path) -> Iterable[Problem]:
     return plain_in_git(spec) if spec else ()
 
 
-CHECKERS: tuple[Checker, ...] = (_check_spec, _check_keys, check_brought)
+def _check_host_keys(path: Path) -> Iterable[Problem]:
+    return accepted(path.parent)
+
+
+CHECKERS: tuple[Checker, ...] = (_check_spec, _check_keys, check_brought, _check_host_keys)
 """What ``check`` runs, one line each."""
 
 
@@ -90,8 +96,8 @@ def _as_data(problem: Problem) -> dict[str, Any]:
 
 def _as_line(problem: Problem) -> str:
     # click drops the colours where the output isn't a terminal
-    place = click.style(str(problem.place), fg="yellow" if problem.warning else "red")
-    return f"{place}: {problem.message}"
+    place = click.style(visible(str(problem.place)), fg="yellow" if problem.warning else "red")
+    return f"{place}: {visible(problem.message)}"
 
 
 def _summary(spec: Path, errors: int, warnings: int) -> str:

@@ -174,4 +174,7 @@ def _tell(folder: Path, made: Mapping[str, bytes], problems: list[Problem], keys
         )
         steps.append(f"anchorline pki adopt {shlex.quote(os.path.relpath(keys, folder))}")
     steps.append("pyinfra --dry inventory deploy.py")
+    click.echo(
+        "Hosts are known by their keys: compare what `anchorline host-keys` shows; with --write they are accepted."
+    )
     click.echo(f"Next: {click.format_filename(' && '.join(steps))}")

@@ -11,19 +11,21 @@ from click.shell_completion import get_completion_class
 from anchorline import __version__
 from anchorline.cli.base import Group
 from anchorline.errors import AnchorlineError
+from anchorline.report.characters import visible_lines
 
 NAME, VARIABLE = "anchorline", "_ANCHORLINE_COMPLETE"
 """Of the program, and of what a shell's completion sets when it asks."""
 COMMANDS = {
     "check": "anchorline.cli.check",
+    "host-keys": "anchorline.cli.host_keys",
     "init": "anchorline.cli.init",
     "pki": "anchorline.cli.pki",
     "schema": "anchorline.cli.check",
     "status": "anchorline.cli.status",
     "upgrade": "anchorline.cli.upgrade",
 }
-"""The module of each command, which has it under its name: loaded when it is asked for, since most of the time that a
-command takes is what the others would load."""
+"""The module of each command, which has it under its name, ``_`` for ``-``: loaded when it is asked for, since most of
+the time that a command takes is what the others would load."""
 
 
 @click.group(
@@ -65,5 +67,6 @@ def main() -> NoReturn:
     try:
         sys.exit(cli(prog_name=NAME, complete_var=VARIABLE))
     except AnchorlineError as error:
-        click.echo(error, err=True)
+        # names in certificates, paths and what a program said come from others
+        click.echo(visible_lines(str(error)), err=True)
         sys.exit(1)

@@ -22,6 +22,7 @@ from anchorline.cli.base import Group, names_to_export, names_to_issue, spec_opt
 from anchorline.cli.show import as_data, draw
 from anchorline.commands import anchorline, pyinfra
 from anchorline.errors import AuthorityError, PassphraseError
+from anchorline.report.characters import visible
 from anchorline.spec import Spec, load
 
 FOR_HOSTS = ("script", "cloud-init", "kubernetes", "trust-manager")
@@ -147,10 +148,11 @@ def adopt(folder: Path, spec_file: Path) -> None:
     spec = load(spec_file)
     adopted = take_over(spec, folder)
     for taken in adopted.taken:
-        click.echo(f"{taken.name}: {name_of(taken.certificate)}, from {taken.file}, with its key from {taken.key_file}")
+        what = f"{name_of(taken.certificate)}, from {taken.file}, with its key from {taken.key_file}"
+        click.echo(f"{taken.name}: {visible(what)}")
         click.echo(f"  SHA-256 {fingerprint(taken.certificate)}")
     for problem in adopted.unread:
-        click.echo(f"Passed over: {problem}")
+        click.echo(f"Passed over: {visible(str(problem))}")
     click.echo(f"{folder} is unchanged and still holds the CA's key: keep it as a backup, or destroy it.")
     click.echo("The next deploy does:")
     for status in survey(spec).statuses:
@@ -208,14 +210,14 @@ def _for_hosts(spec: Spec, form: str, image: str | None) -> bytes:
 def _commit(staged: Staged) -> None:
     staged.commit()
     if staged.is_new_ca and staged.ca is not None:
-        click.echo(f"Made a new CA, which no host trusts yet: {name_of(staged.ca)}")
+        click.echo(f"Made a new CA, which no host trusts yet: {visible(name_of(staged.ca))}")
         click.echo(f"  SHA-256 {staged.fingerprint}")
         click.echo(
             f"  Its key is {staged.folder / 'ca-key.pem'}. Keep a backup: a lost key means a new CA on every host."
         )
     for change in staged.changes:
         if change.name != CA or change.state is State.UNFINISHED:
-            click.echo(f"{change.file}: {change.state}: {change.reason}")
+            click.echo(f"{change.file}: {change.state}: {visible(change.reason)}")
     if not staged.changes:
         click.echo("Nothing to issue.")
 

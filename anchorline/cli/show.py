@@ -16,6 +16,7 @@ from anchorline.authority.generations import withdrawal
 from anchorline.authority.layout import JOURNAL, NEXT_CA, PREVIOUS_CA
 from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
 from anchorline.authority.survey import Survey
+from anchorline.report.characters import visible
 
 _COLOURS = {State.OK: "green", State.BROKEN: "red", State.CHANGED: "red", State.EXPIRED: "red"}
 _PIPE_WIDTH = 200  # where no terminal gives one: programs and logs take long lines
@@ -52,15 +53,15 @@ def draw(found: Survey) -> None:
         names = ", ".join(row["names"]) or row["subject"] or ""
         days = "" if row["days"] is None else str(row["days"])
         table.add_row(
-            status.name, state, escape(names), (row["not_after"] or "")[:10], days, (row["sha256"] or "")[:12]
+            status.name, state, escape(visible(names)), (row["not_after"] or "")[:10], days, (row["sha256"] or "")[:12]
         )
     if found.statuses:
         console.print(table)
     for status in found.statuses:
         if status.reason:
-            console.print(f"{status.name}: {status.reason}", markup=False, soft_wrap=True)
+            console.print(visible(f"{status.name}: {status.reason}"), markup=False, soft_wrap=True)
     for line in _told(found):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(visible(line), markup=False, soft_wrap=True)
 
 
 def _row(status: CertificateStatus, now: datetime) -> dict[str, Any]:

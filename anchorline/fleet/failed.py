@@ -8,6 +8,7 @@ registry.
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -40,9 +41,14 @@ class Failed:
     def read(cls, file: Path) -> Failed:
         """Read the file. Raises ValueError for one that isn't ours, or was damaged."""
         said = {}
-        for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                said[node.targets[0].id] = ast.literal_eval(node.value)
+        if not file.is_file():  # a pipe would wait for a writer
+            raise ValueError("it is no file")
+        try:
+            for node in ast.parse(file.read_text()).body:
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    said[node.targets[0].id] = ast.literal_eval(node.value)
+        except (RecursionError, MemoryError):
+            raise ValueError("it is nested too deep") from None
         inventory, spec, hosts = said.get("inventory"), said.get("spec", SPEC), said.get("failed")
         if isinstance(hosts, list) and hosts and all(isinstance(word, str) for word in (inventory, spec, *hosts)):
             return cls(str(inventory), str(spec), tuple(hosts))
@@ -81,8 +87,21 @@ def remember(inventory: str, spec: Path, hosts: Mapping[str, bool]) -> Path | No
         lines = "".join(f"    {name!r},\n" for name in sorted(left))
         time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
         words = {"inventory": inventory, "spec": str(typed(spec)), "hosts": lines}
-        file.write_text(_TEXT.format(time=time, file=file, **words))
+        _write(file, _TEXT.format(time=time, file=file, **words))
     return file
+
+
+def _write(file: Path, text: str) -> None:
+    """In one step, whatever is in its place, and with a mode that no umask opens."""
+    new = file.with_name(f".{file.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "w") as opened:
+        opened.write(text)
+    try:
+        new.replace(file)
+    except OSError:
+        new.unlink()
+        raise
 
 
 def instead(inventory: str, arguments: Sequence[str]) -> list[str] | None:

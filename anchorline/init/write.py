@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -50,12 +51,10 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _write(path: Path, content: bytes, made: list[Path]) -> None:
-    for parent in reversed(path.parents):
-        if not parent.is_dir():
-            parent.mkdir()
-            made.append(parent)
+    disk.make_folder(path.parent, disk.FOLDER_MODE, made=made)
     # O_EXCL: what somebody else has put here meanwhile isn't ours to undo
-    with path.open("xb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, disk.CERTIFICATE_MODE), "wb") as file:
         made.append(path)
         file.write(content)
         file.flush()

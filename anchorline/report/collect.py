@@ -71,7 +71,7 @@ def _report(over: Over, fleet: Fleet, kind: Kind, now: datetime, hosts: tuple[Ho
 
 def _host(over: Over, fleet: Fleet, view: View | None, kind: Kind, host: Host) -> HostReport:
     if not host.connected:
-        return unreachable(host, over.unreachable.get(host.name, "not connected"))
+        return unreachable(host, over.unreachable.get(host.name, "not connected"), fleet.inventory)
     return seen(view, host) if view and kind is Kind.STATUS else _came_to(over, fleet, view, host)
 
 

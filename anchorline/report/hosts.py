@@ -14,6 +14,7 @@ from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.operations import staged
 from anchorline.authority.plan import TO_ISSUE
+from anchorline.commands import INVENTORY, host_keys_of
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Fleet, Host, clock, machines
 from anchorline.problem import Health, Problem, Where
@@ -29,6 +30,9 @@ from anchorline.verify.examine import diagnosis_of
 from anchorline.verify.operations import is_due
 
 DEPLOY, BY_HAND = "deploy.py", "exec -- id"
+_HOST_KEYS = {"StrictPolicy: No host key for ": True, "SSH host key error": False}
+"""pyinfra's words for a host whose key isn't known, and for one whose key has changed; and whether the command for it
+writes. A changed one is to be looked at."""
 AGAIN = "see that it is up and takes this login, then look again"
 
 
@@ -67,9 +71,13 @@ _CONDITIONS = {
 }
 
 
-def unreachable(host: Host, cause: str) -> HostReport:
-    """A host that couldn't be connected to."""
+def unreachable(host: Host, cause: str, inventory: str = INVENTORY) -> HostReport:
+    """A host that couldn't be connected to, or whose key isn't the known one."""
     finding = Problem(cause, AGAIN, health=Health.UNKNOWN)
+    for words, write in _HOST_KEYS.items():
+        if words in cause:
+            fix = host_keys_of(host.name, inventory, write=write)
+            finding = replace(finding, fix=fix, where=Where.HERE)
     return HostReport(host.name, Condition.UNREACHABLE, groups_of(host), (finding,))
 
 

@@ -80,7 +80,7 @@ def test_the_nearest_word(line: str, near: str) -> None:
 @pytest.mark.parametrize(
     ("line", "known"),
     [
-        ("xylophone", "check, completion, init"),
+        ("xylophone", "check, completion, host-keys, init"),
         ("pki xylophone", "adopt, export, issue"),
         ("pki show --xylophone", "--format, --help, --spec"),
         ("pki show -x", "--format, --help, --spec"),

@@ -319,3 +319,15 @@ def test_a_wheel_has_all_of_it(tmp_path: Path) -> None:
     assert files(tmp_path / "site") == LAYOUT
     assert filecmp.cmpfiles(tmp_path / "site", tmp_path / "other", LAYOUT, shallow=False)[1:] == ([], [])
     assert os.access(tmp_path / "site/deploy.py", os.R_OK)
+
+
+def test_no_umask_opens_a_site(tmp_path: Path) -> None:
+    """Its deploy.py is carried out, and who can write to pki/ can put another CA there."""
+    old = os.umask(0)
+    try:
+        assert init(tmp_path / "a/b", *FLAGS).exit_code == 0
+    finally:
+        os.umask(old)
+    every = [tmp_path / "a", *(tmp_path / "a").rglob("*")]
+    assert len(every) > len(LAYOUT)
+    assert {path for path in every if path.stat().st_mode & 0o022} == set()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from anchorline.authority import keys, stage
+from anchorline.authority import keys, passphrase, stage
+from anchorline.authority.passphrase import Passphrase
+from anchorline.errors import PassphraseError
 from anchorline.spec import load
 from tests.preloaded import loaded
 
@@ -136,3 +141,53 @@ def test_another_passphrase_where_there_are_no_keys(tmp_path: Path) -> None:
     )
     assert (run.returncode, "no keys here yet" in run.stderr) == (1, True)
     assert not (tmp_path / "pki").exists()
+
+
+def fed(path: Path, content: bytes, after: float = 0.0) -> threading.Thread:
+    """Whoever writes into a pipe, later."""
+
+    def write() -> None:
+        time.sleep(after)
+        with path.open("wb") as pipe:
+            pipe.write(content)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("content", [b"correct\n", b"correct", b"correct\nand more\n"])
+@pytest.mark.parametrize("after", [0.0, 0.3])
+def test_a_pipe_gives_it_also_where_its_writer_comes_later(tmp_path: Path, content: bytes, after: float) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = fed(pipe, content, after)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANCHORLINE_PASSPHRASE_FILE", str(pipe))
+        assert Passphrase().get() == "correct"
+    writer.join(10)
+
+
+def test_a_shell_s_own_pipe_gives_it(site: Site) -> None:
+    command = f"ANCHORLINE_PASSPHRASE_FILE=<(printf correct) {ANCHORLINE} pki renew server"
+    done = subprocess.run(["bash", "-c", command], cwd=site.folder, env=site.environment(), check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (os.mkfifo, "nothing in 1 s"),
+        (lambda path: path.symlink_to("/dev/zero"), "its first line has more than 4,096 bytes"),
+        (lambda path: path.symlink_to("/dev/null"), "it gives an empty passphrase"),
+        (Path.mkdir, "Is a directory"),
+    ],
+)
+def test_what_gives_none_is_told_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], cause: str
+) -> None:
+    make(tmp_path / "it")
+    monkeypatch.setattr(passphrase, "PATIENCE", 1)
+    monkeypatch.setenv("ANCHORLINE_PASSPHRASE_FILE", str(tmp_path / "it"))
+    with pytest.raises(PassphraseError, match=cause):
+        Passphrase().get()

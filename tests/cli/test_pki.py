@@ -203,3 +203,26 @@ def test_a_brought_certificate_is_shown_and_never_issued(pki: PkiSite, old: Path
     assert pki("issue") == "Nothing to issue.\n"
     assert pki("export", "server").count("BEGIN CERTIFICATE") == 1
     assert not pki.pki.exists()
+
+
+def test_what_others_wrote_moves_no_cursor(pki: PkiSite) -> None:
+    pki("issue")
+    pki("rotate")
+    digest = next(
+        each["sha256"] for each in json.loads(pki("show", "--format", "json"))["issued"] if "next" in each["name"]
+    )
+    line = {"host": "web1\x1b[2J", "sha256": digest, "seen": "", "why": "\x1b]0;owned\x07no\u202e"}
+    (pki.pki / "sightings.jsonl").write_text(json.dumps(line) + "\n")
+    said = pki("show")
+    assert "  missing web1␛[2J: ␛]0;owned␇no�\n" in said
+    assert pki("show", "--format", "json").isascii()
+
+
+def test_a_strangers_folder_exports_nothing(pki: PkiSite) -> None:
+    pki("issue")
+    certificate = pki("export")
+    pki.pki.chmod(0o777)
+    said = pki("export", code=1)
+    assert said == f"{pki.pki}: other users can write to it (mode 0777); chmod -R go-w {pki.pki}\n"
+    subprocess.run(["sh", "-c", said.strip().rpartition("; ")[2]], check=True)
+    assert pki("export") == certificate

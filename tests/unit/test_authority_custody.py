@@ -16,7 +16,7 @@ from anchorline.authority import keys, pbes2, stage
 from anchorline.authority.certificates import fingerprint
 from anchorline.authority.custody import plain_in_git, reencrypt
 from anchorline.authority.generations import promote, retire, rotate
-from anchorline.authority.layout import key_files
+from anchorline.authority.gitignore import key_files
 from anchorline.authority.passphrase import Passphrase
 from anchorline.authority.store import Store
 from anchorline.errors import PassphraseError, StoreError

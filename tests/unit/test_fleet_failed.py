@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -100,3 +101,33 @@ def test_what_cannot_be_taken_up(text: str | None, arguments: list[str], words: 
         FILE.write_text(text)
     with pytest.raises(ValueError, match=words):
         instead(str(FILE), [*arguments, str(FILE), "deploy.py"])
+
+
+@pytest.mark.parametrize("text", ["(" * 100_000, "failed = " + "[" * 5000, "\x00", "failed = 1/0"])
+def test_a_damaged_file_is_told_and_given_up(text: str) -> None:
+    FILE.write_text(text)
+    with pytest.raises(ValueError, match=r"failed\.py can't be read .*: remove it"):
+        instead(str(FILE), [str(FILE)])
+    assert remember("inventory", SPEC, {"a": False}) == FILE
+    assert Failed.read(FILE).hosts == ("a",)
+
+
+def test_a_pipe_in_its_place_makes_nobody_wait() -> None:
+    os.mkfifo(FILE)
+    with pytest.raises(ValueError, match="it is no file"):
+        instead(str(FILE), [str(FILE)])
+    old = os.umask(0)
+    try:
+        assert remember("inventory", SPEC, {"a": False}) == FILE
+    finally:
+        os.umask(old)
+    assert Failed.read(FILE).hosts == ("a",)
+    assert FILE.stat().st_mode & 0o777 == 0o644
+    assert sorted(path.name for path in FILE.parent.iterdir()) == ["failed.py", "hosts.py", "staging.py"]
+
+
+def test_a_link_in_its_place_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "of somebody").write_text("as it was")
+    FILE.symlink_to(tmp_path / "of somebody")
+    assert remember("inventory", SPEC, {"a": False}) == FILE
+    assert (tmp_path / "of somebody").read_text() == "as it was"

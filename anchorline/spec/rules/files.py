@@ -19,6 +19,8 @@ def _fault(path: Path) -> str | None:
             return "is a folder"
         if not path.exists():
             return "doesn't exist"
+        if not path.is_file():
+            return "isn't a regular file"
     except OSError as error:
         return f"can't be read: {error.strerror}"
     return None if os.access(path, os.R_OK) else "can't be read: permission denied"
