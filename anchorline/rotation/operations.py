@@ -10,11 +10,11 @@ from anchorline.authority.certificates import name_of
 from anchorline.authority.generations import promote as promote_next
 from anchorline.authority.operations import PROMOTED, explicit, next_of, staged
 from anchorline.authority.store import Store
+from anchorline.characters import some
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Fleet, Probe, for_the_fleet, operation
 from anchorline.problem import Problem
 from anchorline.trust.operations import outdated, reasons_unseen
-from anchorline.trust.removal.plan import some
 
 
 @operation

@@ -13,7 +13,7 @@ from markdown_it.token import Token
 from anchorline.problem import Health, Problem, Where
 from anchorline.report import cells
 from anchorline.report.cells import FEW, LONGEST, LONGEST_COMMAND, ROWS
-from anchorline.report.characters import visible
+from anchorline.characters import visible
 from anchorline.report.markdown import LARGEST, markdown
 from anchorline.report.model import Condition, HostReport, Kind, Report, StepReport
 from tests.unit.any_report import NASTY, REPORTS, thousands

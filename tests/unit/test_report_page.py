@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from anchorline.problem import Health, Problem
 from anchorline.render import render
 from anchorline.report.alike import FEW, alike
-from anchorline.report.characters import visible_lines
+from anchorline.characters import visible_lines
 from anchorline.report.lives import MOST, line
 from anchorline.report.model import (
     CertificateReport,

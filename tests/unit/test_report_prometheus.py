@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from anchorline.problem import Health, Problem
-from anchorline.report.characters import visible_lines
+from anchorline.characters import visible_lines
 from anchorline.report.model import Report, without_name
 from anchorline.report.prometheus import LONGEST, METRICS, prometheus
 from tests.unit.any_report import REPORTS, thousands

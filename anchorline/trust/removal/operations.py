@@ -14,6 +14,7 @@ from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import name_of
 from anchorline.authority.generations import retire
 from anchorline.authority.layout import NEXT, NEXT_CA, PREVIOUS_CA
+from anchorline.characters import some
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import (
     Answer,
@@ -39,7 +40,7 @@ from anchorline.trust.observed import HOSTS
 from anchorline.trust.operations import digests_of
 from anchorline.trust.processes import stale
 from anchorline.trust.processes.stale import Stamps
-from anchorline.trust.removal.plan import ObservedAnchors, choose, digits, owned_files, places, read, removal, some
+from anchorline.trust.removal.plan import ObservedAnchors, choose, digits, owned_files, places, read, removal
 from anchorline.trust.scripts import AnchorsProbe, Layers, TrustProbe, Withdraw
 
 

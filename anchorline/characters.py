@@ -1,4 +1,4 @@
-"""Characters that no form can show as they are, replaced by ones that can be seen. Pure.
+"""Others' words as they can be shown: what no form can have as it is, replaced by what can be seen; and how long. Pure.
 
 Host names and error texts come from others: a control character in one moves a terminal's cursor, ends a line of a
 table, or makes a document that no XML parser takes.
@@ -7,7 +7,12 @@ table, or makes a document that no XML parser takes.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+LONGEST = 500
+"""Characters of what somebody else said: a program's line, a name, a version."""
+FEW = 5
+"""Names that are told out of many."""
 _REPLACED, _NEWLINE, _DELETE, _PICTURES = "\N{REPLACEMENT CHARACTER}", "\N{SYMBOL FOR NEWLINE}", "\u2421", 0x2400
 _LINES = "\x85\u2028\u2029"
 _UNSHOWN = (
@@ -30,6 +35,17 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """The same with its line feeds and tabs kept."""
     return _BUT_LINES.sub(_seen, text)
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """So many characters of a text, the last of them ``…`` where there were more."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def some(hosts: Iterable[str]) -> str:
+    """A few names of hosts out of many, in their order by name."""
+    every = sorted(hosts)
+    return (", ".join(every[:FEW]) or "no host") + (f" and {len(every) - FEW:,} more" if len(every) > FEW else "")
 
 
 def _seen(found: re.Match[str]) -> str:
