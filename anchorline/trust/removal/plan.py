@@ -112,18 +112,17 @@ def choose(word: str, hosts: Mapping[str, ObservedAnchors], declared: Iterable[s
         return max(found[0], word, key=len)
     if len(word) == 64 and not found:
         return word
-    told = "; ".join(
-        f"{sha} ({some(known[sha]) if known[sha] else 'the spec'})" for sha in sorted(found or known)[:FEW]
-    )
-    more = f"; and {len(found or known) - FEW:,} more" if len(found or known) > FEW else ""
     if not found:
-        raise AnchorlineError(
-            f"no host holds a CA that begins with {word}; those of this site are: {told or 'none'}{more}"
-        )
+        raise AnchorlineError(f"no host holds a CA that begins with {word}; those of this site are: {_told(known)}")
     raise AnchorlineError(
-        f"several CAs begin with {word}: {told}{more}",
+        f"several CAs begin with {word}: {_told({sha: known[sha] for sha in found})}",
         "give more digits of the one that shall go, or all 64, which no other CA has",
     )
+
+
+def _told(known: Mapping[str, Sequence[str]]) -> str:
+    told = [f"{sha} ({some(hosts) if hosts else 'the spec'})" for sha, hosts in sorted(known.items())]
+    return "; ".join([*told[:FEW], *([f"and {len(told) - FEW:,} more"] if len(told) > FEW else [])]) or "none"
 
 
 @dataclass(frozen=True)
