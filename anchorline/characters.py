@@ -1,4 +1,4 @@
-"""Others' words as they can be shown: what no form can have as it is, replaced by what can be seen; and how long. Pure.
+"""Others' words as they can be shown: what no form can have as it is, replaced by what can be seen; and how long.
 
 Host names and error texts come from others: a control character in one moves a terminal's cursor, ends a line of a
 table, or makes a document that no XML parser takes.
@@ -6,8 +6,11 @@ table, or makes a document that no XML parser takes.
 
 from __future__ import annotations
 
+import io
 import re
+import shlex
 from collections.abc import Iterable
+from typing import TextIO
 
 LONGEST = 500
 """Characters of what somebody else said: a program's line, a name, a version."""
@@ -42,10 +45,33 @@ def shortened(text: str, most: int = LONGEST) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def told(text: str, most: int = LONGEST) -> str:
+    """What somebody else said, on one line and not too long."""
+    return visible(shortened(text, most))
+
+
 def some(hosts: Iterable[str]) -> str:
     """A few names of hosts out of many, in their order by name."""
     every = sorted(hosts)
     return (", ".join(every[:FEW]) or "no host") + (f" and {len(every) - FEW:,} more" if len(every) > FEW else "")
+
+
+def quoted(word: str) -> str:
+    """A word as any shell takes it, byte for byte, and as a terminal can show it: ``printf`` makes what can't be shown.
+
+    A line feed at its end is what no substitution keeps; such a word is none that can be typed, and names nothing.
+    """
+    if not _ALL.search(word) or word.endswith("\n"):
+        return shlex.quote(visible(word))
+    octal = "".join(f"\\0{byte:03o}" for byte in word.encode("utf-8", "surrogateescape"))
+    return f"\"$(printf %b '{octal}')\""
+
+
+def take_all(*streams: TextIO) -> None:
+    """Have streams take every character, whatever encoding the locale has: one that it lacks is written as an escape."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _seen(found: re.Match[str]) -> str:

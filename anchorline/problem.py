@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from anchorline.characters import shortened, visible
+from anchorline.characters import told, visible
 
 LONGEST_CAUSE = 2000
 """Characters of a cause: it tells of a few hosts what each said."""
@@ -68,7 +68,7 @@ class Problem:
     code: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cause", shortened(visible(self.cause), LONGEST_CAUSE))
+        object.__setattr__(self, "cause", told(self.cause, LONGEST_CAUSE))
         # what ends in the middle of a command does something else
         fix = self.fix if len(self.fix) <= LONGEST_FIX else ""
         object.__setattr__(self, "fix", visible(fix))

@@ -10,6 +10,8 @@ from datetime import datetime
 
 from anchorline.authority.layout import LEDGER
 from anchorline.authority.store import Store
+from anchorline.characters import told
+from anchorline.problem import LONGEST_CAUSE
 from anchorline.spec.model import Rotation
 from anchorline.spec.values import format_duration
 
@@ -23,6 +25,9 @@ class Sighting:
     sha256: str
     seen: str = ""
     why: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "why", told(self.why, LONGEST_CAUSE))
 
     def counts(self, rotation: Rotation, now: datetime) -> bool:
         """Whether it is young enough for the gate."""

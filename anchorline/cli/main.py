@@ -9,6 +9,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from anchorline import __version__
+from anchorline.characters import take_all
 from anchorline.cli.base import Group
 from anchorline.errors import AnchorlineError
 
@@ -62,6 +63,7 @@ def completion(shell: str) -> None:
 
 def main() -> NoReturn:
     """Run the command line. A user's error is its text on standard error and exit code 1, without a traceback."""
+    take_all(sys.stdout, sys.stderr)
     try:
         sys.exit(cli(prog_name=NAME, complete_var=VARIABLE))
     except AnchorlineError as error:

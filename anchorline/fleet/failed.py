@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from anchorline.characters import quoted
 from anchorline.commands import SPEC, typed
 
 NAME = "failed.py"
 _TEXT = """\
 # Made by anchorline on {time} UTC: the hosts that failed then, or weren't reached.
 #   pyinfra {file} deploy.py    takes just them
-inventory = {inventory!r}
-spec = {spec!r}
+inventory = {inventory!a}
+spec = {spec!a}
 failed = [
 {hosts}]
 """
@@ -40,7 +41,7 @@ class Failed:
     def read(cls, file: Path) -> Failed:
         """Read the file. Raises ValueError for one that isn't ours, or was damaged."""
         said = {}
-        for node in ast.parse(file.read_text()).body:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 said[node.targets[0].id] = ast.literal_eval(node.value)
         inventory, spec, hosts = said.get("inventory"), said.get("spec", SPEC), said.get("failed")
@@ -78,10 +79,12 @@ def remember(inventory: str, spec: Path, hosts: Mapping[str, bool]) -> Path | No
             file.unlink()
         return None
     if sorted(left) != sorted(before):
-        lines = "".join(f"    {name!r},\n" for name in sorted(left))
+        lines = "".join(f"    {name!a},\n" for name in sorted(left))
         time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
         words = {"inventory": inventory, "spec": str(typed(spec)), "hosts": lines}
-        file.write_text(_TEXT.format(time=time, file=file, **words))
+        # a line feed in the path would end the comment
+        text = _TEXT.format(time=time, file=quoted(str(file)), **words)
+        file.write_text(text, encoding="utf-8")
     return file
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pyinfra.api import Host, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
+from anchorline.characters import told
 from anchorline.problem import Problem
 
 NO_ANSWER = "no answer: the connection broke or timed out"
@@ -26,7 +27,7 @@ class Answer:
         """Why it failed: our scripts say so in their last line, and so do sudo, sh and docker. What a host's own words
         say to do stays in the cause: they are nobody's to take apart."""
         lines = [line.strip() for line in (self.stderr or self.stdout) if line.strip()]
-        return Problem(lines[-1] if lines else NO_ANSWER)
+        return Problem(told(lines[-1]) if lines else NO_ANSWER)
 
 
 def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None, quiet: bool = False) -> Answer:

@@ -14,6 +14,7 @@ from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.operations import staged
 from anchorline.authority.plan import TO_ISSUE
+from anchorline.characters import quoted
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Fleet, Host, clock, machines
 from anchorline.problem import Health, Problem, Where
@@ -164,7 +165,9 @@ def _findings(view: View, here: Host) -> Iterator[Problem]:
     space = fleet.seen(PROBE, here).left if fleet.has_seen(PROBE, here) else {}
     for place, left in space.items():
         if left < ENOUGH:
-            yield Problem(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", Where.ON_THE_HOST)
+            yield Problem(
+                f"the disk of {place} has {left} KiB left", f"du -xh {quoted(place)} | sort -h", Where.ON_THE_HOST
+            )
     if off := clock.problem(fleet.clocks.get(here.name, 0)):
         yield off
     yield from _stale(fleet, here)
