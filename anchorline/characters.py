@@ -68,7 +68,7 @@ def quoted(word: str) -> str:
 
 
 def take_all(*streams: TextIO) -> None:
-    """Have streams take every character, whatever encoding the locale has: one that it lacks is written as an escape."""
+    """Have streams take every character, whatever the locale: one that it lacks is written as an escape."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -136,6 +136,7 @@ def _told(found: Survey) -> list[str]:
         "",
         f"rotation: made ─●─ trusted ── promoted ── withdrawn: {where} {name}",
         *(f"  missing {host}: {why}" for host, why in sorted(missing.items())),
+        *([f"  {sightings.waived(missing)}"] if missing else []),
         *issues,
         "The next deploy puts it beside the present one on every host, and once every host of the inventory has been",
         "seen to trust it, promotes it and issues every certificate under it.",

@@ -12,8 +12,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, cast
 
-from anchorline.characters import told
-from anchorline.commands import INVENTORY, pyinfra
+from anchorline.characters import some, told
+from anchorline.commands import INVENTORY, pyinfra, without
 from anchorline.errors import AnchorlineError
 from anchorline.fleet.limits import too_many
 from anchorline.fleet.steps import Step
@@ -165,7 +165,8 @@ class Fleet:
         if too_many(len(every), len(hosts), share):
             raise AnchorlineError(
                 f"stopped before `{step}`: {len(every)} of {len(hosts)} hosts failed, "
-                f"and `limits: {{failed: {share:.0%}}}` allows no more"
+                f"and `limits: {{failed: {share:.0%}}}` allows no more; they are {some(every)}",
+                f"look at what each says; or go on without them, {without(every)}",
             )
 
 

@@ -52,11 +52,9 @@ def _blocked_by(fleet: Fleet, missing: dict[str, str]) -> Problem | None:
     told = [
         f"rotation: blocked, {len(missing)} of {of} hosts not seen to trust {name}, and the present CA goes on to serve"
     ]
-    told += [f"{each}: {why}" for each, why in sorted(missing.items())]
+    told += [sightings.reasons(missing)]
     told += [f"processes with the roots of before run on {some(stale)}"] if stale else []
-    return Problem(
-        "; ".join(told), "the next run goes on from here; a host that is gone: `rotation: {without: [HOST]}`"
-    )
+    return Problem("; ".join(told), f"the next run goes on from here; {sightings.waived(missing)}")
 
 
 def _preflight(fleet: Fleet) -> Iterable[Problem]:
