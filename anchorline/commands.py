@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from pathlib import Path
+
+from anchorline.characters import FEW
 
 SPEC, INVENTORY = "anchorline.yml", "inventory"
 """What a run takes where nothing else is named."""
@@ -31,6 +34,13 @@ def host_keys_of(host: str, inventory: str = INVENTORY, *, write: bool = False) 
     """The command that shows the SSH host keys of one host, or takes them for known."""
     words = ["anchorline", "host-keys", *([inventory] if inventory != INVENTORY else []), "--limit", host]
     return shlex.join([*words, *(["--write"] if write else [])])
+
+
+def without(hosts: Collection[str]) -> str:
+    """How a run goes on when what some hosts say stops it, as a fix goes on with it."""
+    if len(hosts) > FEW:
+        return "the same command with `--exclude` and its name for each of them"
+    return f"the same command with `{shlex.join(word for host in sorted(hosts) for word in ('--exclude', host))}`"
 
 
 def _goes_without_saying(spec: Path) -> bool:

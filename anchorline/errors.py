@@ -29,21 +29,24 @@ class AnchorlineError(Exception):
         super().__init__(str(self.problems[0]))
 
     @classmethod
-    def of(cls, problems: Iterable[Problem]) -> Self:
-        """One error for all of them, a line each."""
-        every = tuple(problems)
-        made = cls("\n".join(map(str, every)))
-        made.problems = every
+    def of(cls, problems: Iterable[Problem], head: str = "") -> Self:
+        """One error for all of them, a line each; below a ``head``, as a list."""
+        made = cls(head)
+        made._holds(problems, head)
         return made
+
+    def _holds(self, problems: Iterable[Problem], head: str = "") -> None:
+        self.problems = tuple(problems)
+        lines = [f"  - {each}" if head else str(each) for each in self.problems]
+        self.args = ("\n".join([head, *lines] if head else lines),)
 
 
 class SpecError(AnchorlineError):
     """The spec can't be used. ``problems`` holds everything that is wrong with it, in the file's order."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        ordered = in_order(problems)
-        super().__init__("\n".join(map(str, ordered)))
-        self.problems = ordered
+        super().__init__("")
+        self._holds(in_order(problems))
 
 
 class AuthorityError(AnchorlineError):

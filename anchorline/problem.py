@@ -10,6 +10,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from anchorline.characters import told, visible
+
+LONGEST_CAUSE = 2000
+"""Characters of a cause: it tells of a few hosts what each said."""
+LONGEST_FIX = 8000
+"""Characters of a fix: it may hold a path, of up to 4,096 bytes, in a form that a shell takes."""
+
 
 class Health(StrEnum):
     """How good something is: the four colours that every report has."""
@@ -41,12 +48,13 @@ class Place:
     def __str__(self) -> str:
         line = f":{self.line}" if self.line else ""
         key = f": {self.key}" if self.key else ""
-        return f"{self.file}{line}{key}"
+        return visible(f"{self.file}{line}{key}")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong. ``fix`` is a command or a sentence.
+    """One thing that is wrong. ``fix`` is a command or a sentence. Each is one line, and holds nothing that harms a
+    terminal or a document, whoever's words went into it: no output needs to clean it once more.
 
     ``where`` is the place of a file in which it is written, and where it is fixed; or where the command is typed.
     ``code`` names a lint rule; what no rule stands behind has none. ``health`` is BAD, WARNING (it stops nothing) or
@@ -58,6 +66,12 @@ class Problem:
     where: Where | Place = Where.NOWHERE
     health: Health = Health.BAD
     code: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cause", told(self.cause, LONGEST_CAUSE))
+        # what ends in the middle of a command does something else
+        fix = self.fix if len(self.fix) <= LONGEST_FIX else ""
+        object.__setattr__(self, "fix", visible(fix))
 
     @property
     def place(self) -> Place:

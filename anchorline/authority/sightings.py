@@ -10,8 +10,13 @@ from datetime import datetime
 
 from anchorline.authority.layout import LEDGER
 from anchorline.authority.store import Store
+from anchorline.characters import FEW, shortened, told
+from anchorline.problem import LONGEST_CAUSE
 from anchorline.spec.model import Rotation
 from anchorline.spec.values import format_duration
+
+_LONGEST_WHY = 250
+"""Characters for each host where a few are told of in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ class Sighting:
     sha256: str
     seen: str = ""
     why: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "why", told(self.why, LONGEST_CAUSE))
 
     def counts(self, rotation: Rotation, now: datetime) -> bool:
         """Whether it is young enough for the gate."""
@@ -81,3 +89,16 @@ def missing(old: Mapping[str, Sighting], hosts: Mapping[str, str], rotation: Rot
         )
         waited[host] = why + before
     return waited
+
+
+def reasons(missing: Mapping[str, str]) -> str:
+    """Why a gate waits for a few of the hosts, and for how many more."""
+    few = [f"{each}: {shortened(why, _LONGEST_WHY)}" for each, why in sorted(missing.items())[:FEW]]
+    return "; ".join([*few, *([f"and {len(missing) - FEW:,} more"] if len(missing) > FEW else [])])
+
+
+def waived(missing: Iterable[str]) -> str:
+    """What has the gate wait no longer, with the hosts as the spec takes them."""
+    every = sorted(missing)
+    names = ", ".join(map(json.dumps, every)) if len(every) <= FEW else "HOST, ..."
+    return f"for what is gone, or doesn't come to it: `rotation: {{without: [{names}]}}` in the spec"

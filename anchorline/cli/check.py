@@ -12,12 +12,12 @@ import click
 
 from anchorline.authority.check import check as check_brought
 from anchorline.authority.custody import plain_in_git
+from anchorline.characters import visible
 from anchorline.cli.base import Command, SpecPath
 from anchorline.cli.expiry import ending
 from anchorline.cli.first_keys import accepted
 from anchorline.commands import SPEC
 from anchorline.problem import Problem, in_order
-from anchorline.report.characters import visible
 from anchorline.spec import check as check_spec
 from anchorline.spec.schema import schema as spec_schema
 from anchorline.spec.values import parse_duration

@@ -13,12 +13,12 @@ from typing import Any
 
 import click
 
+from anchorline.characters import visible
 from anchorline.cli.base import Command
 from anchorline.cli.first_keys import CHECKING, KNOWN_HOSTS, KNOWN_HOSTS_FILE, accepted
 from anchorline.cli.known_hosts import Compared, Way, add, compare, fingerprint, resolved
 from anchorline.commands import INVENTORY, host_keys_of
 from anchorline.errors import AnchorlineError
-from anchorline.report.characters import visible
 
 PATIENCE = 120
 """Seconds that pyinfra gets to tell the inventory: it may ask a cloud."""

@@ -9,9 +9,9 @@ import click
 from click.shell_completion import get_completion_class
 
 from anchorline import __version__
+from anchorline.characters import take_all, visible_lines
 from anchorline.cli.base import Group
 from anchorline.errors import AnchorlineError
-from anchorline.report.characters import visible_lines
 
 NAME, VARIABLE = "anchorline", "_ANCHORLINE_COMPLETE"
 """Of the program, and of what a shell's completion sets when it asks."""
@@ -64,6 +64,7 @@ def completion(shell: str) -> None:
 
 def main() -> NoReturn:
     """Run the command line. A user's error is its text on standard error and exit code 1, without a traceback."""
+    take_all(sys.stdout, sys.stderr)
     try:
         sys.exit(cli(prog_name=NAME, complete_var=VARIABLE))
     except AnchorlineError as error:

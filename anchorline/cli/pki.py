@@ -18,11 +18,11 @@ from anchorline.authority.passphrase import NEW, Passphrase, prompt
 from anchorline.authority.plan import TO_ISSUE, State
 from anchorline.authority.stage import Staged, stage
 from anchorline.authority.survey import survey
+from anchorline.characters import visible
 from anchorline.cli.base import Group, names_to_export, names_to_issue, spec_option
 from anchorline.cli.show import as_data, draw
 from anchorline.commands import anchorline, pyinfra
 from anchorline.errors import AuthorityError, PassphraseError
-from anchorline.report.characters import visible
 from anchorline.spec import Spec, load
 
 FOR_HOSTS = ("script", "cloud-init", "kubernetes", "trust-manager")

@@ -16,9 +16,11 @@ from anchorline.authority.generations import withdrawal
 from anchorline.authority.layout import JOURNAL, NEXT_CA, PREVIOUS_CA
 from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
 from anchorline.authority.survey import Survey
-from anchorline.report.characters import visible
+from anchorline.characters import told, visible
 
 _COLOURS = {State.OK: "green", State.BROKEN: "red", State.CHANGED: "red", State.EXPIRED: "red"}
+LONGEST_NAMES = 10_000
+"""Characters of a certificate's names."""
 _PIPE_WIDTH = 200  # where no terminal gives one: programs and logs take long lines
 
 
@@ -39,7 +41,7 @@ def draw(found: Survey) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
-    console.print(f"{found.spec.site}: {found.store.folder}", markup=False, soft_wrap=True)
+    _line(console, f"{found.spec.site}: {found.store.folder}")
     table = Table(box=None, pad_edge=False)
     table.add_column("NAME", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
@@ -53,15 +55,25 @@ def draw(found: Survey) -> None:
         names = ", ".join(row["names"]) or row["subject"] or ""
         days = "" if row["days"] is None else str(row["days"])
         table.add_row(
-            status.name, state, escape(visible(names)), (row["not_after"] or "")[:10], days, (row["sha256"] or "")[:12]
+            status.name,
+            state,
+            escape(told(names, LONGEST_NAMES)),
+            (row["not_after"] or "")[:10],
+            days,
+            (row["sha256"] or "")[:12],
         )
     if found.statuses:
         console.print(table)
     for status in found.statuses:
         if status.reason:
-            console.print(visible(f"{status.name}: {status.reason}"), markup=False, soft_wrap=True)
+            _line(console, f"{status.name}: {status.reason}")
     for line in _told(found):
-        console.print(visible(line), markup=False, soft_wrap=True)
+        _line(console, line)
+
+
+def _line(console: Console, text: str) -> None:
+    """A line as it is, however long; in it may be what a host said, or somebody's certificate."""
+    console.print(visible(text), markup=False, soft_wrap=True)
 
 
 def _row(status: CertificateStatus, now: datetime) -> dict[str, Any]:
@@ -124,6 +136,7 @@ def _told(found: Survey) -> list[str]:
         "",
         f"rotation: made ─●─ trusted ── promoted ── withdrawn: {where} {name}",
         *(f"  missing {host}: {why}" for host, why in sorted(missing.items())),
+        *([f"  {sightings.waived(missing)}"] if missing else []),
         *issues,
         "The next deploy puts it beside the present one on every host, and once every host of the inventory has been",
         "seen to trust it, promotes it and issues every certificate under it.",

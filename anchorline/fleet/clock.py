@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from anchorline.characters import some
+from anchorline.commands import without
 from anchorline.fleet.probe import number
 from anchorline.problem import Health, Problem, Where
 
@@ -27,16 +29,19 @@ def problem(offset: float) -> Problem | None:
     return Problem(cause, SET_CLOCK, Where.ON_THE_HOST, Health.WARNING)
 
 
-def wrong_here(offsets: Mapping[str, float]) -> Problem | None:
-    """Why nothing should be issued here: most hosts' clocks agree against this machine's. None where they don't."""
+def wrong_here(offsets: Mapping[str, float], alone: str) -> Problem | None:
+    """Why nothing should be issued here: most hosts' clocks agree against this machine's. None where they don't.
+
+    ``alone`` is the command that issues without asking a host, for where every one of them is wrong.
+    """
     for side, word in ((-1, "ahead of"), (1, "behind")):
-        off = sorted(side * offset for offset in offsets.values() if side * offset > TOLERANCE)
+        off = {name: side * offset for name, offset in offsets.items() if side * offset > TOLERANCE}
         if 2 * len(off) > len(offsets):
+            on = without(off) if len(off) < len(offsets) else f"`{alone}`, then a deploy"
             return Problem(
-                f"this machine's clock is {_length(off[len(off) // 2])} {word} that of {len(off)} of {len(offsets)} "
-                "hosts, and what is issued now would begin or end at a wrong time",
-                SET_CLOCK,
-                Where.HERE,
+                f"this machine's clock is {_length(sorted(off.values())[len(off) // 2])} {word} that of {len(off)} of "
+                f"{len(offsets)} hosts ({some(off)}), and what is issued now would begin or end at a wrong time",
+                f"`{SET_CLOCK}` here; if theirs are wrong: there, or go on in spite of them, {on}",
             )
     return None
 

@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from anchorline.characters import quoted
 from anchorline.commands import SPEC, typed
 
 NAME = "failed.py"
 _TEXT = """\
 # Made by anchorline on {time} UTC: the hosts that failed then, or weren't reached.
 #   pyinfra {file} deploy.py    takes just them
-inventory = {inventory!r}
-spec = {spec!r}
+inventory = {inventory!a}
+spec = {spec!a}
 failed = [
 {hosts}]
 """
@@ -44,7 +45,7 @@ class Failed:
         if not file.is_file():  # a pipe would wait for a writer
             raise ValueError("it is no file")
         try:
-            for node in ast.parse(file.read_text()).body:
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                     said[node.targets[0].id] = ast.literal_eval(node.value)
         except (RecursionError, MemoryError):
@@ -84,10 +85,11 @@ def remember(inventory: str, spec: Path, hosts: Mapping[str, bool]) -> Path | No
             file.unlink()
         return None
     if sorted(left) != sorted(before):
-        lines = "".join(f"    {name!r},\n" for name in sorted(left))
+        lines = "".join(f"    {name!a},\n" for name in sorted(left))
         time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
         words = {"inventory": inventory, "spec": str(typed(spec)), "hosts": lines}
-        _write(file, _TEXT.format(time=time, file=file, **words))
+        # a line feed in the path would end the comment
+        _write(file, _TEXT.format(time=time, file=quoted(str(file)), **words))
     return file
 
 
@@ -95,7 +97,9 @@ def _write(file: Path, text: str) -> None:
     """In one step, whatever is in its place, and with a mode that no umask opens."""
     new = file.with_name(f".{file.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "w") as opened:
+    with os.fdopen(
+        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "w", encoding="utf-8"
+    ) as opened:
         opened.write(text)
     try:
         new.replace(file)

@@ -12,7 +12,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, cast
 
-from anchorline.commands import INVENTORY, pyinfra
+from anchorline.characters import some, told
+from anchorline.commands import INVENTORY, pyinfra, without
 from anchorline.errors import AnchorlineError
 from anchorline.fleet.limits import too_many
 from anchorline.fleet.steps import Step
@@ -21,6 +22,8 @@ from anchorline.spec import Spec, load
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+MOST_NOTES = 100
+"""Notes of one host."""
 REGISTRY, CLIENTS = "registry", "clients"
 
 
@@ -145,14 +148,14 @@ class Fleet:
         self.failures.setdefault(host.name, Failure(step, problem))
 
     def note(self, host: Host, text: str) -> None:
-        """Note something that the summary should say of a host."""
-        notes = self.notes.setdefault(host.name, [])
-        if text not in notes:
-            notes.append(text)
+        """Note something that the summary should say of a host. Of a host that has too much to say, the first of it."""
+        notes, text = self.notes.setdefault(host.name, []), told(text)
+        if len(notes) < MOST_NOTES and text not in notes:
+            notes.append(text if len(notes) < MOST_NOTES - 1 else "and more")
 
     def changed(self, host: Host, step: Step, what: str) -> None:
         """Note what was changed on a host, or would be."""
-        self.changes.setdefault(host.name, []).append(HostChange(step, what))
+        self.changes.setdefault(host.name, []).append(HostChange(step, told(what)))
 
     def require_few_failures(self, step: str, failed: Iterable[str]) -> None:
         """Raise AnchorlineError where more hosts have failed than the limits allow. ``failed``: by pyinfra's count."""
@@ -162,7 +165,8 @@ class Fleet:
         if too_many(len(every), len(hosts), share):
             raise AnchorlineError(
                 f"stopped before `{step}`: {len(every)} of {len(hosts)} hosts failed, "
-                f"and `limits: {{failed: {share:.0%}}}` allows no more"
+                f"and `limits: {{failed: {share:.0%}}}` allows no more; they are {some(every)}",
+                f"look at what each says; or go on without them, {without(every)}",
             )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from anchorline.characters import FEW, some
+from anchorline.commands import without
 from anchorline.fleet.scripts import Script
 from anchorline.problem import Problem
 
@@ -32,5 +34,9 @@ def duplicates(machines: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
 
 
 def problem(names: tuple[str, ...]) -> Problem:
-    """What is wrong with a machine of several names."""
-    return Problem(f"{' and '.join(names)} are one machine", "leave one of the names in the inventory")
+    """What is wrong with a machine of several names: the inventory, or one of them says what another one is."""
+    return Problem(
+        f"{' and '.join(names) if len(names) <= FEW else some(names)} are one machine",
+        "leave one of the names in the inventory; if they are several machines, one says what another one is: go on "
+        f"without it, {without(names[:1])} or another of the names",
+    )

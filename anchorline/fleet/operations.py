@@ -11,6 +11,7 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, State
 from pyinfra.api import Host as PyinfraHost
 
+from anchorline.characters import told, visible_lines
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import clock, machines
 from anchorline.fleet.contain import contained
@@ -24,6 +25,8 @@ from anchorline.problem import Problem
 
 _EARLIER = 5
 """Seconds."""
+SAID = 100
+"""Lines of what a failed script said, its last ones: a container's log is among them."""
 Commands = Generator[FunctionCommand, None, None]
 
 
@@ -119,8 +122,8 @@ def changing(
         if not answer.ok:
             fleet = Run.of(host).fleet
             fleet.fail(fleet.hosts[host.name], step, answer.problem)
-            for line in answer.stderr or (answer.problem.cause,):
-                say(host, line)
+            for line in answer.stderr[-SAID:] or (answer.problem.cause,):
+                say(host, told(line))
             return False
         if then:
             then(answer)
@@ -151,5 +154,5 @@ def for_the_fleet(work: Callable[[Fleet], None]) -> Commands:
 
 
 def say(host: PyinfraHost, text: str) -> None:
-    """A line about a host on standard error."""
-    logger.error(f"{host.print_prefix}{text}")
+    """A line about a host on standard error, or the few lines of an error of ours."""
+    logger.error(f"{host.print_prefix}{visible_lines(text)}")

@@ -24,7 +24,10 @@ from anchorline.commands import INVENTORY, SPEC
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import machines
 from anchorline.fleet.fleet import Fleet, Host
+from anchorline.problem import Problem
 
+MOST_REASONS = 20
+"""Reasons against a plan that are told; who reads more begins with the first."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -113,9 +116,10 @@ class Run:
         fleet = self.fleet
         problems = [machines.problem(names) for names in machines.duplicates(fleet.machines)]
         problems += [problem for probe in fleet.probes.values() for problem in probe.preflight(fleet)]
+        if more := problems[MOST_REASONS:]:
+            problems[MOST_REASONS:] = [Problem(f"{len(more):,} more reasons", "`anchorline status` has each host's")]
         if problems:
-            lines = "".join(f"\n  - {problem}" for problem in problems)
-            raise AnchorlineError(f"refused, and nothing was changed:{lines}")
+            raise AnchorlineError.of(problems, "refused, and nothing was changed:")
 
 
 def _hosts(state: State) -> dict[str, Host]:

@@ -9,6 +9,7 @@ import gevent
 from pyinfra.api import Host, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
+from anchorline.characters import told
 from anchorline.fleet.reading import TooMuchError, bounded
 from anchorline.problem import Problem
 
@@ -32,7 +33,7 @@ class Answer:
         """Why it failed: our scripts say so in their last line, and so do sudo, sh and docker. What a host's own words
         say to do stays in the cause: they are nobody's to take apart."""
         lines = [line.strip() for line in (self.stderr or self.stdout) if line.strip()]
-        return Problem(lines[-1] if lines else NO_ANSWER)
+        return Problem(told(lines[-1]) if lines else NO_ANSWER)
 
 
 def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None, quiet: bool = False) -> Answer:
@@ -49,7 +50,7 @@ def ask(host: Host, script: str, *, stdin: str = "", timeout: int | None = None,
     arguments["_timeout"] = timeout = timeout or patience(host)
     state = host.state
     try:
-        with bounded(str), gevent.Timeout(timeout + _GRACE, TimeoutError):
+        with bounded(told), gevent.Timeout(timeout + _GRACE, TimeoutError):
             ok, output = host.run_shell_command(
                 StringCommand(script),
                 print_output=state.print_output and not quiet,

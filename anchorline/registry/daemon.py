@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from anchorline.characters import quoted
 from anchorline.problem import Problem, Where
 
 
@@ -12,4 +13,6 @@ def missing() -> Problem:
 
 def down(unit: str, said: str = "") -> Problem:
     """A daemon that is there doesn't answer. ``said`` is what its own client says of it."""
-    return Problem(f"{unit} doesn't answer{f': {said}' if said else ''}", f"systemctl start {unit}", Where.ON_THE_HOST)
+    return Problem(
+        f"{unit} doesn't answer{f': {said}' if said else ''}", f"systemctl start {quoted(unit)}", Where.ON_THE_HOST
+    )

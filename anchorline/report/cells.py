@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from anchorline.report.characters import visible
+from anchorline.characters import visible
 
 LONGEST = 300
 """Characters of a text; a cause may hold a program's whole output."""

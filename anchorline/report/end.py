@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from pyinfra.api.exceptions import PyinfraError
 from rich.console import Console
 
+from anchorline.characters import take_all
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Fleet, Run, RunError, failed, guard
 from anchorline.fleet.guard import Over
@@ -95,9 +95,7 @@ def _tell(over: Over, report: Report, *, status: bool) -> None:
     """Show the report, a run's on standard error, which leaves standard output to --json; and write it where asked."""
     file = _files(over.options).get("plan" if over.planned else "report")
     form = _data(over.options).get("form", "")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # whatever the locale says
+    take_all(sys.stdout, sys.stderr)
     if not status:
         show(report, Console(stderr=True, highlight=False))
     elif file is None and form in ("", "text"):

@@ -14,6 +14,7 @@ from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.operations import staged
 from anchorline.authority.plan import TO_ISSUE
+from anchorline.characters import quoted, some
 from anchorline.commands import INVENTORY, host_keys_of
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Fleet, Host, clock, machines
@@ -53,10 +54,7 @@ class View:
     @cached_property
     def unknown_cas(self) -> Mapping[str, tuple[str, ...]]:
         """By host, the CAs of the site that it knows and ``pki/`` doesn't."""
-        known_by: dict[str, tuple[str, ...]] = {}
-        for digest, hosts in unknown_cas(self.fleet).items():
-            known_by |= {host: (*known_by.get(host, ()), digest) for host in hosts}
-        return known_by
+        return unknown_cas(self.fleet)
 
     @cached_property
     def duplicates(self) -> Mapping[str, tuple[str, ...]]:
@@ -164,15 +162,18 @@ def _findings(view: View, here: Host) -> Iterator[Problem]:
         yield Problem(
             "it hasn't verified what is served now: its last verification failed, or is of before", step, Where.HERE
         )
-    for digest in view.unknown_cas.get(here.name, ()):
-        fix = "bring back the pki/ that made it, or run from the checkout that has it"
-        yield Problem(f"it knows the CA {digest} as the site's, and pki/{fleet.spec.site} doesn't", fix)
+    if digests := view.unknown_cas.get(here.name):
+        cas = f"CA{'s' * (len(digests) > 1)} {some(digests)}"
+        fix = "bring back the pki/ that made it, or run from the checkout that has it; where it isn't so, leave it out"
+        yield Problem(f"it knows the {cas} as the site's, and pki/{fleet.spec.site} doesn't", fix)
     if names := view.duplicates.get(here.name):
         yield machines.problem(names)
     space = fleet.seen(PROBE, here).left if fleet.has_seen(PROBE, here) else {}
     for place, left in space.items():
         if left < ENOUGH:
-            yield Problem(f"the disk of {place} has {left} KiB left", f"du -xh {place} | sort -h", Where.ON_THE_HOST)
+            yield Problem(
+                f"the disk of {place} has {left} KiB left", f"du -xh {quoted(place)} | sort -h", Where.ON_THE_HOST
+            )
     if off := clock.problem(fleet.clocks.get(here.name, 0)):
         yield off
     yield from _stale(fleet, here)

@@ -14,8 +14,8 @@ from datetime import UTC
 from itertools import chain
 from xml.etree import ElementTree as ET
 
+from anchorline.characters import visible_lines
 from anchorline.problem import Health
-from anchorline.report.characters import visible_lines
 from anchorline.report.model import CertificateReport, HostReport, RegistryReport, Report, RotationReport
 from anchorline.report.words import holdings, remaining, seconds
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import Any
 
+from anchorline.characters import told
 from anchorline.problem import Health, Problem
 
 
@@ -20,6 +22,39 @@ class Kind(StrEnum):
     STATUS = "status"
     RUN = "run"
     PLAN = "plan"
+
+
+MOST = 200
+"""Notes, changes, findings or names of one host or certificate; more are counted."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Facts, of which some are what a host said: each is cleaned and shortened as it comes in, so that no form has to.
+    A ``name`` and a ``host`` are the inventory's, by which hosts are found again: each form shows them in its own way.
+    """
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if each.name not in ("name", "host"):
+                object.__setattr__(self, each.name, _told(getattr(self, each.name)))
+
+
+def _told(value: Any) -> Any:
+    match value:
+        case Enum():
+            return value
+        case str():
+            return told(value)
+        case Mapping():
+            return {_told(key): _told(each) for key, each in value.items()}
+        case tuple() if len(value) > MOST:
+            left = f"and {len(value) - MOST:,} more"
+            last = replace(value[0], cause=left, fix="") if isinstance(value[0], Problem) else left
+            return (*map(_told, value[:MOST]), last)
+        case tuple():
+            return tuple(map(_told, value))
+    return value
 
 
 WORST_FIRST = (Health.BAD, Health.UNKNOWN, Health.WARNING, Health.GOOD)
@@ -62,7 +97,7 @@ _HEALTH = {
 
 
 @dataclass(frozen=True)
-class Life:
+class Life(Told):
     """A certificate with its life. ``generation`` says which CA issued it, or which one it is: ``present``, ``next``,
     ``previous``, or the first digits of one that ``pki/`` doesn't know. ``days`` are those left, negative when over."""
 
@@ -90,7 +125,7 @@ class CertificateReport:
 
 
 @dataclass(frozen=True)
-class HostReport:
+class HostReport(Told):
     """One host. What the probe didn't tell is empty.
 
     ``stores`` has for each trust store in use the generations of the site's CA that it holds (the words of ``Life``).
@@ -136,7 +171,7 @@ class RotationReport:
 
 
 @dataclass(frozen=True)
-class RegistryReport:
+class RegistryReport(Told):
     """The registry on its host. Sizes are in KiB; what couldn't be told is None or empty."""
 
     host: str

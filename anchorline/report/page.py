@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from anchorline.characters import visible_lines
 from anchorline.problem import Health, Problem
 from anchorline.render import render
 from anchorline.report.alike import FEW, alike, same
-from anchorline.report.characters import visible_lines
 from anchorline.report.lives import line
 from anchorline.report.model import Condition, HostReport, Kind, Report, without_name
 from anchorline.report.words import plural, remaining, seconds, size

@@ -14,8 +14,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from anchorline.characters import visible_lines
 from anchorline.problem import Health
-from anchorline.report.characters import visible_lines
 from anchorline.report.model import Condition, HostReport, Kind, Life, RegistryReport, Report, without_name
 
 KIB = 1024

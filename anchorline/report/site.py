@@ -14,7 +14,6 @@ from anchorline.authority.plan import TO_ISSUE, CertificateStatus, State
 from anchorline.authority.survey import Survey
 from anchorline.commands import anchorline
 from anchorline.fleet import Fleet
-from anchorline.fleet.clock import wrong_here
 from anchorline.fleet.steps import Step
 from anchorline.problem import Health, Place, Problem, Where
 from anchorline.registry.probe import PROBE as REGISTRY
@@ -33,7 +32,7 @@ from anchorline.report.model import (
 from anchorline.report.probe import PROBE
 from anchorline.report.words import remaining
 from anchorline.trust.probe import PROBE as TRUST
-from anchorline.trust.probe import trusts, wanted
+from anchorline.trust.probe import clocks_against_us, trusts, wanted
 
 _STAGES = {NEXT_CA: "made", PREVIOUS_CA: "promoted"}
 
@@ -127,14 +126,15 @@ def findings(fleet: Fleet, found: Survey, turning: RotationReport | None) -> Ite
         elif each.reason:
             yield Problem(f"{each.name}: {each.reason}", health=Health.WARNING)
     if turning and turning.missing:
-        waits = "; ".join(f"{host}: {why}" for host, why in [*turning.missing.items()][:5])
-        more = f"; and {len(turning.missing) - 5} more" if len(turning.missing) > 5 else ""
-        cause = f"rotation: {'blocked, ' if turning.blocked else ''}{turning.words}; missing {waits}{more}"
+        cause = (
+            f"rotation: {'blocked, ' if turning.blocked else ''}{turning.words}; missing "
+            f"{sightings.reasons(turning.missing)}; {sightings.waived(turning.missing)}"
+        )
         yield Problem(cause, fleet.command(DEPLOY), Where.HERE, Health.BAD if turning.blocked else Health.WARNING)
     elif turning:
         fix = turning.fix or fleet.command(DEPLOY)
         yield Problem(f"rotation: {turning.words}", fix, Where.HERE, Health.WARNING)
-    if why := wrong_here({name: fleet.clocks.get(name, 0) for name in fleet.observations}):
+    if why := clocks_against_us(fleet):
         yield why
 
 

@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from anchorline.characters import visible
 from anchorline.problem import Health
-from anchorline.report.characters import visible
 from anchorline.report.model import Cause, CertificateReport, Condition, HostReport, Kind, Report
 from anchorline.report.words import facts, holdings, plural, remaining, seconds
 

@@ -10,11 +10,11 @@ from anchorline.authority.certificates import name_of
 from anchorline.authority.generations import promote as promote_next
 from anchorline.authority.operations import PROMOTED, explicit, next_of, staged
 from anchorline.authority.store import Store
+from anchorline.characters import some
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Commands, Fleet, Probe, for_the_fleet, operation
 from anchorline.problem import Problem
 from anchorline.trust.operations import outdated, reasons_unseen
-from anchorline.trust.removal.plan import some
 
 
 @operation
@@ -52,11 +52,9 @@ def _blocked_by(fleet: Fleet, missing: dict[str, str]) -> Problem | None:
     told = [
         f"rotation: blocked, {len(missing)} of {of} hosts not seen to trust {name}, and the present CA goes on to serve"
     ]
-    told += [f"{each}: {why}" for each, why in sorted(missing.items())]
+    told += [sightings.reasons(missing)]
     told += [f"processes with the roots of before run on {some(stale)}"] if stale else []
-    return Problem(
-        "; ".join(told), "the next run goes on from here; a host that is gone: `rotation: {without: [HOST]}`"
-    )
+    return Problem("; ".join(told), f"the next run goes on from here; {sightings.waived(missing)}")
 
 
 def _preflight(fleet: Fleet) -> Iterable[Problem]:

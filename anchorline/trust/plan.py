@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchorline.authority import Anchor
+from anchorline.characters import quoted
 from anchorline.fleet.scripts import File
 from anchorline.problem import Problem
 from anchorline.trust.desired import DesiredTrust
@@ -97,7 +97,7 @@ def _runtimes(has: ObservedTrust, wanted: DesiredTrust) -> TrustPlan:
         kept = row.files(folder, wanted.site, wanted.names, anchors)
         if foreign := [file.path for file in kept if file.path in has.foreign]:
             fix = (
-                f"move it away (mv {shlex.quote(foreign[0])} {shlex.quote(foreign[0])}.before) and the next run writes "
+                f"move it away (mv {quoted(foreign[0])} {quoted(foreign[0])}.before) and the next run writes "
                 f"ours, or name our CA in it (ca = [...]) and take {row.kept_as} out of trust: {{stores: ...}}"
             )
             return TrustPlan(problem=Problem(f"{foreign[0]} is someone else's", fix))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from anchorline.authority.operations import staged
+from anchorline.characters import some
+from anchorline.commands import anchorline, without
 from anchorline.fleet.clock import wrong_here
 from anchorline.fleet.fleet import Fleet, Host, once
 from anchorline.fleet.probe import Probe, Question
@@ -13,6 +15,9 @@ from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ANCHOR, ObservedTrust, read
 from anchorline.trust.plan import TrustPlan, difference
 from anchorline.trust.scripts import TrustProbe
+
+DIGITS = 12
+"""Of a CA's SHA-256 in its file's name: by so many it is known."""
 
 
 @once
@@ -70,9 +75,7 @@ def body(pem: str) -> str:
 def _preflight(fleet: Fleet) -> Iterable[Problem]:
     """The fleet remembers: a CA that hosts know and pki/ doesn't means a lost or a wrong ``pki/``, not a new CA."""
     ours = staged(fleet)
-    if (ours.changes or ours.next) and (
-        why := wrong_here({name: fleet.clocks.get(name, 0) for name in fleet.observations})
-    ):
+    if (ours.changes or ours.next) and (why := clocks_against_us(fleet)):
         yield why
     unseen = [host.name for host in fleet.registry_hosts if not fleet.reached(host)] if fleet.spec.registry else []
     if ours.is_new_ca and unseen:
@@ -81,34 +84,57 @@ def _preflight(fleet: Fleet) -> Iterable[Problem]:
             "wasn't looked at",
             "bring it up, or take it into --limit",
         )
-    for digest, hosts in sorted(unknown_cas(fleet).items()):
-        some = ", ".join(sorted(hosts)[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
-        yield Problem(
-            f"{fleet.spec.pki} doesn't know the CA {digest} that {some} know{'s' if len(hosts) == 1 else ''} as the "
-            "site's",
-            "bring back the pki/ that made it, run from the checkout that has it, or name another `site`",
-        )
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, digests in unknown_cas(fleet).items():
+        alike.setdefault(digests, []).append(name)
+    for digests, hosts in sorted(alike.items()):
+        yield _unknown(fleet, digests, hosts)
 
 
-def unknown_cas(fleet: Fleet) -> dict[str, list[str]]:
-    """CAs that hosts know as the site's and ``pki/`` doesn't: the first digits of each, and who knows it."""
+def _unknown(fleet: Fleet, digests: Sequence[str], hosts: Sequence[str]) -> Problem:
+    """What is said of the hosts that know the same CAs. A few among many may be wrong, or lie; most of them don't."""
+    looked, ours = fleet.saw(PROBE), _known(fleet)
+    agree = sum(not ours.isdisjoint(_remembered(trust, fleet.spec.site)) for trust in looked.values())
+    cause = (
+        f"{fleet.spec.pki} doesn't know the CA{'s' * (len(digests) > 1)} {some(digests)} that {some(hosts)} "
+        f"know{'s' * (len(hosts) == 1)} as the site's: {len(hosts):,} of {len(looked):,} hosts, "
+        f"while {agree:,} know{'s' * (agree == 1)} one of pki/"
+    )
+    fix = "bring back the pki/ that made it, or run from the checkout that has it"
+    if 2 * len(hosts) <= len(looked):
+        them = "it" if len(hosts) == 1 else "them"
+        fix = f"look at {them}; where that isn't so, go on without {them}, {without(hosts)}; where it is, {fix}"
+    return Problem(cause, fix)
+
+
+def clocks_against_us(fleet: Fleet) -> Problem | None:
+    """Why nothing should be issued here, by the clocks of all hosts that were looked at."""
+    offsets = {name: fleet.clocks.get(name, 0) for name in fleet.observations}
+    return wrong_here(offsets, anchorline("pki issue", fleet.file))
+
+
+def unknown_cas(fleet: Fleet) -> dict[str, tuple[str, ...]]:
+    """By host, the first digits of the CAs that it knows as the site's and ``pki/`` doesn't. Others are left out."""
+    known, site = _known(fleet), fleet.spec.site
+    found = {name: tuple(sorted(_remembered(trust, site) - known)) for name, trust in fleet.saw(PROBE).items()}
+    return {name: digests for name, digests in found.items() if digests}
+
+
+@once
+def _known(fleet: Fleet) -> frozenset[str]:
+    """The first digits of every CA that ``pki/`` or the spec knows."""
     ours = staged(fleet)
-    known = ours.known | {anchor.sha256 for anchor in ours.anchors}
-    found: dict[str, list[str]] = {}
-    for name, trust in fleet.saw(PROBE).items():
-        for digest in _remembered(trust, fleet.spec.site):
-            if digest in known or any(each.startswith(digest) or digest.startswith(each) for each in known):
-                continue
-            found.setdefault(digest[:12], []).append(name)
-    return found
+    return frozenset(each[:DIGITS] for each in (*ours.known, *(anchor.sha256 for anchor in ours.anchors)))
 
 
-def _remembered(trust: ObservedTrust, site: str) -> set[str]:
-    marked = {line.removeprefix("ca ") for line in trust.marker if line.startswith("ca ")}
-    also = {line.removeprefix("also ")[:12] for line in trust.marker if line.startswith("also ")}
+def _remembered(trust: ObservedTrust, site: str) -> frozenset[str]:
+    """The first digits of each CA that a host knows as the site's."""
+    marked = {kind: set[str]() for kind in ("ca", "also")}
+    for kind, _, digest in (line.partition(" ") for line in trust.marker):
+        marked.setdefault(kind, set()).add(digest[:DIGITS])
     found = (ANCHOR.search(path) for path in trust.files)
-    anchors = {match["digest"] for match in found if match and match["site"] == site} - also
-    return marked | {digest for digest in anchors if not any(full.startswith(digest) for full in marked)}
+    anchors = {match["digest"] for match in found if match and match["site"] == site}
+    return frozenset(marked["ca"] | (anchors - marked["also"]))
 
 
 def _read(fleet: Fleet, lines: Sequence[str]) -> ObservedTrust:

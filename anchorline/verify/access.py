@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from anchorline.characters import quoted
 from anchorline.problem import Problem, ProblemError, Where
 from anchorline.registry.desired import Instance
 from anchorline.trust.stores.families import FAMILIES
@@ -54,14 +54,14 @@ class Denied:
 
     def _command(self, container: Instance | None) -> str:
         """A private key's folder is given to its reader, and never opened to everybody."""
-        path = shlex.quote(self.path)
+        path = quoted(self.path)
         if not self._served or container is None:
             return f"restorecon -R {path}" if self.label else f"chmod o+{self.lacks} {path}"
-        again = f"{container.runtime.program} restart {shlex.quote(container.name)}"
+        again = f"{container.runtime.program} restart {quoted(container.name)}"
         root = next((each for each in (container.folder, container.data) if _within(self.path, each)), "")
         if self.label:
-            return f"chcon -R {self.label} {shlex.quote(root)} && {again}"
-        return f"chown -R {self.reader} {shlex.quote(root)} && {again}" if root else f"chmod o+{self.lacks} {path}"
+            return f"chcon -R {quoted(self.label)} {quoted(root)} && {again}"
+        return f"chown -R {quoted(self.reader)} {quoted(root)} && {again}" if root else f"chmod o+{self.lacks} {path}"
 
     @property
     def _served(self) -> bool:

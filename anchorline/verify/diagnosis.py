@@ -4,7 +4,6 @@ needs another."""
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from cryptography import x509
 from anchorline.authority.anchors import leads_to
 from anchorline.authority.certificates import fingerprint, name_of
 from anchorline.authority.external import hosts_of
+from anchorline.characters import quoted
 from anchorline.commands import INVENTORY, SPEC, pyinfra
 from anchorline.problem import Problem, Where
 from anchorline.registry import daemon
@@ -101,7 +101,7 @@ def _resolves_rightly(case: Case) -> Problem | None:
     if case.change.hosts_line:
         return case.step(cause, "trust.rollout")
     others = rf"/{OURS}{case.site}$/!s/[[:space:]]{re.escape(case.name)}\>//g"
-    return on_the_host(cause, f"sed -i {shlex.quote(others)} {HOSTS}")
+    return on_the_host(cause, f"sed -i {quoted(others)} {HOSTS}")
 
 
 def _denied_to_the_registry(case: Case) -> Problem | None:
@@ -121,14 +121,15 @@ def _denied(case: Case, by: set[str]) -> Problem | None:
 def _reachable(case: Case) -> Problem | None:
     where = f"{case.seen.addresses[0]} port {case.endpoint.port if case.endpoint else ''}"
     if case.seen.reachability in ("refused", "closed") and case.seen.rules:
-        family, table, chain, handle = map(shlex.quote, case.seen.rules[0])
+        family, table, chain, handle = case.seen.rules[0]
+        rule = " ".join(map(quoted, (family, table, chain, "handle", handle)))
         return on_the_host(
             f"a rule of this host's firewall keeps it from {where}",
-            f"nft delete rule {family} {table} {chain} handle {handle}",
+            f"nft delete rule {rule}",
         )
     if case.seen.reachability == "closed":
         return on_the_host(
-            f"no way to {where}: a route or a firewall between", f"tracepath -n {case.seen.addresses[0]}"
+            f"no way to {where}: a route or a firewall between", f"tracepath -n {quoted(case.seen.addresses[0])}"
         )
     if case.seen.reachability == "refused":
         return case.step(f"nothing listens at {where}", "registry.serve", alone=False)
@@ -145,17 +146,17 @@ def _proxy(case: Case) -> Problem | None:
         proxy = rest.partition("/")[0].rpartition("@")[2]  # before it there may be a password
         all_of_them = ",".join(part for part in (exempt, case.name) if part)
         if unit == "-":
-            line = shlex.quote(f"no_proxy={all_of_them}")
+            line = quoted(f"no_proxy={all_of_them}")
             return on_the_host(
                 f"who logs in asks the proxy {proxy} for {case.name}",
                 f"echo {line} >>/etc/environment",
             )
-        folder = f"/etc/systemd/system/{unit}.service.d"
-        setting = shlex.quote(f'Environment="NO_PROXY={all_of_them}"'.replace("%", "%%"))
+        folder = quoted(f"/etc/systemd/system/{unit}.service.d")
+        setting = quoted(f'Environment="NO_PROXY={all_of_them}"'.replace("%", "%%"))
         return on_the_host(
             f"{unit} asks the proxy {proxy} for {case.name}",
             f"mkdir -p {folder} && printf '%s\\n' '[Service]' {setting} >{folder}/zz-no-proxy.conf && "
-            f"systemctl daemon-reload && systemctl restart {unit}",
+            f"systemctl daemon-reload && systemctl restart {quoted(unit)}",
         )
     return None
 

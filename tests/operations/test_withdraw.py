@@ -99,7 +99,7 @@ def test_unknown_digits(site: Site, old: Anchor) -> None:
         ran = verb(site, word)
         assert (ran.code, ran.counts) == (1, {"a": 1}), ran.said
         assert "Traceback" not in ran.said
-    assert f"{old.sha256}: @fake/a" in verb(site, "0123456789ab").said
+    assert f"{old.sha256} (@fake/a)" in verb(site, "0123456789ab").said
     again = verb(site, "f" * 64)
     assert (again.code, again.counts) == (0, {"a": 1}), "what is gone already is well"
 

@@ -42,5 +42,5 @@ def test_a_clock_that_is_wrong() -> None:
     ],
 )
 def test_whose_clock_is_wrong(offsets: tuple[float, ...], words: str) -> None:
-    why = wrong_here({str(number): offset for number, offset in enumerate(offsets)})
+    why = wrong_here({str(number): offset for number, offset in enumerate(offsets)}, "issue alone")
     assert (words in why.cause if why else False) if words else why is None

@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given, settings
 
+from anchorline.characters import visible_lines
 from anchorline.problem import Health, Problem
-from anchorline.report.characters import visible_lines
 from anchorline.report.junit import junit
 from anchorline.report.model import Condition, Report
 from tests.unit.any_report import REPORTS, thousands

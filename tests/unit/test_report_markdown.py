@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from anchorline.characters import visible
 from anchorline.problem import Health, Problem, Where
 from anchorline.report import cells
 from anchorline.report.cells import FEW, LONGEST, LONGEST_COMMAND, ROWS
-from anchorline.report.characters import visible
 from anchorline.report.markdown import LARGEST, markdown
 from anchorline.report.model import Condition, HostReport, Kind, Report, StepReport
 from tests.unit.any_report import NASTY, REPORTS, thousands
@@ -119,7 +119,7 @@ def test_words_stay_in_their_cell(words: str) -> None:
     )
 
 
-@pytest.mark.parametrize("words", ["a|b", "`x` <b>", "a\nb", "<script>x</script>", "[a](b)", "&lt;", "**a**"])
+@pytest.mark.parametrize("words", ["a|b", "`x` <b>", "<script>x</script>", "[a](b)", "&lt;", "**a**"])
 def test_words_that_are_not_escaped_are_found(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     report = replace(good(), hosts=(host("debian", Condition.DIFFERS, Problem(words)),))
     assert_whole(report)

@@ -11,10 +11,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 
+from anchorline.characters import visible_lines
 from anchorline.problem import Health, Problem
 from anchorline.render import render
 from anchorline.report.alike import FEW, alike
-from anchorline.report.characters import visible_lines
 from anchorline.report.lives import MOST, line
 from anchorline.report.model import (
     CertificateReport,

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
+from anchorline.characters import visible_lines
 from anchorline.problem import Health, Problem
-from anchorline.report.characters import visible_lines
 from anchorline.report.model import Report, without_name
 from anchorline.report.prometheus import LONGEST, METRICS, prometheus
 from tests.unit.any_report import REPORTS, thousands

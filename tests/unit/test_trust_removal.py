@@ -112,10 +112,44 @@ def test_choosing(both: ObservedAnchors, old: Anchor, new: Anchor) -> None:
     assert choose(old.sha256[:12], {}, [old.sha256]) == old.sha256
     with pytest.raises(AnchorlineError) as error:
         choose("0" * 12, hosts)
-    assert f"\n  - {old.sha256}: a, b" in str(error.value)
-    assert f"\n  - {new.sha256}: a, b" in str(error.value)
+    assert f" {old.sha256} (a, b)" in str(error.value)
+    assert f" {new.sha256} (a, b)" in str(error.value)
     with pytest.raises(AnchorlineError, match="several CAs"):
         choose("a" * 12, hosts, ["a" * 64, "a" * 63 + "b"])
+
+
+def holds(*lines: str) -> ObservedAnchors:
+    return ObservedAnchors(ObservedTrust((), None, marker=lines))
+
+
+def test_a_host_that_claims_a_ca_of_the_same_digits_is_passed_by_with_all_64() -> None:
+    ours, theirs = "ab" * 32, f"{'ab' * 31}cd"
+    hosts = {"a": holds(f"ca {ours}"), "liar": holds(f"ca {theirs}")}
+    with pytest.raises(AnchorlineError) as error:
+        choose(ours[:12], hosts)
+    assert str(error.value) == (
+        f"several CAs begin with {ours[:12]}: {ours} (a); {theirs} (liar); "
+        "give more digits of the one that shall go, or all 64, which no other CA has"
+    )
+    assert choose(ours, hosts) == ours
+
+
+@pytest.mark.parametrize("content", [b"", b"another"], ids=["empty", "another certificate"])
+def test_a_file_that_bears_a_cas_digits_alone_is_no_second_ca(content: bytes) -> None:
+    """The one that knows it whole says which it is."""
+    sha = "ab" * 32
+    liar = ObservedAnchors(ObservedTrust((), None), {f"{DEBIAN.folder}/anchorline-blue-{sha[:12]}.crt": content})
+    for hosts in ({"a": holds(f"ca {sha}"), "liar": liar}, {"liar": liar}):
+        assert choose(sha, hosts) == sha
+    assert choose(sha[:12], {"a": holds(f"ca {sha}"), "liar": liar}) == sha
+
+
+def test_thousands_of_claims_are_counted() -> None:
+    liar = holds(*(f"ca {'ab' * 6}{number:052x}" for number in range(5000)))
+    with pytest.raises(AnchorlineError) as error:
+        choose("ab" * 6, {"liar": liar})
+    assert "; and 4,995 more; give more digits" in str(error.value)
+    assert len(str(error.value)) < 800
 
 
 def test_one_of_two_generations_goes(both: ObservedAnchors, old: Anchor, new: Anchor) -> None:

@@ -7,11 +7,11 @@ a bundle is read and closed, so it stands in no process's maps.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from anchorline.characters import quoted
 from anchorline.fleet.scripts import Inputs
 
 PROC = "/proc"
@@ -87,7 +87,7 @@ class Process:
     def command(self) -> str:
         """What refreshes it; for one that belongs to no unit, nothing."""
         found, _, command = self._row
-        return command.format(shlex.quote(found)) if found else ""
+        return command.format(quoted(found)) if found else ""
 
     @property
     def container(self) -> str:

@@ -14,6 +14,7 @@ from anchorline.authority.anchors import issued
 from anchorline.authority.certificates import name_of
 from anchorline.authority.generations import retire
 from anchorline.authority.layout import NEXT, NEXT_CA, PREVIOUS_CA
+from anchorline.characters import some
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import (
     Answer,
@@ -40,7 +41,7 @@ from anchorline.trust.observed import HOSTS
 from anchorline.trust.operations import digests_of
 from anchorline.trust.processes import stale
 from anchorline.trust.processes.stale import Stamps
-from anchorline.trust.removal.plan import ObservedAnchors, choose, digits, owned_files, places, read, removal, some
+from anchorline.trust.removal.plan import ObservedAnchors, choose, digits, owned_files, places, read, removal
 from anchorline.trust.scripts import AnchorsProbe, Layers, TrustProbe, Withdraw
 
 
@@ -121,14 +122,18 @@ def _unneeded(fleet: Fleet) -> Iterable[Problem]:
     holders = [name for name, observed in _observed(fleet).items() if sha in observed.digests]
     if sha in _declared(fleet):
         anchor, where = _declared(fleet)[sha]
-        instead = fleet.command(f"anchorline.trust.distrust --data ca={sha[:12]}")
         yield Problem(
             f"the spec still declares {anchor.subject} ({sha[:12]}) in {where}, and {some(holders)} "
             f"hold{'s' if len(holders) == 1 else ''} it",
-            f"take it out there first, or, in an emergency, {instead}",
+            f"take it out there first, or, in an emergency, {_anyway(fleet, sha)}",
         )
     if fleet.spec.tls_registry and holders:
         yield from _served(fleet, sha, holders)
+
+
+def _anyway(fleet: Fleet, sha: str) -> str:
+    """What asks neither the spec nor the registry's host. All digits, for no host can claim another CA of those."""
+    return fleet.command(f"anchorline.trust.distrust --data ca={sha}")
 
 
 def _served(fleet: Fleet, sha: str, holders: Sequence[str]) -> Iterable[Problem]:
@@ -138,7 +143,7 @@ def _served(fleet: Fleet, sha: str, holders: Sequence[str]) -> Iterable[Problem]
         if not fleet.reached(here):
             yield Problem(
                 f"the registry's host {here.name} wasn't looked at, and what it serves may end in this CA",
-                "bring it up, or take it into --limit",
+                f"bring it up, or take it into --limit; or, in an emergency, {_anyway(fleet, sha)}",
             )
             continue
         for leaf in map(x509.load_der_x509_certificate, fleet.seen(WITHDRAW, here).served):
@@ -146,7 +151,7 @@ def _served(fleet: Fleet, sha: str, holders: Sequence[str]) -> Iterable[Problem]
                 yield Problem(
                     f"{here.name} serves {name_of(leaf)}, which ends in this CA, and {some(holders)} "
                     f"trust{'s' if len(holders) == 1 else ''} it",
-                    "serve a certificate of another CA first",
+                    f"serve a certificate of another CA first, or, in an emergency, {_anyway(fleet, sha)}",
                 )
 
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 from cryptography import x509
 
 from anchorline.authority.certificates import to_pem
+from anchorline.characters import FEW, some
 from anchorline.errors import AnchorlineError
 from anchorline.fleet.scripts import File, state_folder
 from anchorline.problem import Problem
@@ -104,19 +105,24 @@ def choose(word: str, hosts: Mapping[str, ObservedAnchors], declared: Iterable[s
     for host, observed in hosts.items():
         for sha in observed.digests:
             known.setdefault(sha, []).append(host)
-    found = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
+    alike = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
+    # what a host knows by its first digits alone may be the one that another knows whole
+    found = [sha for sha in alike if not any(each != sha and each.startswith(sha) for each in alike)]
     if len(found) == 1:
         return max(found[0], word, key=len)
     if len(word) == 64 and not found:
         return word
-    rows = "".join(f"\n  - {sha}: {some(hosts)}" for sha, hosts in sorted(known.items()))
-    what = "several CAs begin with" if found else "no host holds a CA that begins with"
-    raise AnchorlineError(f"{what} {word}; those of this site are: {rows or 'none'}")
+    if not found:
+        raise AnchorlineError(f"no host holds a CA that begins with {word}; those of this site are: {_told(known)}")
+    raise AnchorlineError(
+        f"several CAs begin with {word}: {_told({sha: known[sha] for sha in found})}",
+        "give more digits of the one that shall go, or all 64, which no other CA has",
+    )
 
 
-def some(hosts: Sequence[str]) -> str:
-    """A few names out of many."""
-    return (", ".join(sorted(hosts)[:5]) or "no host") + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else "")
+def _told(known: Mapping[str, Sequence[str]]) -> str:
+    told = [f"{sha} ({some(hosts) if hosts else 'the spec'})" for sha, hosts in sorted(known.items())]
+    return "; ".join([*told[:FEW], *([f"and {len(told) - FEW:,} more"] if len(told) > FEW else [])]) or "none"
 
 
 @dataclass(frozen=True)
