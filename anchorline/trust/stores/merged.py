@@ -66,7 +66,7 @@ class ObservedStores:
     put there; ``siblings`` says whether other sites are on the host."""
 
     texts: Mapping[str, Text] = field(default_factory=dict)
-    backups: Mapping[str, str] = field(default_factory=dict)
+    backups: Mapping[str, str] = field(default_factory=dict, repr=False)  # as in Text
     owned_files: frozenset[str] = frozenset()
     keystores: tuple[Keystore, ...] = ()
     holds: frozenset[tuple[str, str]] = frozenset()
@@ -230,13 +230,14 @@ def back(has: ObservedStores, site: str) -> StoresRemoval:
         old, backup = has.texts.get(row.path), has.backups.get(row.path)
         if old is None or (row.common and has.siblings):
             continue
-        left = row.without(old.content, fragment)
+        restoring = backup is not None and row.adds_up(old.content, backup, fragment)
+        left = backup if restoring else row.without(old.content, fragment)
         # what is the same for all sites may have stood there before us: then there is no backup
         if left == old.content or (row.common and backup is None and left):
             continue
         what.append(row.store)
         unchanged.append(File(row.path, old.content, old.mode))
-        if backup is not None and row.same(left, backup):
+        if restoring:
             restored.append(row.path)
         elif left:
             rewritten.append(File(row.path, left, old.mode))
