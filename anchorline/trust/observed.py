@@ -70,8 +70,9 @@ def read(lines: Sequence[str], site: str) -> ObservedTrust:
     prefix = f"{family.name} " if family else "\n"
     files = {path: digest for digest, path in (line.split(maxsplit=1) for line in said.get("file", ()))}
     marker = tuple(said.get("marker", ()))
-    if damaged := [line for line in marker if line.startswith(("ca", "also")) and not _MARK.fullmatch(line)]:
-        raise ValueError(f"{state_folder(site)}/anchors, which the host keeps, is damaged at {damaged[0]!r}")
+    for number, line in enumerate(marker, 1):
+        if line.startswith(("ca", "also")) and not _MARK.fullmatch(line):
+            raise ValueError(f"{state_folder(site)}/anchors, which the host keeps, is damaged at line {number}")
     return ObservedTrust(
         os_ids=os_ids,
         family=family,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, MutableMapping
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from io import StringIO
-from typing import Any, TypeVar
+from typing import Any
 
 import tomlkit
 import yaml
@@ -20,10 +22,8 @@ from ruamel.yaml import YAML
 from anchorline.problem import ProblemError
 
 Document = MutableMapping[str, Any]
-_Result = TypeVar("_Result")
 
 LEFT = "fix it, it was left as it is"
-UNFIT = "our entry doesn't fit into its form"
 PLAINLY = "write the place of our entry without aliases, merge keys, dotted keys and scattered tables"
 
 BOM = "\ufeff"
@@ -44,6 +44,7 @@ _TOML_TEXT = re.compile(
     r'"""(?:\\.|[^\\])*?(?:"""|\Z)' r"|'''.*?(?:'''|\Z)" r'|"(?:\\.|[^"\\\n])*"?' r"|'[^'\n]*'?" r"|#[^\n]*", re.DOTALL
 )
 """What isn't keys: strings and comments, also those that don't end."""
+_COMMENT_LINE = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _YAML_HEAD = re.compile(r"\A(?:[ \t]*(?:#[^\n]*)?\n)*---[ \t]*\n")
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (RecursionError, "it is nested too deep"),
@@ -75,18 +76,75 @@ def is_toml(path: str) -> bool:
 
 def read(text: str, path: str) -> dict[Any, Any]:
     """What a text says, in plain dicts and lists of which none stands twice. Raises MergeError."""
-    return _guarded(lambda: _bounded(text.removeprefix(BOM), _read_toml if is_toml(path) else _read_yaml), text, path)
+    # raised behind the handler, so that no context of the error holds the parser's, which quotes the file
+    try:
+        return _bounded(text.removeprefix(BOM), _read_toml if is_toml(path) else _read_yaml)
+    except _RefusedError as error:
+        cause, line = str(error), error.line
+    except Exception as error:  # as in `changed`
+        cause = next((said for kind, said in _KINDS if isinstance(error, kind)), "it can't be read")
+        line = _line(error, text)
+    raise MergeError(f"{path}{f', line {line}' if line else ''}: {cause}", LEFT)
 
 
-def changed(text: str, path: str, change: Callable[[Document], object]) -> str:
-    """The text after ``change`` of its document; comments alone where nothing else is left. Raises MergeError."""
+def changed(text: str, path: str, wanted: Mapping[Any, Any], change: Callable[[Document], object]) -> str:
+    """The text that says what is ``wanted``, which is what ``change`` makes of its document. Raises MergeError.
+
+    What is new goes to the end of the file where that says so, and is cut off there byte for byte; else the library
+    changes the document.
+    """
+    has = read(text, path)
     newline = "\r\n" if text.count("\n") == text.count("\r\n") > 0 else "\n"
+    ways: tuple[Callable[[], str], ...] = (
+        lambda: _appended(text, path, newline, _beyond(wanted, has)),
+        lambda: _cut(text, path, newline, _beyond(has, wanted)),
+        lambda: _edited(text, path, newline, change),
+    )
+    for way in ways:
+        with suppress(Exception):  # a library raises anything for a text that its author didn't think of
+            new = way()
+            if exactly(read(new, path)) == exactly(wanted):
+                return new
+    raise MergeError(f"{path}: our entry doesn't fit into its form", PLAINLY)
+
+
+def _beyond(more: Mapping[Any, Any], less: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The entries that the first has and the second lacks."""
+    new = {}
+    for key, value in more.items():
+        if key not in less:
+            new[key] = value
+        elif isinstance(value, dict) and isinstance(less[key], dict) and (inner := _beyond(value, less[key])):
+            new[key] = inner
+    return new
+
+
+def _appended(text: str, path: str, newline: str, new: Mapping[Any, Any]) -> str:
+    # the line break goes with what it is before, so that a last line that has none gets its own back
+    return text + newline * bool(text) + _written(new, path).replace("\n", newline)
+
+
+def _cut(text: str, path: str, newline: str, old: Mapping[Any, Any]) -> str:
+    piece = _written(old, path).replace("\n", newline)
+    return "" if text == piece else text.removesuffix(newline + piece)
+
+
+def _written(entries: Mapping[Any, Any], path: str) -> str:
+    if is_toml(path):
+        return tomlkit.dumps(entries)
+    out = StringIO()
+    _round_trip().dump(entries, out)
+    return out.getvalue()
+
+
+def _edited(text: str, path: str, newline: str, change: Callable[[Document], object]) -> str:
     bom = BOM * text.startswith(BOM)
     plain = text.removeprefix(bom).replace(newline, "\n")
-    plain += "\n" * (plain != "" and not plain.endswith("\n"))
-    write = _toml_changed if is_toml(path) else _yaml_changed
-    new = _guarded(lambda: write(plain, change), text, path, PLAINLY)
-    return bom + new.replace("\n", newline) if new else ""
+    plain += "\n" * (not plain.endswith("\n"))
+    new = (_toml_edited if is_toml(path) else _yaml_edited)(plain, change)
+    lost = Counter(_COMMENT_LINE.findall(plain)) - Counter(_COMMENT_LINE.findall(new))
+    new += "".join(f"{line}\n" for line in lost)
+    return bom + new.replace("\n", newline) if new.strip() else ""
 
 
 def comments(text: str) -> list[str]:
@@ -106,19 +164,6 @@ def unshared(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: unshared(each) for key, each in value.items()}
     return [unshared(each) for each in value] if isinstance(value, list) else value
-
-
-def _guarded(work: Callable[[], _Result], text: str, path: str, unfit: str = "") -> _Result:
-    """What ``work`` returns; what it raises, as a MergeError. ``unfit`` says what to do where the text is valid."""
-    # raised behind the handler, so that no context of the error holds the parser's, which quotes the file
-    try:
-        return work()
-    except _RefusedError as error:
-        cause, line = str(error), error.line
-    except Exception as error:  # a library raises anything for a text that its author didn't think of
-        known = next((said for kind, said in _KINDS if isinstance(error, kind)), "it can't be read")
-        cause, line = (UNFIT, 0) if unfit else (known, _line(error, text))
-    raise MergeError(f"{path}{f', line {line}' if line else ''}: {cause}", unfit or LEFT)
 
 
 def _line(error: Exception, text: str) -> int:
@@ -159,11 +204,10 @@ def _read_toml(text: str) -> Any:
     return tomllib.loads(text)
 
 
-def _toml_changed(text: str, change: Callable[[Document], object]) -> str:
+def _toml_edited(text: str, change: Callable[[Document], object]) -> str:
     document = tomlkit.parse(text)
     change(document)
-    new = tomlkit.dumps(document)
-    return new if new.strip() else ""
+    return tomlkit.dumps(document)
 
 
 def _read_yaml(text: str) -> Any:
@@ -238,19 +282,20 @@ def _refuse_twins(root: yaml.Node) -> None:
                 keys.add((key.tag, key.value))
 
 
-def _yaml_changed(text: str, change: Callable[[Document], object]) -> str:
+def _yaml_edited(text: str, change: Callable[[Document], object]) -> str:
     # ruamel loses what stands before the document
     head = found[0] if (found := _YAML_HEAD.match(text)) else ""
-    body = text.removeprefix(head)
+    yaml_ = _round_trip()
+    document = yaml_.load(text.removeprefix(head))
+    change(document)
+    out = StringIO()
+    if document:
+        yaml_.dump(document, out)
+    return head + out.getvalue()
+
+
+def _round_trip() -> Any:
     yaml_ = YAML()
     yaml_.preserve_quotes = True
     yaml_.width = 4096  # or long lines of others are folded
-    document = yaml_.load(body)
-    if document is None:
-        document, head, body = yaml_.map(), text, ""
-    change(document)
-    if document:
-        out = StringIO()
-        yaml_.dump(document, out)
-        return head + out.getvalue()
-    return "".join(line for line in (head + body).splitlines(keepends=True) if line.lstrip().startswith("#"))
+    return yaml_

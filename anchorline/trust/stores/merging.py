@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from anchorline.trust.stores import formats
-from anchorline.trust.stores.formats import LEFT, PLAINLY, UNFIT, Document, MergeError, exactly, unshared
+from anchorline.trust.stores.formats import LEFT, Document, MergeError, exactly, unshared
 
 __all__ = ["LEFT", "Configuration", "Document", "Fragment", "MergeError"]
 
@@ -85,18 +85,10 @@ class Configuration:
             raise MergeError(error.problem.about(self.path)) from None
         if exactly(wanted) == exactly(has):
             return text
-        new = formats.changed(text, self.path, lambda document: change(document, fragment))
-        if not self._says(new, wanted):
-            raise MergeError(f"{self.path}: {UNFIT}", PLAINLY)
+        new = formats.changed(text, self.path, wanted, lambda document: change(document, fragment))
         if any(line.startswith("@ ") for line in new.splitlines()):
             raise MergeError(f"{self.path}: a line begins with '@ ', which doesn't travel", LEFT)
         return new
-
-    def _says(self, text: str, wanted: Document) -> bool:
-        try:
-            return bool(exactly(formats.read(text, self.path)) == exactly(wanted))
-        except MergeError:
-            return False
 
 
 def found(document: Document, *keys: str) -> Document | None:
