@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from anchorline.fleet.deploy import begin, gather
 from anchorline.fleet.fleet import CLIENTS, REGISTRY, Fleet, Host, Kept, Purpose, once
-from anchorline.fleet.operations import Commands, changing, failing, for_the_fleet
+from anchorline.fleet.operations import Commands, changing, for_the_fleet
 from anchorline.fleet.probe import Probe, Question
-from anchorline.fleet.run import Run, RunError, operation, step
+from anchorline.fleet.run import Run, RunError, failing, operation, step
 from anchorline.fleet.scripts import File, Script, state_folder, stdin
 from anchorline.fleet.ssh import Answer
 from anchorline.fleet.steps import Step

@@ -14,14 +14,18 @@ T = TypeVar("T")
 _PACKAGE = Path(__file__).parents[1]
 
 
-def contained(work: Callable[[], T], otherwise: Callable[[Problem], T]) -> T:
+def contained(
+    work: Callable[[], T],
+    otherwise: Callable[[Problem], T],
+    about_the_run: tuple[type[Exception], ...] = (AnchorlineError,),
+) -> T:
     """What ``work`` makes of what one host said; of an exception, what ``otherwise`` makes of a problem.
 
-    Raises AnchorlineError alone: that is about the site, not about one host.
+    Raises what is about the whole run and not about one host, as an error of ours is.
     """
     try:
         return work()
-    except AnchorlineError:
+    except about_the_run:
         raise
     except Exception as error:
         return otherwise(problem_of(error))

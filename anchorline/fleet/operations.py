@@ -7,17 +7,16 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from pyinfra import logger
 from pyinfra.api import FunctionCommand, State
 from pyinfra.api import Host as PyinfraHost
 
-from anchorline.characters import told, visible_lines
+from anchorline.characters import told
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import clock, machines
 from anchorline.fleet.contain import contained
 from anchorline.fleet.fleet import Fleet, Host
 from anchorline.fleet.probe import Probe, Question
-from anchorline.fleet.run import Run, operation
+from anchorline.fleet.run import Run, failing, operation, say
 from anchorline.fleet.ssh import Answer, ask, patience
 from anchorline.fleet.steps import Step
 from anchorline.fleet.wire import CLOCK, MACHINE, begins, join, new_frame, split
@@ -94,16 +93,6 @@ def _read_clock(fleet: Fleet, here: Host, said: Mapping[str, Sequence[str]]) -> 
             fleet.note(here, str(problem))
 
 
-def failing(problem: Problem) -> FunctionCommand:
-    """A command that fails its host, and says why beside the host's name."""
-
-    def fail(state: State, host: PyinfraHost) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
-        say(host, str(problem))
-        return False
-
-    return FunctionCommand(fail, (), {})
-
-
 def changing(
     step: Step,
     script: str,
@@ -120,16 +109,21 @@ def changing(
     def change(state: State, host: PyinfraHost) -> bool:  # noqa: ARG001 (as above)
         answer = ask(host, script, stdin=stdin, timeout=timeout)
         if not answer.ok:
-            fleet = Run.of(host).fleet
-            fleet.fail(fleet.hosts[host.name], step, answer.problem)
             for line in answer.stderr[-SAID:] or (answer.problem.cause,):
                 say(host, told(line))
-            return False
+            return failed(host, step, answer.problem)
         if then:
-            then(answer)
+            return contained(lambda: then(answer) or True, lambda problem: failed(host, step, problem))
         return True
 
     return FunctionCommand(change, (), {})
+
+
+def failed(host: PyinfraHost, step: Step, problem: Problem) -> bool:
+    """Note why a host failed; False, which is how a command of pyinfra's fails."""
+    fleet = Run.of(host).fleet
+    fleet.fail(fleet.hosts[host.name], step, problem)
+    return False
 
 
 def for_the_fleet(work: Callable[[Fleet], None]) -> Commands:
@@ -151,8 +145,3 @@ def for_the_fleet(work: Callable[[Fleet], None]) -> Commands:
         return run.broken is None
 
     yield FunctionCommand(do, (), {})
-
-
-def say(host: PyinfraHost, text: str) -> None:
-    """A line about a host on standard error, or the few lines of an error of ours."""
-    logger.error(f"{host.print_prefix}{visible_lines(text)}")

@@ -12,23 +12,28 @@ from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import pyinfra
+from pyinfra import logger
+from pyinfra.api import FunctionCommand, State
 from pyinfra.api import Host as PyinfraHost
-from pyinfra.api import State
 from pyinfra.api import deploy as pyinfra_deploy
 from pyinfra.api import operation as pyinfra_operation
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import PyinfraOperation
 from pyinfra.api.state import BaseStateCallback
 
+from anchorline.characters import visible_lines
 from anchorline.commands import INVENTORY, SPEC
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import machines
+from anchorline.fleet.contain import contained
 from anchorline.fleet.fleet import Fleet, Host
+from anchorline.fleet.steps import Step
 from anchorline.problem import Problem
 
 MOST_REASONS = 20
 """Reasons against a plan that are told; who reads more begins with the first."""
 P = ParamSpec("P")
+_ABOUT_THE_RUN = (AnchorlineError, PyinfraError)
 T = TypeVar("T")
 
 
@@ -115,7 +120,8 @@ class Run:
         every reason against it."""
         fleet = self.fleet
         problems = [machines.problem(names) for names in machines.duplicates(fleet.machines)]
-        problems += [problem for probe in fleet.probes.values() for problem in probe.preflight(fleet)]
+        for probe in fleet.probes.values():
+            problems += contained(lambda: [*probe.preflight(fleet)], lambda problem: [problem])  # noqa: B023 (called here)
         if more := problems[MOST_REASONS:]:
             problems[MOST_REASONS:] = [Problem(f"{len(more):,} more reasons", "`anchorline status` has each host's")]
         if problems:
@@ -166,14 +172,37 @@ def step(name: str) -> Callable[[Callable[P, None]], PyinfraOperation[P]]:
 
 
 def operation(carry_out: Callable[P, Generator[T, None, None]]) -> PyinfraOperation[P]:
-    """An operation of pyinfra's; an error of ours ends the run as a message."""
+    """An operation of pyinfra's; an error of ours ends the run as a message. What a host's words raise fails that one."""
 
     @wraps(carry_out)
-    def carried_out(*args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
+    def carried_out(*args: P.args, **kwargs: P.kwargs) -> Generator[T | FunctionCommand, None, None]:
+        commands = carry_out(*args, **kwargs)
         with _as_run_error():
-            yield from carry_out(*args, **kwargs)
+            while (command := contained(lambda: next(commands, None), _failed_here, _ABOUT_THE_RUN)) is not None:
+                yield command
 
     return pyinfra_operation()(carried_out)
+
+
+def _failed_here(problem: Problem) -> FunctionCommand:
+    run, here = Run.here()
+    run.fleet.fail(here, Step.PROBE, problem)
+    return failing(problem)
+
+
+def failing(problem: Problem) -> FunctionCommand:
+    """A command that fails its host, and says why beside the host's name."""
+
+    def fail(state: State, host: PyinfraHost) -> bool:  # noqa: ARG001 (pyinfra heeds a result only with this signature)
+        say(host, str(problem))
+        return False
+
+    return FunctionCommand(fail, (), {})
+
+
+def say(host: PyinfraHost, text: str) -> None:
+    """A line about a host on standard error, or the few lines of an error of ours."""
+    logger.error(f"{host.print_prefix}{visible_lines(text)}")
 
 
 def is_about(inventory: str) -> None:

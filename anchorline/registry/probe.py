@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from anchorline.authority.operations import serving, staged
 from anchorline.errors import AnchorlineError
+from anchorline.fleet.contain import contained
 from anchorline.fleet.fleet import Fleet, Host, once
 from anchorline.fleet.probe import Probe, Question
 from anchorline.problem import Problem
@@ -47,7 +48,9 @@ def plan_of(fleet: Fleet, wanted: Instance, has: ObservedRegistry) -> InstancePl
     """What has to be done on an instance's host. Raises AuthorityError where its certificate was never issued."""
     if problems := tuple(conflicts(has, wanted)):
         return InstancePlan(problems=problems)
-    return plan(has, wanted, presented(fleet, wanted))
+    return contained(
+        lambda: plan(has, wanted, presented(fleet, wanted)), lambda problem: InstancePlan(problems=(problem,))
+    )
 
 
 def _key_refused(fleet: Fleet, wanted: Instance, due: InstancePlan) -> Iterable[Problem]:

@@ -11,6 +11,7 @@ from anchorline.authority.operations import staged
 from anchorline.authority.survey import survey
 from anchorline.errors import AnchorlineError
 from anchorline.fleet import Fleet, Host, Step
+from anchorline.fleet.contain import contained
 from anchorline.fleet.fleet import Failure
 from anchorline.fleet.guard import Over
 from anchorline.problem import Health, Problem, Where
@@ -72,7 +73,10 @@ def _report(over: Over, fleet: Fleet, kind: Kind, now: datetime, hosts: tuple[Ho
 def _host(over: Over, fleet: Fleet, view: View | None, kind: Kind, host: Host) -> HostReport:
     if not host.connected:
         return unreachable(host, over.unreachable.get(host.name, "not connected"), fleet.inventory)
-    return seen(view, host) if view and kind is Kind.STATUS else _came_to(over, fleet, view, host)
+    return contained(
+        lambda: seen(view, host) if view and kind is Kind.STATUS else _came_to(over, fleet, view, host),
+        lambda problem: HostReport(host.name, Condition.FAILED, groups_of(host), (problem,)),
+    )
 
 
 def _came_to(over: Over, fleet: Fleet, view: View | None, host: Host) -> HostReport:

@@ -75,8 +75,9 @@ def read(lines: Sequence[str], site: str) -> ObservedTrust:
     family = family_of(os_ids, [name for (name,) in said.get("family", ())])
     files = {path: digest for digest, path in said.get("file", ())}
     marker = tuple(map(" ".join, said.get("marker", ())))
-    if damaged := [line for line in marker if line.startswith(("ca", "also")) and not _MARK.fullmatch(line)]:
-        raise ProblemError(f"{state_folder(site)}/anchors, which the host keeps, is damaged at {damaged[0]!r}")
+    for number, line in enumerate(marker, 1):
+        if line.startswith(("ca", "also")) and not _MARK.fullmatch(line):
+            raise ProblemError(f"{state_folder(site)}/anchors, which the host keeps, is damaged at line {number}")
     return ObservedTrust(
         os_ids=os_ids,
         family=family,

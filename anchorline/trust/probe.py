@@ -8,6 +8,7 @@ from anchorline.authority.operations import staged
 from anchorline.characters import some
 from anchorline.commands import anchorline, without
 from anchorline.fleet.clock import wrong_here
+from anchorline.fleet.contain import contained
 from anchorline.fleet.fleet import Fleet, Host, once
 from anchorline.fleet.probe import Probe, Question
 from anchorline.problem import Problem
@@ -44,7 +45,8 @@ def plan_of(fleet: Fleet, host: Host) -> TrustPlan:
     """What a rollout would do on a host, worked out once for what was seen of it. Raises KeyError where nothing was."""
     plans, has = _plans(fleet), trust_of(fleet, host)
     if host.name not in plans or plans[host.name][0] is not has:
-        plans[host.name] = has, difference(has, wanted(fleet))
+        plan = contained(lambda: difference(has, wanted(fleet)), lambda problem: TrustPlan(problem=problem))
+        plans[host.name] = has, plan
     return plans[host.name][1]
 
 

@@ -66,7 +66,7 @@ class ObservedStores:
     put there; ``siblings`` says whether other sites are on the host."""
 
     texts: Mapping[str, Text] = field(default_factory=dict)
-    backups: Mapping[str, str] = field(default_factory=dict)
+    backups: Mapping[str, str] = field(default_factory=dict, repr=False)  # as in Text
     owned_files: frozenset[str] = frozenset()
     keystores: tuple[Keystore, ...] = ()
     holds: frozenset[tuple[str, str]] = frozenset()
@@ -99,11 +99,12 @@ def read(said: Mapping[str, Sequence[tuple[str, ...]]]) -> ObservedStores:
 
 
 def _whole(said: Mapping[str, Sequence[tuple[str, ...]]], kind: str, path: str) -> str:
-    body = "".join(part for of, part in said.get(kind, ()) if of == path)
+    raw = b64decode("".join(part for of, part in said.get(kind, ()) if of == path), validate=True)
     try:
-        return b64decode(body, validate=True).decode()
+        return raw.decode()
     except UnicodeDecodeError as error:
-        raise MergeError(f"{path} is not UTF-8 at byte {error.start}", LEFT) from None
+        start = error.start
+    raise MergeError(f"{path} is not UTF-8 at byte {start}", LEFT)  # behind the handler, whose error holds the file
 
 
 @dataclass(frozen=True)
@@ -223,13 +224,14 @@ def back(has: ObservedStores, site: str) -> StoresRemoval:
         old, backup = has.texts.get(row.path), has.backups.get(row.path)
         if old is None or (row.common and has.siblings):
             continue
-        left = row.without(old.content, fragment)
+        restoring = backup is not None and row.adds_up(old.content, backup, fragment)
+        left = backup if restoring else row.without(old.content, fragment)
         # what is the same for all sites may have stood there before us: then there is no backup
         if left == old.content or (row.common and backup is None and left):
             continue
         what.append(row.store)
         unchanged.append(File(row.path, old.content, old.mode))
-        if backup is not None and row.same(left, backup):
+        if restoring:
             restored.append(row.path)
         elif left:
             rewritten.append(File(row.path, left, old.mode))

@@ -1,30 +1,22 @@
-"""One file of others, changed at the level of its format by a library that keeps comments and order. Pure: the text
-comes from a host and goes back.
+"""One file of others: what it is to say, and what a change of it may touch. Pure: the text comes from a host and goes
+back.
 
-What isn't ours stays, and what is another's for the same name is refused rather than replaced.
+What isn't ours stays, and what is another's for the same name is refused rather than replaced. A change is made twice,
+of the plain values and by the library that keeps comments and order; where the two don't say the same, there is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
-from typing import Any
+from typing import Any, TypeVar
 
-import tomlkit
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-from tomlkit.exceptions import ParseError
+from anchorline.trust.stores import formats
+from anchorline.trust.stores.formats import LEFT, Document, MergeError, exactly, unshared
 
-from anchorline.problem import ProblemError
+__all__ = ["LEFT", "Configuration", "Document", "Fragment", "MergeError"]
 
-Document = MutableMapping[str, Any]
-
-LEFT = "fix it, it was left as it is"
-
-
-class MergeError(ProblemError):
-    """Why a file can't be merged: it doesn't parse, or it says something else already. Names the place in it."""
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Configuration:
     ``used``
         what tells that its program is in use: one of these commands in the PATH, or a path that exists.
     ``add``, ``drop``
-        say it in the parsed document, and take it back.
+        say it in the parsed document, and take it back; ``drop`` returns of which names it was said.
     ``word``
         what the program wants before it heeds a change.
     ``asked``
@@ -55,7 +47,7 @@ class Configuration:
     path: str
     used: tuple[str, ...]
     add: Callable[[Document, Fragment], None]
-    drop: Callable[[Document, Fragment], None]
+    drop: Callable[[Document, Fragment], Sequence[str]]
     word: str
     asked: str = ""
     common: bool = False
@@ -65,74 +57,80 @@ class Configuration:
         return self._changed(text, fragment, self.add)
 
     def without(self, text: str, fragment: Fragment) -> str:
-        """The text without the fragment; nothing where nothing is left. Raises MergeError."""
+        """The text without the fragment; the very same text where it isn't in it, nothing where nothing is left. Raises
+        MergeError."""
         return self._changed(text, fragment, self.drop)
 
-    def same(self, text: str, other: str) -> bool:
-        """Whether two texts say the same. Raises MergeError."""
-        return bool(plain(self._load(text)) == plain(self._load(other)))
-
-    def _changed(self, text: str, fragment: Fragment, change: Callable[[Document, Fragment], None]) -> str:
-        document = self._load(text)
-        before = plain(document)
+    def adds_up(self, text: str, before: str, fragment: Fragment) -> bool:
+        """Whether a text is what it was ``before`` and the fragment, and no more: neither a value nor a comment. Then
+        nothing of others is lost where the bytes of before are given back. Raises MergeError for the text alone."""
+        has = formats.read(text, self.path)
+        left = unshared(has)
+        names = self.drop(left, fragment)
+        if exactly(left) == exactly(has):
+            return False
         try:
-            change(document, fragment)
+            again = self.merged(before, Fragment(names, fragment.bundle))
+        except MergeError:
+            return False
+        same = exactly(formats.read(again, self.path)) == exactly(has)
+        return bool(same and formats.comments(again, self.path) == formats.comments(text, self.path))
+
+    def _changed(self, text: str, fragment: Fragment, change: Callable[[Document, Fragment], object]) -> str:
+        has = formats.read(text, self.path)
+        wanted = unshared(has)
+        try:
+            change(wanted, fragment)
         except MergeError as error:
             raise MergeError(error.problem.about(self.path)) from None
-        if plain(document) == before:
+        if exactly(wanted) == exactly(has):
             return text
-        changed = self._dump(document) if document else ""
-        if any(line.startswith("@ ") for line in changed.splitlines()):
+        new = formats.changed(text, self.path, wanted, lambda document: change(document, fragment))
+        if any(line.startswith("@ ") for line in new.splitlines()):
             raise MergeError(f"{self.path}: a line begins with '@ ', which doesn't travel", LEFT)
-        return changed
-
-    def _load(self, text: str) -> Document:
-        try:
-            document = tomlkit.parse(text) if self.path.endswith(".toml") else _yaml().load(text)
-        except ParseError as error:
-            raise self._unread(error.line, str(error).partition(" at line ")[0]) from None
-        except MarkedYAMLError as error:
-            raise self._unread(error.problem_mark.line + 1 if error.problem_mark else 1, error.problem) from None
-        if document is None:
-            return _yaml().map()  # type: ignore[no-any-return]
-        if not isinstance(document, MutableMapping):
-            raise self._unread(1, "not a mapping")
-        return document
-
-    def _unread(self, line: int, cause: str | None) -> MergeError:
-        return MergeError(f"{self.path}, line {line}: {cause}", LEFT)
-
-    def _dump(self, document: Document) -> str:
-        if self.path.endswith(".toml"):
-            return tomlkit.dumps(document)
-        out = StringIO()
-        _yaml().dump(document, out)
-        return out.getvalue()
+        return new
 
 
-def _yaml() -> Any:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # or long lines of others are folded
-    return yaml
+def found(document: Document, *keys: str) -> Document | None:
+    """The mapping under these keys; None where one of them isn't there, or is none."""
+    at: Any = document
+    for key in keys:
+        at = at.get(key)
+        if not isinstance(at, MutableMapping):
+            return None
+    return at  # type: ignore[no-any-return]
 
 
-def plain(value: Any) -> Any:
-    """A document without what its library keeps beside the values."""
-    if isinstance(value, MutableMapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list) else value
-
-
-def inner(document: Document, *keys: str) -> Document:
-    """The mapping under these keys; what isn't there, or is empty, is made."""
-    for depth, key in enumerate(keys):
+def inner(document: Document, *keys: str, place: str = "") -> Document:
+    """The mapping under these keys; what isn't there, or is empty, is made. ``place`` is the document's own, for the
+    message. Raises MergeError for what is no mapping."""
+    for key in keys:
+        place = f"{place}.{key}" if place else key
         if document.get(key) is None:
             document[key] = {}
         document = document[key]
         if not isinstance(document, MutableMapping):
-            raise MergeError(f"{'.'.join(keys[: depth + 1])} is no mapping", LEFT)
+            raise MergeError(f"{place} is no mapping", LEFT)
     return document
+
+
+def strings(document: Document, key: str, place: str) -> list[str]:
+    """The list of strings under a key; what isn't there, or is empty, is made. Raises MergeError for what is none."""
+    if document.get(key) is None:
+        document[key] = []
+    return _all(str, document[key], f"{place}.{key} is no list of strings")
+
+
+def mappings(document: Document, key: str) -> list[Document]:
+    """The mappings in the list under a key; none where it isn't there. Raises MergeError for what is no such list."""
+    there = document.get(key)
+    return _all(MutableMapping, [] if there is None else there, f"{key} is no list of mappings")  # type: ignore[type-abstract]
+
+
+def _all(kind: type[_Kind], values: Any, otherwise: str) -> list[_Kind]:
+    if isinstance(values, list) and all(isinstance(each, kind) for each in values):
+        return values
+    raise MergeError(otherwise, LEFT)
 
 
 def prune(document: Document, *keys: str) -> None:

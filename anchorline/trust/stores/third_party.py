@@ -6,7 +6,18 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
 from anchorline.render import render
-from anchorline.trust.stores.merging import Configuration, Document, Fragment, MergeError, inner, plain, prune
+from anchorline.trust.stores.merging import (
+    LEFT,
+    Configuration,
+    Document,
+    Fragment,
+    MergeError,
+    found,
+    inner,
+    mappings,
+    prune,
+    strings,
+)
 
 SHARED = "/etc/anchorline/"
 """The folder of those files, which every site's is in."""
@@ -17,93 +28,120 @@ DOCKER_CERTS_D = "/etc/docker/certs.d"
 def _add_rancher(document: Document, fragment: Fragment) -> None:
     for name in fragment.names:
         tls = inner(document, "configs", name, "tls")
-        if tls.get("ca_file", fragment.bundle) != fragment.bundle:
+        if tls.get("ca_file") not in (None, "", fragment.bundle):
             raise MergeError(
-                f"configs.{name}.tls.ca_file is {tls['ca_file']}, which isn't ours",
+                f"configs.{name}.tls.ca_file is another file than ours",
                 "take it out, or take the store out of trust: {stores: ...}",
             )
         tls["ca_file"] = fragment.bundle
         # 1.29.3 heeds `configs` for mirrors alone (k3s#9839)
-        inner(document, "mirrors", name).setdefault("endpoint", [f"https://{name}"])
+        inner(document, "mirrors", name).setdefault("endpoint", _endpoint(name))
 
 
-def _drop_rancher(document: Document, fragment: Fragment) -> None:
-    for name, config in list(inner(document, "configs").items()):
-        tls = config.get("tls") if isinstance(config, MutableMapping) else None
-        if isinstance(tls, MutableMapping) and tls.get("ca_file") == fragment.bundle:
-            del tls["ca_file"]
-            mirror = inner(document, "mirrors", name)
-            if plain(mirror) == {"endpoint": [f"https://{name}"]}:
-                del mirror["endpoint"]
-            prune(document, "mirrors", name)
+def _endpoint(name: str) -> list[str]:
+    return [f"https://{name}"]
+
+
+def _drop_rancher(document: Document, fragment: Fragment) -> list[str]:
+    names = []
+    for name in list(found(document, "configs") or ()):
+        tls = found(document, "configs", name, "tls")
+        if tls is None or tls.get("ca_file") != fragment.bundle:
+            continue
+        names.append(name)
+        del tls["ca_file"]
         prune(document, "configs", name, "tls")
-    prune(document, "configs")
+        mirror = found(document, "mirrors", name)
+        if mirror is not None and dict(mirror) == {"endpoint": _endpoint(name)}:
+            del mirror["endpoint"]
+            prune(document, "mirrors", name)
+    return names
 
 
 def _add_buildkit(document: Document, fragment: Fragment) -> None:
     for name in fragment.names:
-        registry = inner(document, "registry", name)
-        if fragment.bundle not in registry.setdefault("ca", []):
-            registry["ca"].append(fragment.bundle)
+        files = strings(inner(document, "registry", name), "ca", f"registry.{name}")
+        if fragment.bundle not in files:
+            files.append(fragment.bundle)
 
 
-def _drop_buildkit(document: Document, fragment: Fragment) -> None:
-    for name, registry in list(inner(document, "registry").items()):
-        files = registry.get("ca") if isinstance(registry, MutableMapping) else None
-        if files and fragment.bundle in files:
-            files.remove(fragment.bundle)
-            if not files:
-                del registry["ca"]
-        prune(document, "registry", name)
-    prune(document, "registry")
+def _drop_buildkit(document: Document, fragment: Fragment) -> list[str]:
+    names = []
+    for name in list(found(document, "registry") or ()):
+        registry = found(document, "registry", name)
+        if registry is not None and _drop_string(registry, "ca", fragment.bundle):
+            names.append(name)
+            prune(document, "registry", name)
+    return names
+
+
+def _drop_string(document: Document, key: str, string: str) -> bool:
+    """Take a string out of a list, and the list with it where nothing else is in it. Tells whether it was there."""
+    strings = document.get(key)
+    if not isinstance(strings, list) or string not in strings:
+        return False
+    strings.remove(string)
+    if not strings:
+        del document[key]
+    return True
 
 
 _VOLUME = f"{DOCKER_CERTS_D}:{DOCKER_CERTS_D}:ro"
 
 
 def _add_runners(document: Document, fragment: Fragment) -> None:  # noqa: ARG001 (the same for every registry)
-    for runner in document.get("runners", []):
+    for runner in mappings(document, "runners"):
         if "docker" in runner:
-            volumes = inner(runner, "docker").setdefault("volumes", [])
+            volumes = strings(inner(runner, "docker", place="runners"), "volumes", "runners.docker")
             if _VOLUME not in volumes:
                 volumes.append(_VOLUME)
 
 
-def _drop_runners(document: Document, fragment: Fragment) -> None:  # noqa: ARG001 (as above)
-    for runner in document.get("runners", []):
-        volumes = runner.get("docker", {}).get("volumes", [])
-        if _VOLUME in volumes:
-            volumes.remove(_VOLUME)
-            if not volumes:
-                del runner["docker"]["volumes"]
+def _drop_runners(document: Document, fragment: Fragment) -> list[str]:  # noqa: ARG001 (as above)
+    runners = document.get("runners")
+    for runner in runners if isinstance(runners, list) else ():
+        docker = found(runner, "docker") if isinstance(runner, MutableMapping) else None
+        if docker is not None:
+            _drop_string(docker, "volumes", _VOLUME)
+    return []
 
 
 _PLUGINS = {2: ("io.containerd.grpc.v1.cri", "registry"), 3: ("io.containerd.cri.v1.images", "registry")}
 """Where config_path stands, by the version of the file."""
 
 
+def _plugins(document: Document) -> tuple[str, ...]:
+    version = document.get("version")
+    return _PLUGINS.get(version, ()) if isinstance(version, int) else ()
+
+
 def _add_containerd(document: Document, fragment: Fragment) -> None:  # noqa: ARG001 (as above)
-    version = document.get("version", 1)
-    if version not in _PLUGINS:
-        raise MergeError(f"version {version}: config_path is known for 2 and 3", "run containerd config migrate")
-    registry = inner(document, "plugins", *_PLUGINS[version])
-    if old := [key for key in ("mirrors", "configs", "auths") if registry.get(key)]:
+    keys = _plugins(document)
+    if not keys:
         raise MergeError(
-            f"{'.'.join(_PLUGINS[version])} has {old[0]}, which excludes config_path", f"move it to {CERTS_D}"
+            "its version is neither 2 nor 3, for which config_path is known", "run containerd config migrate"
         )
-    path = registry.get("config_path")
-    if path and CERTS_D not in str(path).split(":"):
-        raise MergeError(f"config_path is {path}, and hosts.toml is read there alone", f"set it to {CERTS_D}:{path}")
-    if not path:
+    registry = inner(document, "plugins", *keys)
+    if old := [key for key in ("mirrors", "configs", "auths") if registry.get(key)]:
+        raise MergeError(f"{'.'.join(keys)} has {old[0]}, which excludes config_path", f"move it to {CERTS_D}")
+    path = registry.get("config_path") or CERTS_D
+    if not isinstance(path, str):
+        raise MergeError("config_path is no string", LEFT)
+    if CERTS_D not in path.split(":"):
+        raise MergeError(
+            "config_path is another folder than ours, and hosts.toml is read there alone", f"put {CERTS_D}: before it"
+        )
+    if not registry.get("config_path"):
         registry["config_path"] = CERTS_D
 
 
-def _drop_containerd(document: Document, fragment: Fragment) -> None:  # noqa: ARG001 (as above)
-    keys = _PLUGINS.get(document.get("version", 1), ())
-    registry = inner(document, "plugins", *keys)
-    if registry.get("config_path") == CERTS_D:
+def _drop_containerd(document: Document, fragment: Fragment) -> list[str]:  # noqa: ARG001 (as above)
+    keys = _plugins(document)
+    registry = found(document, "plugins", *keys) if keys else None
+    if registry is not None and registry.get("config_path") == CERTS_D:
         del registry["config_path"]
-    prune(document, "plugins", *keys)
+        prune(document, "plugins", *keys)
+    return []
 
 
 def _rancher(name: str) -> Configuration:
