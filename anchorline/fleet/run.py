@@ -172,7 +172,7 @@ def step(name: str) -> Callable[[Callable[P, None]], PyinfraOperation[P]]:
 
 
 def operation(carry_out: Callable[P, Generator[T, None, None]]) -> PyinfraOperation[P]:
-    """An operation of pyinfra's; an error of ours ends the run as a message. What a host's words raise fails that one."""
+    """An operation of pyinfra's; an error of ours ends the run as a message. What a host's words raise fails it."""
 
     @wraps(carry_out)
     def carried_out(*args: P.args, **kwargs: P.kwargs) -> Generator[T | FunctionCommand, None, None]:
