@@ -171,7 +171,7 @@ def _read(path: Path, descriptor: int, largest: int = LARGEST) -> bytes:
 def _require_private(path: Path, descriptor: int) -> None:
     """Git keeps no mode 0600: a key that a passphrase protects may be read by others, but not written."""
     found = os.fstat(descriptor)
-    if not owners.ours(found):
+    if not owners.mine(found):
         raise StoreError(
             f"the key belongs to another user (uid {found.st_uid})", f"chown {os.geteuid()} {path}", Place(path)
         )

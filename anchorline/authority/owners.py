@@ -94,14 +94,14 @@ def _way(path: Path) -> Iterator[Path]:
             yield Path(os.path.realpath(each))
 
 
+def mine(found: os.stat_result) -> bool:
+    """Whether it belongs to this user, or to the one for whom sudo runs root."""
+    return str(found.st_uid) in (str(os.geteuid()), os.environ.get("SUDO_UID") if os.geteuid() == 0 else None)
+
+
 def ours(found: os.stat_result) -> bool:
     """Whether it belongs to this user, or to one who may do all that this user may."""
-    return found.st_uid in (0, os.geteuid(), _sudoer())
-
-
-def _sudoer() -> int:
-    uid = os.environ.get("SUDO_UID", "")
-    return int(uid) if os.geteuid() == 0 and uid.isascii() and uid.isdigit() else 0
+    return found.st_uid == 0 or mine(found)
 
 
 def writable(path: Path, found: os.stat_result) -> bool:

@@ -47,7 +47,7 @@ def host_keys(inventory: str, limit: tuple[str, ...], write: bool) -> None:
     if write:
         add(each for each in found if each.is_new)
     for each in found:
-        for line in _told(each, inventory, written=write):
+        for line in told(each, inventory, written=write):
             click.echo(visible(line))
     if any(each.is_new for each in found):
         click.echo(f"Each host says its own on its console: {_OWN}")
@@ -59,7 +59,8 @@ def host_keys(inventory: str, limit: tuple[str, ...], write: bool) -> None:
     sys.exit(any(each.has_changed or not each.shown for each in found))
 
 
-def _told(found: Compared, inventory: str, *, written: bool) -> Iterator[str]:
+def told(found: Compared, inventory: str, *, written: bool) -> Iterator[str]:
+    """The lines about one host. ``written``: what was new of it has been added."""
     way = found.way
     where = f"{way.host} ({way.entry})" if way.entry != way.host else way.host
     if way.through:

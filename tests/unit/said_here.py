@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 from collections.abc import Callable
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from anchorline.authority import adopt, stage
+from anchorline.authority import adopt, owners, stage
+from anchorline.cli.first_keys import accepted
+from anchorline.cli.host_keys import told
+from anchorline.cli.known_hosts import Compared, Way
 from anchorline.cli.main import cli
 from anchorline.fleet import failed, guard, machines, ssh
 from anchorline.fleet.fleet import Fleet, Host
@@ -52,6 +56,7 @@ def the_command_line(folder: Path) -> Said:
         fleet.fail(host, Step.TRUST, Problem("x"))
     yield refused(lambda: fleet.require_few_failures("trust", ()))
     yield unreachable(fleet.hosts["a"], "x").condition
+    yield known_hosts_said(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield CliRunner().invoke(cli, ["status"]).output
@@ -65,6 +70,17 @@ def the_command_line(folder: Path) -> Said:
         run_shell_command=hangs,
     )
     yield str(ssh.ask(hanging, "true", timeout=1).problem)
+
+
+def known_hosts_said(folder: Path) -> str:
+    """What is said of a fleet that takes any first key, and by host-keys of one that has changed."""
+    (folder / "group_data").mkdir()
+    (folder / "group_data/all.py").touch()
+    way = Way("a", "a", 22, Path("known_hosts"))
+    key = base64.b64encode(b"key").decode()
+    return texts(
+        [*accepted(folder), *told(Compared(way, {"ssh-rsa": key}, {"ssh-dss": key}), "inventory", written=False)]
+    )
 
 
 def nothing_was_changed(folder: Path) -> Said:
@@ -104,6 +120,8 @@ def the_ca(folder: Path) -> Said:
     yield changed("wrong", lambda pki: (pki / "ca-key.pem").write_bytes((other.pki / "ca-key.pem").read_bytes()))
     yield changed("another's", lambda pki: (pki / "ca-key.pem").write_bytes((pki / "server-key.pem").read_bytes()))
     yield changed("open", lambda pki: (pki / "ca-key.pem").chmod(0o644))
+    yield changed("written by all", lambda pki: pki.chmod(0o777))
+    yield changed("linked", lambda pki: (pki / ".commit").symlink_to(pki))
     authority = DeclaredAuthority.model_validate({"CN": "Another CA"})
     yield refused(lambda: stage(other.model_copy(update={"authority": authority}), later))
     (folder / "encrypted").mkdir()
@@ -119,6 +137,8 @@ def the_ca(folder: Path) -> Said:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "geteuid", lambda: 12345)
         yield refused(lambda: stage(site("a user's"), later).commit())
+        patch.setattr(owners, "ours", lambda _: False)
+        yield refused(lambda: stage(other, later))
     descriptor = os.open(other.pki, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     yield refused(lambda: stage(other, later))

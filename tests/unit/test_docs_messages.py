@@ -22,9 +22,9 @@ PAGE = (ROOT / "docs/troubleshooting.md").read_text()
 OTHERS = {
     *("sudo: a password is required", "certificate signed by unknown authority", "SSL certificate problem"),
     *("certificate has expired or is not yet valid", "no such host", "Could not resolve host"),
-    *("connection refused", "i/o timeout"),
+    *("connection refused", "i/o timeout", "No host key for", "SSH host key error"),
 }
-"""Said by sudo, openssl, Go and curl, not by us."""
+"""Said by sudo, openssl, Go, curl and pyinfra, not by us."""
 
 
 def rows() -> dict[str, list[str]]:
