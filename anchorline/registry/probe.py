@@ -7,6 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from anchorline.authority.operations import serving, staged
+from anchorline.commands import without
 from anchorline.errors import AnchorlineError
 from anchorline.fleet.contain import contained
 from anchorline.fleet.fleet import Fleet, Host, once
@@ -92,14 +93,23 @@ def _preflight(fleet: Fleet) -> Iterable[Problem]:
     if wanted is None:
         return
     for host in fleet.registry_hosts:
-        if fleet.reached(host):
-            has = observed_registry(fleet, host)
-            due = plan_of(fleet, wanted, has)
-            yield from (each.about(host.name) for each in due.problems)
-            yield from _key_refused(fleet, wanted, due)
-            yield from _unknown_refused(fleet, has, host)
-        elif host.in_limit:
-            yield _silent(fleet, host)
+        problems = [*_refused(fleet, wanted, host)]
+        yield from problems
+        # a new CA waits for the one host that would remember another
+        if problems and not staged(fleet).is_new_ca and fleet.observations.keys() - {host.name}:
+            yield Problem(f"the others can go on without {host.name}: {without([host.name])}")
+
+
+def _refused(fleet: Fleet, wanted: Instance, host: Host) -> Iterable[Problem]:
+    """What a host of the registry says against the plan."""
+    if fleet.reached(host):
+        has = observed_registry(fleet, host)
+        due = plan_of(fleet, wanted, has)
+        yield from (each.about(host.name) for each in due.problems)
+        yield from _key_refused(fleet, wanted, due)
+        yield from _unknown_refused(fleet, has, host)
+    elif host.in_limit:
+        yield _silent(fleet, host)
 
 
 def _silent(fleet: Fleet, host: Host) -> Problem:
