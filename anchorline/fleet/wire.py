@@ -15,7 +15,8 @@ def join(questions: Mapping[str, Question]) -> tuple[str, str]:
     """One script that answers all questions, each under its room's name, and the data for its standard input."""
     parts = [PRELUDE, "data=$(cat)\n"]
     for name, question in questions.items():
-        parts.append(f"echo '=== {name}'\n(\n{question.script}) </dev/null\n")
+        own = question.script.removeprefix(PRELUDE)
+        parts.append(f"echo '=== {name}'\n(\n{own}) </dev/null\n")
     parts.append(f"echo '=== {CLOCK}'; date +%s\n")
     parts.append(f"echo '=== {MACHINE}'; {{\n{MachineProbe().body}}} 2>/dev/null\n")
     parts.append(f"echo '{END}'\n")

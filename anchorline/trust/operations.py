@@ -27,7 +27,7 @@ from anchorline.fleet import (
     state_folder,
     stdin,
 )
-from anchorline.fleet.scripts import STATE
+from anchorline.fleet.scripts import LOCK, STATE
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.plan import to_put
 from anchorline.trust.probe import body, plan_of, trust_of, trusting, wanted
@@ -80,6 +80,9 @@ def keep() -> Commands:
     def done(answer: Answer) -> None:
         trusting(fleet).add(here.name)
         fleet.changed(here, Step.TRUST, summary)
+        for line in answer.stdout:
+            if line.startswith("passed "):
+                fleet.note(here, f"passed over: {line.removeprefix('passed ')}")
         tell_of(read([line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]))
 
     yield changing(
@@ -89,7 +92,7 @@ def keep() -> Commands:
             state=state_folder(fleet.spec.site),
             stamps=Stamps.of(fleet.spec.site),
             layers=Layers.of(family),
-            lock=STATE,
+            lock=LOCK,
             folders=folders((*change.files, *change.merged)),
             merged=tuple(file.path for file in change.merged),
             unchanged=digests_of(change.unchanged),

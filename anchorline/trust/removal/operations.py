@@ -33,7 +33,7 @@ from anchorline.fleet import (
     state_folder,
     stdin,
 )
-from anchorline.fleet.scripts import REMEMBERED, STATE
+from anchorline.fleet.scripts import LOCK, REMEMBERED
 from anchorline.problem import Problem
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.operations import digests_of
@@ -209,6 +209,8 @@ def remove(*, ban: bool) -> Commands:
         for line in answer.stdout:
             if line.startswith("still "):
                 fleet.note(here, f"still trusted, not by us: {line.removeprefix('still ')}")
+            if line.startswith("passed "):
+                fleet.note(here, f"passed over: {line.removeprefix('passed ')}")
         lines = [line.removeprefix("stale ") for line in answer.stdout if line.startswith("stale ")]
         for note in stale.message(stale.read(lines), ()):
             fleet.note(here, note)
@@ -221,7 +223,7 @@ def remove(*, ban: bool) -> Commands:
             ca=sha,
             stamps=Stamps.of(fleet.spec.site),
             layers=Layers.of(family),
-            lock=STATE,
+            lock=LOCK,
             state=state_folder(fleet.spec.site),
             gone=change.gone,
             restored=change.restored,
