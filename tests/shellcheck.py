@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import anchorline
-from anchorline.fleet.scripts import Script
+from anchorline.fleet.scripts import EVERYWHERE, Script
 
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 UNASSIGNED = "SC2154"
@@ -27,6 +27,7 @@ INPUT = re.compile(r': "\$\{(\w+)\?\}"')
 EXCLUDED = {
     "SC2329": "a shared file's functions aren't all called in each script, and some by names that are put together",
     "SC2317": "the same, as unreachable code",
+    "SC2016": "a text that another shell runs has that shell's words",
 }
 
 
@@ -87,7 +88,7 @@ def check(text: str, option: str) -> Iterator[tuple[int, str, str]]:
 
 
 def main() -> int:
-    found = {each for kind in every_script() for each in findings(kind.sources)}
+    found = {each for kind in every_script() for each in findings((*EVERYWHERE, *kind.sources))}
     sys.stdout.write("".join(f"{each}\n" for each in sorted(found)))
     return 1 if found else 0
 

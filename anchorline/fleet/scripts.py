@@ -19,9 +19,9 @@ from hashlib import sha256
 from importlib.resources import files as resources
 from typing import ClassVar, get_type_hints
 
-# sudo's secure_path and a user's PATH both may lack them; the rest of a script can then name tools plainly
-PRELUDE = 'export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"\n'
 STATE = "/var/lib/anchorline/sites"
+LOCK = "/var/lib/anchorline/lock"
+"""Whoever changes a host's stores holds it. All sites share the system's stores, and only root can open it."""
 REMEMBERED = ("folders", "keystores", "verified")
 """What scripts note for themselves in a site's state folder: the folders that they made, the keystores that they
 filled, the stamp of the last round trip. Whoever takes a site's last CA away removes them."""
@@ -119,6 +119,12 @@ def source(name: str) -> str:
     """One shell file of ours. Comments are for its reader and stay here."""
     text = resources("anchorline").joinpath(name).read_text()
     return "".join(line + "\n" for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+
+
+EVERYWHERE = ("fleet/shell/places.sh", "fleet/shell/path.sh")
+"""The shell files that each script begins with: whose a place is, and a PATH that only root can put programs in."""
+# a TMPDIR may be a user's own folder
+PRELUDE = "export LC_ALL=C\nunset TMPDIR\n" + "".join(map(source, EVERYWHERE))
 
 
 def stdin(files: Iterable[File]) -> str:

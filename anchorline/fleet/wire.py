@@ -42,7 +42,8 @@ def join(questions: Mapping[str, Question], frame: str, seconds: int) -> tuple[s
     """
     parts = [PRELUDE, 'read -r frame\ndata=$(cat)\nframed() { printf \'=== %s %s\\n\' "$frame" "$1"; }\n']
     for name, question in questions.items():
-        parts.append(f"framed {name}\n(\n{question.script}) </dev/null\n")
+        own = question.script.removeprefix(PRELUDE)
+        parts.append(f"framed {name}\n(\n{own}) </dev/null\n")
     parts.append(f"framed {CLOCK}; date +%s\n")
     parts.append(f"framed {MACHINE}; {{\n{MachineProbe().body}}} 2>/dev/null\n")
     parts.append(f"framed {_END}\n")

@@ -97,6 +97,7 @@ class Apply(OfInstance):
     patience: int
     sources = (
         VERBS,
+        "fleet/shell/users.sh",
         "fleet/shell/files.sh",
         "fleet/shell/clock.sh",
         *_SHARED,

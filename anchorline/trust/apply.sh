@@ -1,5 +1,5 @@
 # Put the files that came on standard input in their places, and make the system see its anchors.
-# From control: $site, $state, $lock (a folder that is the same for all sites, since they share the system's stores),
+# From control: $site, $state, $lock (a file that is the same for all sites, since they share the system's stores),
 # $folders (those of the files), $merged (files of others that get our entry), $update (a command, or nothing), $anchors
 # (paths), $digests (of the anchors), $summary, $bundle (the system's), and what layers.sh, hosts.sh, stale.sh, merged.sh
 # and keystores.sh want.
@@ -42,13 +42,6 @@ absent() {
     done
 }
 
-# from the top: what was made in a home is its user's
-given() {
-    printf '%s\n' "$made" | while read -r each; do
-        [ ! -d "$each" ] || chown "$(stat -Lc %u:%g "${each%/*}/")" "$each"
-    done
-}
-
 # once, as it was before us
 backed_up() {
     printf '%s\n' "$merged" | while read -r path; do
@@ -59,10 +52,9 @@ backed_up() {
 
 main() {
     unset SSL_CERT_FILE SSL_CERT_DIR
-    locked "$lock" 60 "another run is changing this host's stores"
+    locked "$lock" "${state%/*}" 60 "another run is changing this host's stores"
     made=$(absent)
     receive
-    given
     as_they_were
     backed_up
     through_links
@@ -72,7 +64,7 @@ main() {
         (umask 022 && mkdir -p "$state" && printf '%s\n' "$made" >>"$state/folders") || fail "can't write $state/folders"
     fi
     if [ -n "$update" ]; then
-        said=$(eval "$update" 2>&1 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"
+        said=$(eval "$update" 2>&1 8<&- 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"
         printf '%s\n' "$anchors" | while read -r anchor; do trusted "$anchor"; done || exit 1
         # shellcheck disable=SC2086  # a word for each
         stamp add $digests

@@ -15,7 +15,7 @@ from anchorline import __version__
 from anchorline.authority import Anchor, stage
 from anchorline.commands import anchorline
 from anchorline.errors import AuthorityError
-from anchorline.fleet.scripts import STATE, File, assignments, source, state_folder
+from anchorline.fleet.scripts import LOCK, File, assignments, source, state_folder
 from anchorline.problem import Place
 from anchorline.render import render
 from anchorline.spec import Spec
@@ -32,6 +32,12 @@ IMAGE = "docker.io/library/busybox:1.37"
 """What starts the script on a node: sh, chroot and tail are all that it needs."""
 FOUND = ("folders", "update", "anchors", "summary", "hosts_line", *Layers.names())
 """What apply.sh is told that differs between hosts: alone.sh sets it from its own probe, and from the family's row."""
+LEFT_OUT = {
+    "trust/stores/merged.sh": ("as_they_were", "through_links"),
+    "trust/stores/jdk.sh": (),
+    "trust/stores/keystores.sh": ("keystores",),
+}
+"""What apply.sh is made of and has nothing to do here, with its functions: user data has to be short."""
 _END = "anchorline-end"
 
 
@@ -86,7 +92,7 @@ def _apply(wanted: DesiredTrust) -> str:
         state=state_folder(wanted.site),
         stamps=stale.Stamps.of(wanted.site),
         layers=Layers.of(None),
-        lock=STATE,
+        lock=LOCK,
         unchanged=(),
         tasks=(),
         pems=(),
@@ -101,7 +107,8 @@ def _apply(wanted: DesiredTrust) -> str:
         digests=tuple(anchor.sha256 for anchor in wanted.anchors),
     )
     fixed = {name: value for name, value in apply.values().items() if name not in FOUND}
-    return assignments(fixed) + "".join(map(source, apply.sources))
+    left_out = "".join(f"{name}() {{ :; }}\n" for names in LEFT_OUT.values() for name in names)
+    return assignments(fixed) + left_out + "".join(source(each) for each in apply.sources if each not in LEFT_OUT)
 
 
 def as_cloud_init(wanted: DesiredTrust) -> str:
@@ -110,7 +117,7 @@ def as_cloud_init(wanted: DesiredTrust) -> str:
     The script is packed, since clouds take no more than some 16 KB.
     """
     packed = b64encode(gzip.compress(as_script(wanted).encode(), mtime=0)).decode()
-    lines = [packed[start : start + 76] for start in range(0, len(packed), 76)]
+    lines = [packed[start : start + 900] for start in range(0, len(packed), 900)]
     path = f"{stale.STAMPS}/{wanted.site}.sh"
     return render("cloud-init.yml.j2", site=wanted.site, path=path, lines=lines, anchors=_told(wanted))
 

@@ -28,7 +28,7 @@ from anchorline.fleet import (
     stdin,
     words,
 )
-from anchorline.fleet.scripts import STATE
+from anchorline.fleet.scripts import LOCK, STATE
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.plan import to_put
 from anchorline.trust.probe import body, plan_of, trust_of, trusting, wanted
@@ -81,7 +81,10 @@ def keep() -> Commands:
     def done(answer: Answer) -> None:
         trusting(fleet).add(here.name)
         fleet.changed(here, Step.TRUST, summary)
-        tell_of(read(words.read(answer.stdout).get("stale", ())))
+        said = words.read(answer.stdout)
+        for why in said.get("passed", ()):
+            fleet.note(here, f"passed over: {' '.join(why)}")
+        tell_of(read(said.get("stale", ())))
 
     yield changing(
         Step.TRUST,
@@ -90,7 +93,7 @@ def keep() -> Commands:
             state=state_folder(fleet.spec.site),
             stamps=Stamps.of(fleet.spec.site),
             layers=Layers.of(family),
-            lock=STATE,
+            lock=LOCK,
             folders=folders((*change.files, *change.merged)),
             merged=tuple(file.path for file in change.merged),
             unchanged=digests_of(change.unchanged),

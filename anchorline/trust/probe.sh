@@ -12,17 +12,12 @@
 : "${users?}"
 : "${data?}"
 
-os=$(
-    ID='' ID_LIKE=''
-    # shellcheck disable=SC1090  # os-release is a shell's file, see os-release(5)
-    [ ! -r "$release" ] || . "$release"
-    printf '%s %s\n' "$ID" "$ID_LIKE"
-)
-(
-    set -f
-    # shellcheck disable=SC2086  # its words
-    tell os $os
-)
+# os-release(5) is a shell's file, and is read without one: nothing in it runs
+os=$(awk -F = '
+    $1 == "ID" || $1 == "ID_LIKE" { word[$1] = substr($0, length($1) + 2); gsub(/["\047\\\r]/, "", word[$1]) }
+    END { print word["ID"], word["ID_LIKE"] }
+' "$release" 2>/dev/null)
+printf '%s\n' "$os" | tell_lines os
 # a system's name alone decides nothing, and neither do its folders: others' lie about
 here=$(printf '%s\n' "$families" | while read -r name ids rest; do
     for id in $os; do
@@ -71,6 +66,21 @@ done
 
 homes=$(homes_of "$users")
 
+# what is ours in a folder of a user's own, as that user sees it; a name can't make it another place
+theirs() {
+    as "$whose" /dev/null '
+        for each in "$1"/*/anchorline-"$2"-*.crt "$1"/*/hosts.toml; do
+            [ -f "$each" ] || continue
+            case $each in *.toml) [ "$(head -c 4096 "$each" | head -n 1)" = "# anchorline $2" ] || continue ;; esac
+            echo "$(head -c 65536 "$each" | sha256sum | cut -d " " -f 1) $each"
+        done' "$1" "$site" | while read -r digest path; do
+        case $path in
+            */../*) ;;
+            "$1"/*/*) printf 'file %s %s\n' "$digest" "$path" ;;
+        esac
+    done
+}
+
 # a row for each home that it stands for
 printf '%s\n' "$runtimes" | while read -r runtime folder tells socket; do
     case $folder in
@@ -87,8 +97,15 @@ done | while read -r runtime folder tells socket; do
                 timeout 10 ctr namespaces list -q 2>/dev/null | grep -qvx -e moby -e plugins.moby -e anchorline
             ;;
     esac && tell runtime "$runtime" "$folder"
-    for each in "$folder"/*/anchorline-"$site"-*.crt; do file "$each"; done
-    for each in "$folder"/*/hosts.toml; do ours "$each"; done
+    [ -d "$folder" ] || continue
+    whose "$folder"
+    case $whose in
+        root)
+            for each in "$folder"/*/anchorline-"$site"-*.crt; do file "$each"; done
+            for each in "$folder"/*/hosts.toml; do ours "$each"; done
+            ;;
+        ?*) theirs "$folder" ;;
+    esac
 done
 # what lies among the anchors as a link was made by an update; what users can't read isn't as it should be
 printf '%s\n' "$here" | while read -r _ _ folder suffix _; do

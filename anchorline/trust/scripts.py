@@ -90,7 +90,7 @@ class TrustProbe(Script):
     databases: tuple[str, ...]
     nicknames: tuple[str, ...]
     sites: str
-    sources = (*FoldersProbe.sources, "trust/stores/merged_probe.sh")
+    sources = (*FoldersProbe.sources, "trust/stores/jdk.sh", "trust/stores/merged_probe.sh")
     surrounding = ("data",)
 
     @classmethod
@@ -115,7 +115,7 @@ class TrustProbe(Script):
 @dataclass(frozen=True, kw_only=True)
 class ChangeTrust(Script):
     """What every change of a host's stores is told. ``unchanged`` are files of others as they were seen, ``tasks`` are
-    for keystores; ``update`` is the system's command, or nothing; ``lock`` a folder that all sites share."""
+    for keystores; ``update`` is the system's command, or nothing; ``lock`` a file that all sites share."""
 
     site: str
     state: str
@@ -142,6 +142,7 @@ _CHANGING = (
     "trust/hosts.sh",
     "trust/processes/stale.sh",
     "trust/stores/merged.sh",
+    "trust/stores/jdk.sh",
     "trust/stores/keystores.sh",
 )
 

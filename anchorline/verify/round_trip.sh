@@ -123,12 +123,13 @@ same() {
 }
 
 clean() {
-    rm -f "$image" "$image.digest" "$image.got" "$image.error"
+    rm -rf "$scratch"
 }
 
 main() {
     trap '' HUP PIPE
-    image=$(mktemp) || { echo "can't make a temporary file" >&2; exit 1; }
+    scratch=$(mktemp -d) || { echo "can't make a temporary folder" >&2; exit 1; }
+    image=$scratch/image
     trap clean EXIT
     digest=$pushed
     if [ -n "$push" ]; then

@@ -159,7 +159,9 @@ class System(Folder):
         for module, name in ((scripts, "OS_RELEASE"), (stale, "PROC"), (stale, "STAMPS")):
             monkeypatch.setattr(module, name, here + getattr(module, name))
         for name in ("fleet.scripts", "trust.scripts", "trust.export", "trust.operations"):
-            monkeypatch.setattr(f"anchorline.{name}.STATE", f"{here}/var/lib/anchorline/sites")
+            for constant, path in (("STATE", "sites"), ("LOCK", "lock")):
+                moved_to = f"{here}/var/lib/anchorline/{path}"
+                monkeypatch.setattr(f"anchorline.{name}.{constant}", moved_to, raising=False)
         monkeypatch.setattr(stale, "HASHED", (f"{here}/etc/ssl/certs",))
 
     def release(self, text: str) -> None:
@@ -185,7 +187,7 @@ class System(Folder):
             "state": state_folder(wanted.site),
             **stale.Stamps.of(wanted.site).values(),
             **Layers.of(self.moved).values(),
-            "lock": str(Path(state_folder(wanted.site)).parent),
+            "lock": str(self.state.parent.with_name("lock")),
             "folders": "",
             "hosts": observed.HOSTS,
             "hosts_line": "",

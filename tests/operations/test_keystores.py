@@ -28,8 +28,9 @@ def jdk(home: Path) -> Path:
 
 def keystores(here: Folder, kind: str = "java", at: Path | None = None, **values: str) -> list[str]:
     given = TrustProbe.of("blue").values() | NOTHING_ELSE | {"java": "java", "state": str(here.root / "state")} | values
-    sources = ("fleet/shell/words.sh", "fleet/shell/ours.sh", "fleet/shell/users.sh", "trust/stores/merged_probe.sh")
-    said = words.read(here.says(script(*sources, **given), at=at).splitlines())
+    files = ("fleet/shell/words.sh", "fleet/shell/ours.sh", "fleet/shell/users.sh")
+    text = script(*files, "trust/stores/jdk.sh", "trust/stores/merged_probe.sh", **given)
+    said = words.read(here.says(text, at=at).splitlines())
     return [path for which, _, path in said.get("keystore", ()) if which == kind]
 
 
@@ -55,7 +56,9 @@ def test_the_profiles_of_each_home(folder: Folder, tmp_path: Path) -> None:
         database = tmp_path / user / ".mozilla/firefox" / profile
         database.mkdir(parents=True)
         (database / "cert9.db").touch()
-    for name, text in {"certutil": "", "su": "", "getent": f'echo "$2:x:1000:1000::{tmp_path}/$2:/bin/sh"'}.items():
+    tools = {"certutil": "", "su": "shift 4; exec sh -c \"$@\"", "getent": f'echo "$2:x:0:0::{tmp_path}/$2:/bin/sh"'}
+    tools["setpriv"] = "exit 1"
+    for name, text in tools.items():
         folder.tool(name, text)
     found = keystores(folder, "nss", tmp_path / "alice", users="alice\nbob")
     assert found == [f"{tmp_path}/{user}/.mozilla/firefox/{profile}" for user, profile in profiles.items()]
@@ -68,7 +71,7 @@ def test_two_profiles_whose_names_begin_alike_are_both_remembered(folder: Folder
         tasks = "".join(f"add nss alice blue.crt {path}\n" for path in paths)
         noted = (
             script(
-                *("fleet/shell/files.sh", "trust/stores/keystores.sh"),
+                *("fleet/shell/files.sh", "trust/stores/jdk.sh", "trust/stores/keystores.sh"),
                 state=str(state),
                 tasks=tasks,
                 pems="",

@@ -139,7 +139,7 @@ def withdraw(root: System, wanted: DesiredTrust, **values: str) -> tuple[int, st
     given: dict[str, Value] = {
         "site": "blue",
         "state": str(root.state),
-        "lock": str(root.state.parent),
+        "lock": str(root.state.parent.with_name("lock")),
         **Stamps.of("blue").values(),
         **Layers.of(root.moved).values(),
         "gone": [*change.gone, wanted.marker_file],

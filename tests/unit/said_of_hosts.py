@@ -94,8 +94,8 @@ def _trust_shell(folder: Path, pem: str) -> Said:
     yield asked("receive </dev/null")
     yield asked(f"printf '@ 644 %s\\nx\\n@ end\\n' {folder / 'none/x'} | (mkdir() {{ :; }}; receive)")
     lock = folder / "lock"
-    held = f"mkdir {lock}; exec 8<{lock}; flock -n 8;"
-    yield asked(f'{held} locked {lock} 0 "another run is changing this host\'s stores"')
+    held = f"exec 7<>{lock}; flock -n 7;"
+    yield asked(f'{held} locked {lock} {folder} 0 "another run is changing this host\'s stores"')
 
 
 def withdrawal(folder: Path) -> Said:

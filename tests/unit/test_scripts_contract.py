@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import anchorline
-from anchorline.fleet.scripts import Inputs, Script, source
+from anchorline.fleet.scripts import EVERYWHERE, Inputs, Script, source
 from tests import shellcheck
 from tests.shellcheck import INPUT, every_script, raw, unassigned
 
@@ -40,7 +40,7 @@ def wrong(script: type[Script], told: set[str]) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda each: each.__name__)
 def test_fields_heads_and_shell_agree(script: type[Script]) -> None:
-    assert wrong(script, unassigned(script.sources)) == {}
+    assert wrong(script, unassigned((*EVERYWHERE, *script.sources))) == {}
 
 
 def test_a_difference_would_be_seen() -> None:
@@ -66,7 +66,7 @@ def test_what_a_file_asks_for_stands_at_its_head(name: str) -> None:
 
 
 def test_every_file_is_in_a_script() -> None:
-    used = {each for script in SCRIPTS for each in script.sources}
+    used = {*EVERYWHERE, *(each for script in SCRIPTS for each in script.sources)}
     assert used == {*SOURCES}
 
 

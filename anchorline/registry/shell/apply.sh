@@ -26,7 +26,7 @@ undo() {
     done
     release
     cat "$story" "$story.cause" >&2 2>/dev/null
-    rm -f "$story" "$story.cause"
+    rm -rf "$scratch"
     exit "$code"
 }
 
@@ -48,7 +48,8 @@ main() {
     begun='' ran='' holding='' set_aside='' made=''
     umask 022
     alone
-    story=$(mktemp) || fail "can't make a temporary file"
+    scratch=$(mktemp -d) || fail "can't make a temporary folder"
+    story=$scratch/story
     trap undo EXIT
     trap 'exit 143' TERM
     trap 'exit 130' INT
@@ -69,7 +70,7 @@ main() {
     get_healthy
     begun=''
     container_remove "$name-before" >/dev/null
-    rm -rf "$kept" "$story"
+    rm -rf "$kept" "$scratch"
     # last: without it the next run begins again, so what is kept is never older than what runs
     if [ -n "$ran" ] || ! grep -q '^started-at ' "$folder/started" 2>/dev/null; then
         note_start "$(container_began "$name")"

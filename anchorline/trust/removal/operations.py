@@ -35,7 +35,7 @@ from anchorline.fleet import (
     stdin,
     words,
 )
-from anchorline.fleet.scripts import REMEMBERED, STATE
+from anchorline.fleet.scripts import LOCK, REMEMBERED
 from anchorline.problem import Problem
 from anchorline.trust.observed import HOSTS
 from anchorline.trust.operations import digests_of
@@ -215,6 +215,8 @@ def remove(*, ban: bool) -> Commands:
         said = words.read(answer.stdout)
         for (path,) in said.get("still", ()):
             fleet.note(here, f"still trusted, not by us: {path}")
+        for why in said.get("passed", ()):
+            fleet.note(here, f"passed over: {' '.join(why)}")
         for note in stale.message(stale.read(said.get("stale", ())), ()):
             fleet.note(here, note)
 
@@ -226,7 +228,7 @@ def remove(*, ban: bool) -> Commands:
             ca=sha,
             stamps=Stamps.of(fleet.spec.site),
             layers=Layers.of(family),
-            lock=STATE,
+            lock=LOCK,
             state=state_folder(fleet.spec.site),
             gone=change.gone,
             restored=change.restored,

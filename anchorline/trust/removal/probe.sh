@@ -9,6 +9,30 @@
 : "${listen?}"
 : "${port?}"
 
+# The anchors in the folders $1, which are $whose: "certificate BODY PATH", without a body where the first 64 KiB of a file
+# hold none. Each is read by itself, and a user's by that user; a name can't make it another place.
+held() {
+    as "$whose" /dev/null '
+        IFS=
+        for each in $1/anchorline-"$2"-????????????.*; do
+            [ -f "$each" ] && [ ! -L "$each" ] || continue
+            echo "certificate $(head -c 65536 "$each" | awk "$3") $each"
+        done 2>/dev/null
+        echo end' "$1" "$site" "$pem"'certificate($0) { print BODY; exit }' | {
+        while IFS= read -r line; do
+            case $line in
+                */../*) ;;
+                "certificate "*" ${1%%/\**}/"*) printf '%s\n' "$line" ;;
+            esac
+        done
+        [ "$line" = end ] || not_read "$1" 'more than can be read in 20 s, or beyond 64 KiB'
+    }
+}
+
+not_read() {
+    printf 'passed %s: %s\n' "$1" "$2"
+}
+
 # a place in a home is in everybody's, whoever the spec names now
 printf '%s\n' "$places" | while read -r place; do
     case $place in
@@ -16,14 +40,18 @@ printf '%s\n' "$places" | while read -r place; do
         *) printf '%s\n' "$place" ;;
     esac
 done | while read -r place; do
-    # shellcheck disable=SC2231  # unquoted for its pattern
-    for each in $place/anchorline-"$site"-????????????.*; do
-        [ -f "$each" ] && [ ! -L "$each" ] || continue
-        printf 'certificate %s %s\n' "$(bodies <"$each" | head -n 1)" "$each"
-    done
+    # a folder that root can't look into (a home that another machine keeps) is its owner's to tell of
+    base=${place%%/\**}
+    while [ ! -e "$base" ] && [ "${base%/*}" ]; do base=${base%/*}; done
+    [ -d "${place%%/\**}" ] || { [ -d "$base" ] && [ ! -x "$base" ]; } || continue
+    whose "${place%%/\**}"
+    if [ -n "$whose" ]; then held "$place"; else not_read "$place" "others than root can change $blame"; fi
 done
 
 printf '%s\n' "$owned_files" | while read -r place; do
+    [ -d "${place%/*}" ] || continue
+    whose "${place%/*}"
+    [ "$whose" = root ] || { not_read "$place" "others than root can change $blame" && continue; }
     for each in $place; do
         [ "$(head -n 1 "$each" 2>/dev/null)" = "# anchorline $site" ] || continue
         printf 'bundle %s \n' "$each"

@@ -44,17 +44,48 @@ untrusted() {
     tell still "$other"
 }
 
-# deepest first; what isn't empty stays
+# by_owners COMMAND TEXT: the paths on standard input, root's with the command, those in a user's place by that user with the
+# text, which says done at its end. What a user hinders is said, and hinders nothing else.
+by_owners() {
+    others=$(mktemp -d) || fail "can't make a temporary folder"
+    while read -r each; do
+        [ -n "$each" ] || continue
+        whose "${each%/*}"
+        case $whose in
+            root) "$1" "$each" ;;
+            '') not_ours "$each" ;;
+            *) printf '%s\n' "$each" >>"$others/$whose" ;;
+        esac
+    done
+    for list in "$others"/*; do
+        [ -f "$list" ] || continue
+        said=$(as "${list##*/}" "$list" "$2")
+        case $said in *done) ;; *) passed "$(head -n 1 "$list")" "$said" ;; esac
+    done
+    forget_others
+}
+
+take_away() {
+    rm -f "$(followed "$1")" || fail "can't remove $1"
+}
+
+empty() {
+    rmdir "$1" 2>/dev/null
+}
+
+# deepest first; what isn't empty stays. With the last site the lock goes: who waits for it looks whether it is still there
 folders() {
-    sort -r "$state/folders" 2>/dev/null | while read -r each; do rmdir "$each" 2>/dev/null; done
+    sort -r "$state/folders" 2>/dev/null |
+        by_owners empty 'while read -r each; do rmdir "$each"; done 2>/dev/null; echo done'
     [ -z "$last" ] || for each in $remembered; do rm -f "$state/$each"; done
-    rmdir "$state" "${state%/*}" "${state%/*/*}" 2>/dev/null
+    rmdir "$state" 2>/dev/null
+    rmdir "${state%/*}" 2>/dev/null && rm -f "$lock" && rmdir "${lock%/*}" 2>/dev/null
     true
 }
 
 main() {
     unset SSL_CERT_FILE SSL_CERT_DIR
-    locked "$lock" 60 "another run is changing this host's stores"
+    locked "$lock" "${state%/*}" 60 "another run is changing this host's stores"
     receive
     as_they_were
     through_links
@@ -64,12 +95,13 @@ main() {
         [ -z "$each" ] || mv -f "$each.anchorline-backup" "$(followed "$each")" || fail "can't write $each"
     done || exit 1
     # who has read a hosts.toml of before is about to open what it names
-    case $gone in */certs.d/*) sleep 1 ;; esac
-    printf '%s\n' "$gone" | while read -r each; do
-        [ -z "$each" ] || rm -f "$(followed "$each")" || fail "can't remove $each"
-    done || exit 1
+    case $gone$received in */hosts.toml*) sleep 1 ;; esac
+    printf '%s\n' "$gone" | by_owners take_away 'while read -r each; do
+        rm -f "$each" || { chmod u+w "${each%/*}" && rm -f "$each"; } || left=$each
+    done
+    [ -n "$left" ] || echo done' || exit 1
     if [ -n "$update" ]; then
-        said=$(eval "$update" 2>&1 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"
+        said=$(eval "$update" 2>&1 8<&- 9<&-) || fail "${update%% *}: $(printf '%s' "$said" | tail -n 1)"
     fi
     keystores
     [ -z "$update" ] || stamp remove "$ca"

@@ -1,10 +1,12 @@
 # Files of others that we write our entry to, or take it out of. From control: $unchanged (what they were when they were
-# looked at: SHA-256, or - for one that wasn't there, and the path).
+# looked at: SHA-256, or - for one that wasn't there, and the path). Links are followed where only root can set them.
 : "${unchanged?}"
 
 as_they_were() {
     printf '%s\n' "$unchanged" | while read -r digest path; do
-        [ -z "$path" ] || case $digest in
+        [ -n "$path" ] || continue
+        only_ours "$path"
+        case $digest in
             -) [ ! -e "$path" ] ;;
             *) [ "$(sha256sum <"$path" 2>/dev/null | cut -d ' ' -f 1)" = "$digest" ] ;;
         esac || fail "$path changed since it was looked at; run again"

@@ -72,6 +72,11 @@ keystore() {
         [ -f "$file" ] && [ -x "$home/bin/keytool" ] && printf '%s %s\n' "$home/bin/keytool" "$(readlink -f "$file")"
     done
 done | awk 'NF == 2 && !seen[$2]++' | while read -r keytool keystore; do
+    keeper "$keytool" "$keystore"
+    if [ "$keeper" != root ]; then
+        tell passed "java $keystore: others than root can change $blame, and root runs no program of theirs"
+        continue
+    fi
     kind=java
     for each in $system_keystores; do [ "$(readlink -f "$each")" != "$keystore" ] || kind=system; done
     tell keystore "$kind" "$keytool" "$keystore"
@@ -85,15 +90,22 @@ done
     # shellcheck disable=SC2086  # a word for each
     set -- $databases
     set +f
-    for each in "$@"; do
-        for database in "$home"/$each; do
-            [ -f "$database/cert9.db" ] || continue
-            tell keystore nss "$user" "$database"
-            listed=$(as "$user" certutil -L -d "sql:$database")
-            printf '%s\n' "$nicknames" | while read -r name _; do
-                [ -z "$name" ] || ! printf '%s\n' "$listed" | grep -q "^${name%.crt} *C," || tell holds "$name" "$database"
+    # "database PATH", and what certutil lists there
+    database=
+    as "$user" /dev/null 'home=$1 IFS=
+        cd "$home" && shift || exit
+        for pattern in "$@"; do
+            for each in $pattern; do
+                [ ! -f "$each/cert9.db" ] || { echo "database $home/$each" && certutil -L -d "sql:$each" 2>/dev/null; }
             done
-        done
+        done' "$home" "$@" | while read -r word rest; do
+        case $word,$rest in
+            database,*/../*) database= ;;
+            database,"$home"/*) database=$rest && tell keystore nss "$user" "$database" ;;
+            anchorline-*,C,*) case $database,"
+$nicknames" in [!,]*"
+$word.crt "*) tell holds "$word.crt" "$database" ;; esac ;;
+        esac
     done
 done
 [ ! -f "$state/keystores" ] || tell_lines kept <"$state/keystores"

@@ -198,9 +198,13 @@ def test_the_script_is_made_as_a_rollout_is(wanted: DesiredTrust) -> None:
     """The rollout's own script is in it, and is told there all that it is told in a rollout."""
     text = export.as_script(wanted)
     before, _, apply = text.partition("\napply() (\n")
-    assert apply.endswith("".join(map(source, ApplyTrust.sources)) + ")\nalone\n")
+    kept = [each for each in ApplyTrust.sources if each not in export.LEFT_OUT]
+    assert len(kept) + len(export.LEFT_OUT) == len(ApplyTrust.sources)
+    assert apply.endswith("".join(map(source, kept)) + ")\nalone\n")
     told = set(re.findall(r"^(\w+)=", apply, re.MULTILINE))
     assert {"site", "lock", "digests"} <= told
+    stubs = {name for names in export.LEFT_OUT.values() for name in names}
+    assert set(re.findall(r"^(\w+)\(\) \{ :; \}$", apply, re.MULTILINE)) == stubs
     assert set(export.FOUND) & told == set(), "what the host found out isn't written over"
     by_host = {name for name in export.FOUND if re.search(rf"\b{name}=", before)}
     assert set(ApplyTrust.names()) <= told | by_host
