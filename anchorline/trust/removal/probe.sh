@@ -30,7 +30,7 @@ held() {
 }
 
 not_read() {
-    printf 'passed %s: %s\n' "$1" "$2"
+    printf 'unread %s: %s\n' "$1" "$2"
 }
 
 # a place in a home is in everybody's, whoever the spec names now
