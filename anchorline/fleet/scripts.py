@@ -19,6 +19,8 @@ from hashlib import sha256
 from importlib.resources import files as resources
 from typing import ClassVar, get_type_hints
 
+from anchorline.fleet import words
+
 STATE = "/var/lib/anchorline/sites"
 LOCK = "/var/lib/anchorline/lock"
 """Whoever changes a host's stores holds it. All sites share the system's stores, and only root can open it."""
@@ -105,7 +107,14 @@ def script(*sources: str, **values: Value) -> str:
 
 def assignments(values: Mapping[str, Value]) -> str:
     """Variables, quoted, a line each."""
-    return "".join(f"{name}={shlex.quote(_word(value))}\n" for name, value in values.items())
+    return "".join(f"{name}={_quoted(_word(value))}\n" for name, value in values.items())
+
+
+def _quoted(text: str) -> str:
+    """A text as a shell takes it. What was no UTF-8 on its host comes back byte for byte, as ASCII that travels."""
+    if text.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in text):
+        return shlex.quote(text)
+    return "$(printf %b '" + "\n".join(map(words.encode, text.split("\n"))) + "')"
 
 
 def _word(value: Value) -> str:
@@ -128,10 +137,11 @@ PRELUDE = "export LC_ALL=C\nunset TMPDIR\n" + "".join(map(source, EVERYWHERE))
 
 
 def stdin(files: Iterable[File]) -> str:
-    """The files as ``receive`` in files.sh reads them: ``@ MODE PATH``, their lines, and ``@ end`` at last."""
+    """The files as ``receive`` in files.sh reads them: ``@ MODE PATH``, their lines, and ``@ end`` at last. A path is a
+    word of words.py."""
     parts = []
     for file in files:
         body = file.content if file.content.endswith("\n") else file.content + "\n"
         assert not any(line.startswith("@ ") for line in body.splitlines()), file.path  # noqa: S101
-        parts.append(f"@ {file.mode} {file.path}\n{body}")
+        parts.append(f"@ {file.mode} {words.encode(file.path)}\n{body}")
     return "".join(parts) + "@ end\n"

@@ -37,6 +37,7 @@ class ObservedTrust:
     ``foreign`` are files of others where ours would go, ``strays`` those among the anchors that bear our prefix.
     ``marker`` is the host's own memory of the site, a line for each anchor: ``ca SHA256`` or ``also SHA256``.
     ``folders`` are the runtimes in use with the folder of each; ``merged_stores`` what isn't a folder of ours.
+    ``passed`` are keystores that are passed over: the store's name in the spec, and what is passed over, why.
     ``stale`` are the processes that hold the roots of before the last change; ``odd`` paths with control characters,
     which nobody looks into.
     """
@@ -54,6 +55,7 @@ class ObservedTrust:
     strays: frozenset[str] = frozenset()
     marker: tuple[str, ...] = ()
     hosts_line: str = ""
+    passed: tuple[tuple[str, str], ...] = ()
     stale: tuple[Process, ...] = ()
     odd: tuple[str, ...] = ()
 
@@ -92,6 +94,7 @@ def read(lines: Sequence[str], site: str) -> ObservedTrust:
         strays=frozenset(path for path in files if "/anchorline-" in path and not ANCHOR.search(path)),
         marker=marker,
         hosts_line="\n".join(map(" ".join, said.get("hosts", ()))),
+        passed=tuple((store, " ".join(what)) for store, *what in said.get("passed", ())),
         stale=stale.read(said.get("stale", ())),
         odd=tuple(dict.fromkeys(odd)),
     )

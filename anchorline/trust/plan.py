@@ -155,6 +155,7 @@ def _notes(has: ObservedTrust, wanted: DesiredTrust, update: str) -> tuple[str, 
             for name, path in has.elsewhere.items()
             if name not in has.unhashed
         ),
+        *(f"passed over: {what}" for store, what in has.passed if store in wanted.stores),
         *(f"surplus, not declared: {path}" for path in sorted(names) if names[path] not in declared),
         *(f"not ours, and bears our prefix: {path}" for path in sorted(has.strays)),
         *(f"passed over, for its name has control characters: {path}" for path in has.odd),

@@ -76,7 +76,7 @@ theirs() {
         done' "$1" "$site" | while read -r digest path; do
         case $path in
             */../*) ;;
-            "$1"/*/*) printf 'file %s %s\n' "$digest" "$path" ;;
+            "$1"/*/*) tell file "$digest" "$path" ;;
         esac
     done
 }

@@ -56,7 +56,7 @@ def test_the_profiles_of_each_home(folder: Folder, tmp_path: Path) -> None:
         database = tmp_path / user / ".mozilla/firefox" / profile
         database.mkdir(parents=True)
         (database / "cert9.db").touch()
-    tools = {"certutil": "", "su": "shift 4; exec sh -c \"$@\"", "getent": f'echo "$2:x:0:0::{tmp_path}/$2:/bin/sh"'}
+    tools = {"certutil": "", "su": 'shift 4; exec sh -c "$@"', "getent": f'echo "$2:x:0:0::{tmp_path}/$2:/bin/sh"'}
     tools["setpriv"] = "exit 1"
     for name, text in tools.items():
         folder.tool(name, text)

@@ -1,4 +1,4 @@
-"""One host of many lies: what its words can stop is refused with who says it and the way on, and that way on ends it."""
+"""One host of many lies: what its words can stop is refused with who says it, and the way on, which ends it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def refused(site: Site, *arguments: str) -> str:
 
 def goes_on(site: Site, said: str) -> Ran:
     """The same run with the options that the refusal names."""
-    (options,) = {each for each in re.findall(r"the same command with `(--exclude [^`]+)`", said)}
+    (options,) = set(re.findall(r"the same command with `(--exclude [^`]+)`", said))
     ran = site.deploy(*shlex.split(options))
     assert ran.code == 0, ran.said
     assert "refused" not in ran.said

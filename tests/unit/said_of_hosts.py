@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchorline.authority import Staged, stage
 from anchorline.fleet.fleet import Fleet, Host
@@ -115,7 +114,7 @@ def withdrawal(folder: Path) -> Said:
     fleet.observations["a"] = {WITHDRAW.name: holder}
     yield texts(WITHDRAW.preflight(fleet))
     served = x509.load_pem_x509_certificate(staged.certificate("server").pem.encode())
-    fleet.observations["registry"] = {WITHDRAW.name: replace(holder, served=(served.public_bytes(Encoding.DER),))}
+    fleet.observations["registry"] = {WITHDRAW.name: replace(holder, served=(served,))}
     yield texts(WITHDRAW.preflight(fleet))
     inputs: dict[str, Value] = {**dict.fromkeys(Withdraw.names(), "x"), "links": ""}
     for ban, theirs in (("", ""), ("yes", "/x.pem")):

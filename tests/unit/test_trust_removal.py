@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from anchorline.authority import Anchor, stage
 from anchorline.errors import AnchorlineError
@@ -13,6 +15,7 @@ from anchorline.trust.observed import ObservedTrust
 from anchorline.trust.removal.plan import ObservedAnchors, Removal, choose, digits, places, read, removal
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import FAMILIES
+from anchorline.trust.stores.runtimes import RUNTIMES, Runtime
 
 DEBIAN = FAMILIES[0]
 ARCH = next(row for row in FAMILIES if row.name == "arch")
@@ -57,14 +60,79 @@ def test_what_is_held(both: ObservedAnchors, old: Anchor, new: Anchor) -> None:
 
 
 def test_another_sites_files_are_not_held(old: Anchor) -> None:
-    lines = ["os debian", f"certificate {body(old)} /x/{old.name.replace('blue', 'blue-east')}", "served QUJD"]
-    assert read(lines, "blue") == ObservedAnchors(ObservedTrust(("debian",), None), served=(b"ABC",))
+    lines = ["os debian", f"certificate {body(old)} /x/{old.name.replace('blue', 'blue-east')}", f"served {body(old)}"]
+    served = (x509.load_pem_x509_certificate(old.pem.encode()),)
+    assert read(lines, "blue") == ObservedAnchors(ObservedTrust(("debian",), None), served=served)
 
 
 def test_an_altered_file_is_held_by_its_name(old: Anchor) -> None:
     altered = read(["os debian", f"certificate  {paths(old)[0]}"], "blue")
     assert altered.digests == {old.sha256[:12]}
     assert removal(altered, "blue", old.sha256).gone == (paths(old)[0],)
+
+
+HOME = "/home/joe/.config/docker/certs.d/r.example.com"
+NAMED = f"{HOME}/anchorline-blue-{'0' * 12}.crt"
+
+
+@pytest.mark.parametrize("junk", ["MAA=", "M", "%%%", "A" * 65536, "MIIBhTCCASqgAwIBAgIUQv6kT92", "\x1b[2J"])
+def test_a_file_that_is_no_certificate_is_named_and_passed_over(both: ObservedAnchors, old: Anchor, junk: str) -> None:
+    lines = ["os debian", "family debian", f"certificate {junk} {NAMED}", f"bundle /etc/anchorline/blue.pem {junk}"]
+    lines += [f"certificate {body(old)} {path}" for path in paths(old)] + [f"served {junk}", f"marker ca {old.sha256}"]
+    seen = read(lines, "blue")
+    assert seen.certificates[NAMED] == b""
+    assert (seen.bundles, seen.served) == ({"/etc/anchorline/blue.pem": ()}, ())
+    assert {each.partition(":")[0] for each in seen.unread} == {
+        NAMED,
+        "/etc/anchorline/blue.pem",
+        "what the registry serves",
+    }
+    assert set(removal(seen, "blue", old.sha256).gone) >= set(paths(old))
+    assert both.unread == ()
+
+
+def test_half_of_a_certificate_and_one_with_an_odd_part_are_none(old: Anchor) -> None:
+    der = b64decode(body(old))
+    # version 9, of which the parser says no where it is asked for, and half of the whole
+    odd = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1)
+    for part in (der[: len(der) // 2], odd, der + b"x"):
+        assert part != der
+        seen = read(["os debian", f"certificate {b64encode(part).decode()} {NAMED}"], "blue")
+        assert (seen.certificates[NAMED], len(seen.unread)) == (b"", 1)
+    whole = read(["os debian", f"certificate {b64encode(der).decode()} {NAMED}"], "blue")
+    assert (whole.certificates[NAMED], whole.unread) == (der, ())
+
+
+def test_a_users_junk_keeps_nothing_of_the_site(old: Anchor, new: Anchor) -> None:
+    lines = ["os debian", "family debian", f"marker ca {old.sha256}", f"certificate  {NAMED}"]
+    lines += [f"certificate {body(old)} {paths(old)[0]}", f"certificate {body(new)} {HOME}/{new.name}"]
+    assert removal(read(lines, "blue"), "blue", old.sha256).last
+    assert not removal(read([*lines, f"marker ca {new.sha256}"], "blue"), "blue", old.sha256).last, "memory has it"
+    elsewhere = f"certificate {body(new)} {paths(new)[0]}"
+    assert not removal(read([*lines, elsewhere], "blue"), "blue", old.sha256).last
+
+
+def test_a_name_with_the_same_digits_is_the_same_ca(both: ObservedAnchors, old: Anchor) -> None:
+    """Junk in a file of that name on another host makes no second CA of it."""
+    junk = read(["os debian", f"certificate  {HOME}/{old.name}"], "blue")
+    for word in (old.sha256[:12], old.sha256):
+        assert choose(word, {"a": both, "b": junk}) == choose(word, {"b": junk, "a": both}) == old.sha256
+    assert choose(old.sha256[:12], {"b": junk}) == old.sha256[:12]
+
+
+def test_a_runtime_anywhere_has_its_hosts_toml_taken_along(
+    old: Anchor, new: Anchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table says which folders are a runtime's, not their name."""
+    for name, folder in {"new": "/etc/new/registries", "new-rootless": "~/.new/registries"}.items():
+        monkeypatch.setitem(RUNTIMES, name, Runtime(name, folder, used=("new",), hosts_toml=True))
+    for folder, store in {"/etc/new/registries/r": "new", "/home/joe/.new/registries/r": "new-rootless"}.items():
+        toml = f"{folder}/hosts.toml"
+        lines = ["os debian", "family debian", f"file {'1' * 64} {toml}"]
+        lines += [f"certificate {body(each)} {folder}/{each.name}" for each in (old, new)]
+        change = removal(read(lines, "blue"), "blue", old.sha256)
+        assert ([file.path for file in change.files], change.what) == ([toml], (store,))
+        assert new.name in change.files[0].content
 
 
 @pytest.mark.parametrize("kind", ["java", "system"])

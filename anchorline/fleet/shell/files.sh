@@ -1,6 +1,6 @@
 # The files that a script puts in their places, all or none, and the one way to fail.
 # receive: read files from standard input into temporary files beside their places; place: move them there.
-# "@ MODE PATH", its lines, the next file, "@ end". Without "@ end" (the connection broke) nothing is placed.
+# "@ MODE PATH" (as words.sh writes it), its lines, the next file, "@ end". Without "@ end" (the connection broke) nothing is placed.
 # What goes into a place of a user's own waits in a folder of ours, and that user puts it there. Where that can't be done, the
 # user alone is harmed: place prints `passed PATH: CAUSE`, and goes on.
 # (printf and not `:`, whose failed redirection would end the shell before it can say why: it is a special built-in.)
@@ -19,12 +19,13 @@ receive() {
                 ;;
             '@ '*)
                 rest=${line#@ } mode=${rest%% *} path=${rest#* }
+                case $path in *\\*) path=$(printf %b "$path") ;; esac
                 whose "${path%/*}"
                 [ -n "$whose" ] || not_ours "$path"
                 if [ "$whose" != root ]; then
                     [ -n "$others" ] || others=$(mktemp -d) || fail "can't make a temporary folder"
                     exec 3>>"$others/$whose"
-                    printf '%s\n' "$line" >&3 || fail "can't write $others"
+                    printf '@ %s %s\n' "$mode" "$path" >&3 || fail "can't write $others"
                     continue
                 fi
                 [ ! -d "$path" ] || fail "$path is a folder"

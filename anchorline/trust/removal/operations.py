@@ -146,7 +146,7 @@ def _served(fleet: Fleet, sha: str, holders: Sequence[str]) -> Iterable[Problem]
                 f"bring it up, or take it into --limit; or, in an emergency, {_anyway(fleet, sha)}",
             )
             continue
-        for leaf in map(x509.load_der_x509_certificate, fleet.seen(WITHDRAW, here).served):
+        for leaf in fleet.seen(WITHDRAW, here).served:
             if authority and leaf != authority and issued(leaf, authority):
                 yield Problem(
                     f"{here.name} serves {name_of(leaf)}, which ends in this CA, and {some(holders)} "
@@ -187,6 +187,8 @@ def remove(*, ban: bool) -> Commands:
     if not fleet.reached(here):
         return
     has = fleet.seen(WITHDRAW, here)
+    for each in has.unread:
+        fleet.note(here, f"passed over: {each}")
     try:
         sha = _target(fleet)
     except AnchorlineError:

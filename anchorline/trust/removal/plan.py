@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,9 @@ from hashlib import sha256
 
 from cryptography import x509
 
-from anchorline.authority.certificates import to_pem
 from anchorline.characters import FEW, some
 from anchorline.errors import AnchorlineError
+from anchorline.fleet import words
 from anchorline.fleet.scripts import File, state_folder
 from anchorline.problem import Problem
 from anchorline.render import render
@@ -23,7 +24,7 @@ from anchorline.trust.plan import SYSTEM
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.merging import MergeError
-from anchorline.trust.stores.runtimes import RUNTIMES
+from anchorline.trust.stores.runtimes import RUNTIMES, Runtime
 from anchorline.trust.stores.third_party import OWNED_FILES, bundle
 
 _WORD = re.compile(r"[0-9a-f]{12,64}")
@@ -34,12 +35,13 @@ _BANNED = "banned"
 class ObservedAnchors:
     """One host's trust with the certificates in our files: by path, in DER form, empty for a file that holds none.
     ``bundles`` are our files that hold several; ``served`` are the certificates that the registry serves, where it is
-    here."""
+    here. ``unread`` is what was passed over there, and why."""
 
     trust: ObservedTrust
     certificates: Mapping[str, bytes] = field(default_factory=dict)
     bundles: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
-    served: tuple[bytes, ...] = ()
+    served: tuple[x509.Certificate, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @cached_property
     def digests(self) -> frozenset[str]:
@@ -51,24 +53,47 @@ class ObservedAnchors:
 
 
 def read(lines: Sequence[str], site: str) -> ObservedAnchors:
-    """Read what the two probe.sh printed. Raises ValueError for what they can't have printed."""
+    """Read what the two probe.sh printed. Raises ValueError for what they can't have printed.
+
+    A file may be a user's, who writes there what he likes: one that is no certificate is told, and passed over.
+    """
+    said = words.read(lines)
     certificates: dict[str, bytes] = {}
     bundles: dict[str, list[bytes]] = {}
-    served = []
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        if word == "certificate":
-            body, _, path = rest.partition(" ")
-            found = ANCHOR.search(path)
-            if found and found["site"] == site:
-                certificates[path] = b64decode(body)
-        elif word == "bundle":
-            path, _, body = rest.partition(" ")
-            bundles.setdefault(path, []).extend([b64decode(body)] if body else [])
-        elif word == "served":
-            served.append(b64decode(rest))
-    digests = {path: tuple(ders) for path, ders in bundles.items()}
-    return ObservedAnchors(read_trust(lines, site), certificates, digests, tuple(served))
+    unread = [" ".join(why) for why in said.get("unread", ())]
+    for body, path in said.get("certificate", ()):
+        found = ANCHOR.search(path)
+        if words.controls(path):
+            unread.append(f"{path}: its name has control characters")
+        elif found and found["site"] == site:
+            der = certificates[path] = _der(body)
+            unread += [] if der else [f"{path}: no certificate"]
+    for path, *bodies in said.get("bundle", ()):
+        ders = [*map(_der, bodies)]
+        bundles.setdefault(path, []).extend(filter(None, ders))
+        unread += [] if all(ders) else [f"{path}: not all of it is certificates"]
+    served = [_der("".join(body)) for body in said.get("served", ())]
+    unread += [] if all(served) else ["what the registry serves: not all of it is certificates"]
+    return ObservedAnchors(
+        read_trust(lines, site),
+        certificates,
+        {path: tuple(found) for path, found in bundles.items()},
+        tuple(map(x509.load_der_x509_certificate, filter(None, served))),
+        tuple(dict.fromkeys(unread)),
+    )
+
+
+def _der(body: str) -> bytes:
+    """A certificate in base64 as DER, if it is one that can be read in all its parts, else nothing."""
+    try:
+        der = b64decode(body, validate=True)
+        certificate = x509.load_der_x509_certificate(der)
+        # its parts are parsed when they are asked for
+        repr((certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key()))
+    except Exception:
+        # the parser has an exception of its own for each way to be none
+        return b""
+    return der
 
 
 def places() -> list[str]:
@@ -105,6 +130,11 @@ def choose(word: str, hosts: Mapping[str, ObservedAnchors], declared: Iterable[s
     for host, observed in hosts.items():
         for sha in observed.digests:
             known.setdefault(sha, []).append(host)
+    # a name's 12 digits on one host are the CA that another one tells in full
+    for short in [each for each in known if len(each) < 64]:
+        if whole := [sha for sha in known if len(sha) == 64 and sha.startswith(short)]:
+            holders = known.pop(short)
+            known |= {sha: list(dict.fromkeys((*known[sha], *holders))) for sha in whole}
     alike = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
     # what a host knows by its first digits alone may be the one that another knows whole
     found = [sha for sha in alike if not any(each != sha and each.startswith(sha) for each in alike)]
@@ -155,7 +185,9 @@ def removal(has: ObservedAnchors, site: str, sha: str, ban: str = "") -> Removal
     name, family = f"anchorline-{site}-{sha[:12]}.crt", has.trust.family
     ours = {path for path in has.certificates if not _bans(path)}
     gone = sorted(path for path in ours if _digest(path) == sha[:12])
-    last = bool(gone) and not any(_digest(path) != sha[:12] for path in ours)
+    others = {path: _digest(path) for path in ours if _digest(path) != sha[:12]}
+    # what a user lays there is no other CA of the site's, unless the host's memory has it
+    last = bool(gone) and not any(not _is_users(path) or _remembers(has, word) for path, word in others.items())
     what = [SYSTEM] if family and family.path(name) in gone else []
     parts = [_folders(has, site, gone), _bundles(has, site, sha, last=last)]
     entries = merged.StoresRemoval()
@@ -202,8 +234,11 @@ class _Part:
 def _folders(has: ObservedAnchors, site: str, going: Sequence[str]) -> _Part:
     """The hosts.toml beside the anchors that go: without them, or not at all."""
     files, gone, what = [], [], []
-    for folder in dict.fromkeys(path.rpartition("/")[0] for path in going if "/certs.d/" in path):
-        what.append(_store_of(folder))
+    for folder in dict.fromkeys(path.rpartition("/")[0] for path in going):
+        runtime = _runtime_of(folder)
+        if runtime is None:
+            continue
+        what.append(runtime.kept_as)
         toml = f"{folder}/hosts.toml"
         left = sorted(path for path in has.certificates if path.startswith(f"{folder}/") and path not in going)
         if toml in has.trust.files and left:
@@ -214,10 +249,14 @@ def _folders(has: ObservedAnchors, site: str, going: Sequence[str]) -> _Part:
     return _Part(tuple(files), tuple(gone), tuple(what))
 
 
-def _store_of(folder: str) -> str:
-    # a row for homes has ~ in front, and its folder's end tells its files
-    rows = (row for row in RUNTIMES.values() if row.folder.removeprefix("~") in folder)
-    return next((row.kept_as for row in rows), folder)
+def _runtime_of(folder: str) -> Runtime | None:
+    """The runtime that reads a folder of a registry's name."""
+    return next((row for row in RUNTIMES.values() if row.is_at(folder.rpartition("/")[0])), None)
+
+
+def _is_users(path: str) -> bool:
+    runtime = _runtime_of(path.rpartition("/")[0])
+    return bool(runtime and runtime.of_users)
 
 
 def _bundles(has: ObservedAnchors, site: str, sha: str, *, last: bool) -> _Part:
@@ -228,7 +267,7 @@ def _bundles(has: ObservedAnchors, site: str, sha: str, *, last: bool) -> _Part:
         if last or (ders and not left):
             gone.append(path)
         elif len(left) < len(ders):
-            pems = [to_pem(x509.load_der_x509_certificate(der)).decode() for der in left]
+            pems = [ssl.DER_cert_to_PEM_cert(der) for der in left]
             files.append(File(path, render("bundle.pem.j2", site=site, pems=pems)))
     touched = (*gone, *(file.path for file in files))
     return _Part(tuple(files), tuple(gone), tuple(row.store for row in OWNED_FILES if any(map(row.is_at, touched))))
@@ -242,6 +281,10 @@ def _memory(has: ObservedAnchors, site: str, sha: str) -> _Part:
     if left:
         return _Part((File(marker, "".join(f"{line}\n" for line in left)),), (), ("marker",))
     return _Part((), (marker,), ("marker",))
+
+
+def _remembers(has: ObservedAnchors, digest: str) -> bool:
+    return any(line.partition(" ")[2].startswith(digest) for line in has.trust.marker)
 
 
 def _bans(path: str) -> bool:

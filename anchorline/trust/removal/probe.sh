@@ -16,21 +16,24 @@ held() {
         IFS=
         for each in $1/anchorline-"$2"-????????????.*; do
             [ -f "$each" ] && [ ! -L "$each" ] || continue
-            echo "certificate $(head -c 65536 "$each" | awk "$3") $each"
+            body=$(head -c 65536 "$each" | awk "$3")
+            echo "certificate ${body:--} $each"
         done 2>/dev/null
         echo end' "$1" "$site" "$pem"'certificate($0) { print BODY; exit }' | {
-        while IFS= read -r line; do
-            case $line in
+        ended=
+        while read -r word body path; do
+            case $word,$path in
                 */../*) ;;
-                "certificate "*" ${1%%/\**}/"*) printf '%s\n' "$line" ;;
+                certificate,"${1%%/\**}"/*) tell certificate "$body" "$path" ;;
+                end,) ended=yes ;;
             esac
         done
-        [ "$line" = end ] || not_read "$1" 'more than can be read in 20 s, or beyond 64 KiB'
+        [ -n "$ended" ] || not_read "$1" 'more than can be read in 20 s, or beyond 64 KiB'
     }
 }
 
 not_read() {
-    printf 'passed %s: %s\n' "$1" "$2"
+    tell unread "$1: $2"
 }
 
 # a place in a home is in everybody's, whoever the spec names now
@@ -54,8 +57,8 @@ printf '%s\n' "$owned_files" | while read -r place; do
     [ "$whose" = root ] || { not_read "$place" "others than root can change $blame" && continue; }
     for each in $place; do
         [ "$(head -n 1 "$each" 2>/dev/null)" = "# anchorline $site" ] || continue
-        printf 'bundle %s \n' "$each"
-        bodies <"$each" | sed "s|^|bundle $each |"
+        tell bundle "$each"
+        head -c 1048576 "$each" | bodies | while read -r body; do tell bundle "$each" "$body"; done
     done
 done
 
@@ -64,6 +67,6 @@ if [ -n "$port" ]; then
     {
         cat "$state/registry/server.pem"
         ! command -v openssl >/dev/null || timeout 10 openssl s_client -showcerts -connect "$listen:$port" </dev/null
-    } 2>/dev/null | bodies | sort -u | sed 's/^/served /'
+    } 2>/dev/null | bodies | sort -u | tell_lines served
 fi
 true

@@ -74,7 +74,7 @@ keystore() {
 done | awk 'NF == 2 && !seen[$2]++' | while read -r keytool keystore; do
     keeper "$keytool" "$keystore"
     if [ "$keeper" != root ]; then
-        tell passed "java $keystore: others than root can change $blame, and root runs no program of theirs"
+        tell passed java "$keystore: others than root can change $blame, and root runs no program of theirs"
         continue
     fi
     kind=java

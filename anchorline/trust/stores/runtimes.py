@@ -44,6 +44,15 @@ class Runtime:
         """What the spec's ``trust: {stores: ...}`` calls it."""
         return self.store or self.name
 
+    @property
+    def of_users(self) -> bool:
+        """Whether its folder is in a user's home."""
+        return self.folder.startswith("~")
+
+    def is_at(self, folder: str) -> bool:
+        """Whether a folder is this row's, or the one in a home that it stands for."""
+        return folder.endswith(self.folder[1:]) if self.of_users else folder == self.folder
+
     def files(self, folder: str, site: str, names: Sequence[str], anchors: Sequence[tuple[str, str]]) -> list[File]:
         """The files that make this runtime trust the anchors (file name, PEM) for a registry of these names.
 
