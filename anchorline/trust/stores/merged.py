@@ -91,7 +91,7 @@ def read(said: Mapping[str, Sequence[tuple[str, ...]]]) -> ObservedStores:
         texts={path: Text(_whole(said, "content", path), mode) for _, mode, path in said.get("config", ())},
         backups={path: _whole(said, "before", path) for (path,) in said.get("backup", ())},
         owned_files=frozenset(store for (store,) in said.get("owned", ())),
-        keystores=tuple(Keystore(*words) for words in said.get("keystore", ())),
+        keystores=tuple(Keystore(kind, who, path) for kind, who, path in said.get("keystore", ())),
         holds=frozenset((name, path) for name, path in said.get("holds", ())),
         kept=kept,
         siblings="sibling" in said,
