@@ -90,20 +90,20 @@ def read(text: str, path: str) -> dict[Any, Any]:
 def changed(text: str, path: str, wanted: Mapping[Any, Any], change: Callable[[Document], object]) -> str:
     """The text that says what is ``wanted``, which is what ``change`` makes of its document. Raises MergeError.
 
-    What is new goes to the end of the file where that says so, and is cut off there byte for byte; else the library
-    changes the document.
+    What is new goes to the end of the file where that says so, and is cut off there byte for byte, whereby mappings
+    stay that were empty before; else the library changes the document.
     """
     has = read(text, path)
     newline = "\r\n" if text.count("\n") == text.count("\r\n") > 0 else "\n"
-    ways: tuple[Callable[[], str], ...] = (
-        lambda: _appended(text, path, newline, _beyond(wanted, has)),
-        lambda: _cut(text, path, newline, _beyond(has, wanted)),
-        lambda: _edited(text, path, newline, change),
+    ways: tuple[tuple[Callable[[], str], Callable[[Any], Any]], ...] = (
+        (lambda: _appended(text, path, newline, _beyond(wanted, has)), exactly),
+        (lambda: _cut(text, path, newline, _beyond(has, wanted)), lambda value: exactly(_filled(value))),
+        (lambda: _edited(text, path, newline, change), exactly),
     )
-    for way in ways:
+    for way, sense in ways:
         with suppress(Exception):  # a library raises anything for a text that its author didn't think of
             new = way()
-            if exactly(read(new, path)) == exactly(wanted):
+            if new != text and sense(read(new, path)) == sense(wanted):
                 return new
     raise MergeError(f"{path}: our entry doesn't fit into its form", PLAINLY)
 
@@ -117,6 +117,13 @@ def _beyond(more: Mapping[Any, Any], less: Mapping[Any, Any]) -> dict[Any, Any]:
         elif isinstance(value, dict) and isinstance(less[key], dict) and (inner := _beyond(value, less[key])):
             new[key] = inner
     return new
+
+
+def _filled(value: Any) -> Any:
+    """A value without the mappings in it that are empty, or come to be."""
+    if not isinstance(value, dict):
+        return value
+    return {key: kept for key, each in value.items() if (kept := _filled(each)) != {}}
 
 
 def _appended(text: str, path: str, newline: str, new: Mapping[Any, Any]) -> str:

@@ -67,14 +67,14 @@ class Configuration:
         has = formats.read(text, self.path)
         left = unshared(has)
         names = self.drop(left, fragment)
-        if exactly(left) == exactly(has) or formats.comments(text) != formats.comments(before):
+        if exactly(left) == exactly(has):
             return False
         try:
-            wanted = formats.read(before, self.path)
-            self.add(wanted, Fragment(names, fragment.bundle))
+            again = self.merged(before, Fragment(names, fragment.bundle))
         except MergeError:
             return False
-        return bool(exactly(wanted) == exactly(has))
+        same = exactly(formats.read(again, self.path)) == exactly(has)
+        return bool(same and formats.comments(again) == formats.comments(text))
 
     def _changed(self, text: str, fragment: Fragment, change: Callable[[Document, Fragment], object]) -> str:
         has = formats.read(text, self.path)
