@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -31,7 +32,11 @@ def said(row: Configuration, text: str, backup: str | None = None) -> stores.Obs
 def parsed(row: Configuration, text: str) -> Any:
     """What a text says, by a reader that isn't ours."""
     text = text.removeprefix("\ufeff")
-    return (tomllib.loads(text) if row.path.endswith(".toml") else yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))) or {}
+    return (
+        tomllib.loads(text)
+        if row.path.endswith(".toml")
+        else yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    ) or {}
 
 
 def bare(value: Any) -> Any:
@@ -49,11 +54,11 @@ def outcome(work: Callable[[], str]) -> str | MergeError:
         return error
 
 
-def chain(error: BaseException | None) -> Iterator[str]:
+def wake(error: BaseException | None) -> Iterator[str]:
     """All that an exception says, and those that it has in its wake."""
     while error is not None:
         yield from (str(error), repr(error), repr(error.args), repr(vars(error)))
-        error = error.__cause__ or error.__context__
+        error = error.__context__  # also what `from None` hides
 
 
 # what is at the places that we change, and around them
@@ -145,7 +150,9 @@ def _toml_lines(random: Random, table: dict[str, Any], path: str) -> tuple[list[
             blocks += [[f"[{full}]", *lines], *below] if lines or not below or random.random() < 0.3 else below
         elif isinstance(value, list) and value and all(isinstance(each, dict) for each in value) and way < 0.8:
             parts = [(f"[[{full}]]", *_toml_lines(random, each, full)) for each in value]
-            blocks.append([line for head, lines, below in parts for line in (head, *lines, *sum(below, []))])
+            blocks.append(
+                [line for head, lines, below in parts for line in (head, *lines, *chain.from_iterable(below))]
+            )
         else:
             own.append(f"{name} = {_toml_inline(value)}")
     return own, blocks
@@ -155,7 +162,7 @@ def _toml(random: Random, whole: dict[str, Any]) -> str:
     own, blocks = _toml_lines(random, whole, "")
     if random.random() < 0.3:
         random.shuffle(blocks)
-    return _dressed(random, [*own, *sum(blocks, [])])
+    return _dressed(random, [*own, *chain.from_iterable(blocks)])
 
 
 def _yaml(random: Random, whole: dict[str, Any]) -> str:
@@ -190,6 +197,8 @@ def damaged(random: Random, text: str) -> str:
     for _ in range(random.randrange(1, 4)):
         at = random.randrange(len(text) + 1)
         end = at + random.choice([0, 1, 1, 8])
-        put = random.choice([*"[]{}:,'\"#&*!|>%@`-?=.\n\t\x00\x85 \u2028", "", text[at:end] * 2, "<<: *a\n", "&a ", "---\n"])
+        put = random.choice(
+            [*"[]{}:,'\"#&*!|>%@`-?=.\n\t\x00\x85 \u2028", "", text[at:end] * 2, "<<: *a\n", "&a ", "---\n"]
+        )
         text = text[:at] + put + text[end:]
     return text

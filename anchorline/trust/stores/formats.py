@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from io import StringIO
+from itertools import pairwise
 from typing import Any
 
 import tomlkit
@@ -28,12 +29,12 @@ PLAINLY = "write the place of our entry without aliases, merge keys, dotted keys
 
 BOM = "\ufeff"
 
-LARGEST = 256 * 1024
+LARGEST = 128 * 1024
 """Bytes. Within these bounds the worst file takes a few seconds; no such file comes near to them."""
-MOST_VALUES = 20_000
+MOST_VALUES = 10_000
 """With what aliases repeat."""
 MOST_ALIASES = 100
-MOST_DOTS = 2_000
+MOST_DOTS = 1_000
 """Of a TOML's keys: tomlkit reads them all again with each."""
 DEEPEST = 20
 
@@ -44,7 +45,6 @@ _TOML_TEXT = re.compile(
     r'"""(?:\\.|[^\\])*?(?:"""|\Z)' r"|'''.*?(?:'''|\Z)" r'|"(?:\\.|[^"\\\n])*"?' r"|'[^'\n]*'?" r"|#[^\n]*", re.DOTALL
 )
 """What isn't keys: strings and comments, also those that don't end."""
-_COMMENT_LINE = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _YAML_HEAD = re.compile(r"\A(?:[ \t]*(?:#[^\n]*)?\n)*---[ \t]*\n")
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (RecursionError, "it is nested too deep"),
@@ -149,14 +149,19 @@ def _edited(text: str, path: str, newline: str, change: Callable[[Document], obj
     plain = text.removeprefix(bom).replace(newline, "\n")
     plain += "\n" * (not plain.endswith("\n"))
     new = (_toml_edited if is_toml(path) else _yaml_edited)(plain, change)
-    lost = Counter(_COMMENT_LINE.findall(plain)) - Counter(_COMMENT_LINE.findall(new))
-    new += "".join(f"{line}\n" for line in lost)
+    lost = Counter(comments(plain, path)) - Counter(comments(new, path))
+    new += "".join(f"{each}\n" for each in lost.elements())
     return bom + new.replace("\n", newline) if new.strip() else ""
 
 
-def comments(text: str) -> list[str]:
-    """The comments of a text in some order, and what looks like one."""
-    return sorted(each.strip() for each in re.findall("#.*", text))
+def comments(text: str, path: str) -> list[str]:
+    """The comments of a text that has been read, in some order."""
+    text = text.removeprefix(BOM)
+    if is_toml(path):
+        return sorted(each for each in _TOML_TEXT.findall(text) if each.startswith("#"))
+    tokens = list(yaml.scan(text, _LOADER))
+    gaps = (text[one.end_mark.index : next_.start_mark.index] for one, next_ in pairwise(tokens))
+    return sorted(each.rstrip() for gap in gaps for each in re.findall("#.*", gap))
 
 
 def exactly(value: Any) -> Any:

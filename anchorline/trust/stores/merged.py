@@ -107,10 +107,12 @@ def read(said: Mapping[str, Sequence[str]]) -> ObservedStores:
 
 
 def _decoded(path: str, body: Sequence[str]) -> str:
+    raw = b64decode("".join(body), validate=True)
     try:
-        return b64decode("".join(body), validate=True).decode()
+        return raw.decode()
     except UnicodeDecodeError as error:
-        raise MergeError(f"{path} is not UTF-8 at byte {error.start}", LEFT) from None
+        start = error.start
+    raise MergeError(f"{path} is not UTF-8 at byte {start}", LEFT)  # behind the handler, whose error holds the file
 
 
 @dataclass(frozen=True)

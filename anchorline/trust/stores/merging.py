@@ -74,7 +74,7 @@ class Configuration:
         except MergeError:
             return False
         same = exactly(formats.read(again, self.path)) == exactly(has)
-        return bool(same and formats.comments(again) == formats.comments(text))
+        return bool(same and formats.comments(again, self.path) == formats.comments(text, self.path))
 
     def _changed(self, text: str, fragment: Fragment, change: Callable[[Document, Fragment], object]) -> str:
         has = formats.read(text, self.path)
