@@ -130,6 +130,13 @@ def test_the_bytes_of_others_stay(kind: str) -> None:
     assert row.without(merged, FRAGMENT) == text
 
 
+def test_dotted_keys_with_nothing_but_ours() -> None:
+    text = '[[runners]]\nname = "a"\ndocker.volumes = []\n'
+    row = ROWS["gitlab-runner"]
+    left = row.without(row.merged(text, FRAGMENT), FRAGMENT)
+    assert parsed(row, left) == {"runners": [{"name": "a"}]}
+
+
 @pytest.mark.parametrize(
     ("store", "text"),
     [

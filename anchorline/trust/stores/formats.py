@@ -97,8 +97,9 @@ def changed(text: str, path: str, wanted: Mapping[Any, Any], change: Callable[[D
     newline = "\r\n" if text.count("\n") == text.count("\r\n") > 0 else "\n"
     ways: tuple[tuple[Callable[[], str], Callable[[Any], Any]], ...] = (
         (lambda: _appended(text, path, newline, _beyond(wanted, has)), exactly),
-        (lambda: _cut(text, path, newline, _beyond(has, wanted)), lambda value: exactly(_filled(value))),
+        (lambda: _cut(text, path, newline, _beyond(has, wanted)), _filled),
         (lambda: _edited(text, path, newline, change), exactly),
+        (lambda: _edited(text, path, newline, change), _filled),  # dotted keys can't say that a mapping is empty
     )
     for way, sense in ways:
         with suppress(Exception):  # a library raises anything for a text that its author didn't think of
@@ -120,10 +121,12 @@ def _beyond(more: Mapping[Any, Any], less: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def _filled(value: Any) -> Any:
-    """A value without the mappings in it that are empty, or come to be."""
+    """The same as `exactly` without the mappings of a mapping that are empty, or come to be."""
+    if isinstance(value, list):
+        return [_filled(each) for each in value]
     if not isinstance(value, dict):
-        return value
-    return {key: kept for key, each in value.items() if (kept := _filled(each)) != {}}
+        return exactly(value)
+    return {exactly(key): kept for key, each in value.items() if (kept := _filled(each)) != {}}
 
 
 def _appended(text: str, path: str, newline: str, new: Mapping[Any, Any]) -> str:
