@@ -35,7 +35,7 @@ DOCKER = Break(
 )
 FILE = Break(
     "arch-layout",
-    f"{K3S}: configs.registry.example.com.tls.ca_file is /etc/company.pem, which isn't ours",
+    f"{K3S}: configs.registry.example.com.tls.ca_file is another file than ours",
     "take it out, or take the store out of trust: {stores: ...}",
     1,
     on("arch-layout", f"mkdir -p /etc/rancher/k3s && cat >{K3S}", input=FOREIGN),

@@ -52,7 +52,7 @@ STATES = {
     "k3s names another CA": State(
         "a",
         _foreign,
-        f"{K3S}: configs.registry.example.com.tls.ca_file is /etc/company.pem, which isn't ours",
+        f"{K3S}: configs.registry.example.com.tls.ca_file is another file than ours",
         "take it out, or take the store out of trust: {stores: ...}",
     ),
     "no ca-certificates": State(

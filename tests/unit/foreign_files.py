@@ -23,11 +23,11 @@ CRI = "io.containerd.grpc.v1.cri"
 
 def said(row: Configuration, text: str, backup: str | None = None) -> stores.ObservedStores:
     """What a host's probe says of one file."""
-    lines: dict[str, list[tuple[str, ...]]] = {"config": [(row.store, "600", row.path)]}
-    lines |= {"content": [(row.path, b64encode(text.encode()).decode())]}
+    said: dict[str, list[tuple[str, ...]]] = {"config": [(row.store, "600", row.path)]}
+    said["content"] = [(row.path, b64encode(text.encode()).decode())]
     if backup is not None:
-        lines |= {"backup": [(row.path,)], "before": [(row.path, b64encode(backup.encode()).decode())]}
-    return stores.read(lines)
+        said |= {"backup": [(row.path,)], "before": [(row.path, b64encode(backup.encode()).decode())]}
+    return stores.read(said)
 
 
 def parsed(row: Configuration, text: str) -> Any:

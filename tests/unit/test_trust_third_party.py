@@ -115,7 +115,7 @@ def test_two_sites_side_by_side() -> None:
 @pytest.mark.parametrize(
     ("store", "text", "said"),
     [
-        ("k3s", "mirrors:\n  a: [\n", "/etc/rancher/k3s/registries.yaml, line 3: "),
+        ("k3s", "mirrors:\n  a: [\n", "/etc/rancher/k3s/registries.yaml, line 2: "),
         ("k3s", "a: 1\na: 2\n", "registries.yaml, line 2: a key stands twice; fix it, it was left as it is"),
         ("k3s", "- a\n", "line 1: it isn't a mapping; fix it, it was left as it is"),
         ("k3s", "configs: [a]\n", "configs is no mapping"),

@@ -183,12 +183,13 @@ def unshared(value: Any) -> Any:
 
 def _line(error: Exception, text: str) -> int:
     """The line that an exception tells, counted from 1; 0 where it tells none."""
+    last = text.rstrip("\n").count("\n") + 1  # what is missing at the end, a parser finds behind it
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
-        return mark.line + 1 if mark else 0
+        return min(mark.line + 1, last) if mark else 0
     if isinstance(error, tomllib.TOMLDecodeError):
         found = _LINE.search(str(error))
-        return int(found[1]) if found else text.count("\n") + 1
+        return min(int(found[1]), last) if found else last
     return 0
 
 

@@ -42,7 +42,7 @@ class Keystore:
 
     def __post_init__(self) -> None:
         if self.kind not in STORES:
-            raise ValueError(f"no kind of keystore: {self.kind}")
+            raise ValueError("the host's answer names a keystore of no known kind")
 
     def task(self, action: Action, anchor: str) -> str:
         """What keystores.sh is told to do with an anchor."""
