@@ -44,7 +44,7 @@ def _instead(read: Callable[..., CommandOutput]) -> Callable[..., CommandOutput]
         shown = _SHOWN.get()
         if shown is None:
             return read(stdout_buffer, stderr_buffer, timeout, print_output, print_prefix)
-        reader = _Reader(print_prefix if print_output else None, shown)
+        reader = _Reading(print_prefix if print_output else None, shown)
         channel = getattr(stdout_buffer, "channel", None)
         if channel is not None:  # paramiko's text mode is strict
             stdout_buffer, stderr_buffer = channel.makefile("rb"), channel.makefile_stderr("rb")
@@ -62,7 +62,7 @@ def _instead(read: Callable[..., CommandOutput]) -> Callable[..., CommandOutput]
     return read_output_buffers
 
 
-class _Reader:
+class _Reading:
     def __init__(self, prefix: str | None, shown: Callable[[str], str]) -> None:
         self.prefix, self.shown = prefix, shown
         self.lines: list[OutputLine] = []

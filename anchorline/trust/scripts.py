@@ -10,7 +10,7 @@ from anchorline.authority import Anchor
 from anchorline.fleet.scripts import STATE, Inputs, Script, state_folder
 from anchorline.trust.observed import HOSTS, OS_RELEASE
 from anchorline.trust.processes.stale import Stamps
-from anchorline.trust.stores import families, merged, runtimes
+from anchorline.trust.stores import families, formats, merged, runtimes
 from anchorline.trust.stores.families import Family
 from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES, bundle
 
@@ -90,6 +90,7 @@ class TrustProbe(Script):
     databases: tuple[str, ...]
     nicknames: tuple[str, ...]
     sites: str
+    largest: int
     sources = (*FoldersProbe.sources, "trust/stores/jdk.sh", "trust/stores/merged_probe.sh")
     surrounding = ("data",)
 
@@ -109,6 +110,7 @@ class TrustProbe(Script):
             databases=merged.DATABASES,
             nicknames=nicknames(anchors),
             sites=STATE,
+            largest=formats.LARGEST,
         )
 
 

@@ -169,7 +169,7 @@ def doctor(folder: Path, well: Case, red: Staged) -> Said:
     for case in (
         sees(well, addresses=()),
         sees(well, addresses=("192.0.2.9",)),
-        sees(well, reachability="closed", rules=("inet a b 1",)),
+        sees(well, reachability="closed", rules=(("inet", "a", "b", "1"),)),
         *(sees(well, reachability=word) for word in ("closed", "refused", "odd")),
         sees(well, proxies=(("docker", "http://proxy:3128", ""),)),
         sees(well, clock=cases.NOW + 9 * far),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from anchorline.authority import Staged, stage
+from anchorline.fleet import words
 from anchorline.fleet.scripts import File
 from anchorline.spec import Spec
 from anchorline.trust.desired import DesiredTrust
@@ -188,7 +189,7 @@ family fedora
 family debian
 bundled debian anchorline-blue-{"a" * 12}.crt
 bundled fedora anchorline-blue-{"b" * 12}.crt
-elsewhere fedora anchorline-blue-{"b" * 12}.crt /etc/pki/ca-trust/source/anchors/of others.pem
+elsewhere fedora anchorline-blue-{"b" * 12}.crt {words.encode("/etc/pki/ca-trust/source/anchors/of others.pem")}
 runtime podman /etc/containers/certs.d
 runtime curl
 file {"1" * 64} /etc/pki/ca-trust/source/anchors/anchorline-blue-{"b" * 12}.crt

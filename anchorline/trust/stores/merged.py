@@ -10,6 +10,7 @@ from enum import StrEnum
 from anchorline.authority import Anchor
 from anchorline.fleet.scripts import File
 from anchorline.problem import Problem
+from anchorline.trust.stores.formats import LARGEST
 from anchorline.trust.stores.merging import LEFT, Configuration, Fragment, MergeError
 from anchorline.trust.stores.third_party import CONFIGURATIONS, OWNED_FILES, SHARED, bundle
 
@@ -84,7 +85,7 @@ def read(said: Mapping[str, Sequence[tuple[str, ...]]]) -> ObservedStores:
     """Read what merged_probe.sh printed, by the first word of each line. Raises ValueError for what it can't have
     printed."""
     for (path,) in said.get("large", ()):
-        raise MergeError(f"{path} is larger than 512 KiB", LEFT)
+        raise MergeError(f"{path} is larger than {LARGEST // 1024} KiB", LEFT)
     # a line of the host's memory may have blanks in its path
     kept = tuple((name, Keystore(kind, who, " ".join(path))) for name, _, kind, *path, who in said.get("kept", ()))
     return ObservedStores(

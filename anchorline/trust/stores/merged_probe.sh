@@ -1,7 +1,7 @@
 # What a host has of stores that aren't folders of CAs. From control: $state, $configurations (store, path, what
 # tells that it is in use), $owned_files (store, path with a pattern, what tells), $site_bundle, $java (a command),
 # $jvms (folders of others, with patterns), $system_keystores (that a system's update keeps), $users, $databases (NSS databases in a home, with
-# patterns), $nicknames (of the anchors: NAME SHA-256 as keytool prints it), $sites (the folder of all sites' state).
+# patterns), $nicknames (of the anchors: NAME SHA-256 as keytool prints it), $sites (the folder of all sites' state), $largest (bytes of a file that is looked at).
 # Base64 of a whole file is one word; what it may hold of others' secrets goes to control alone, and is never printed.
 : "${state?}"
 : "${configurations?}"
@@ -14,6 +14,7 @@
 : "${databases?}"
 : "${nicknames?}"
 : "${sites?}"
+: "${largest?}"
 
 # told KIND PATH FILE: the file in base64, in as many lines as it takes
 whole() {
@@ -22,7 +23,7 @@ whole() {
 
 # what isn't looked at: nobody has such a large one, and a host's answer has its bounds
 large() {
-    [ "$(stat -Lc %s "$1")" -gt $((512 * 1024)) ]
+    [ "$(stat -Lc %s "$1")" -gt "$largest" ]
 }
 
 printf '%s\n' "$configurations" | while read -r store path tells; do
