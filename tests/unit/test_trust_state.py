@@ -195,7 +195,7 @@ runtime curl
 file {"1" * 64} /etc/pki/ca-trust/source/anchors/anchorline-blue-{"b" * 12}.crt
 file {"2" * 64} /etc/containerd/certs.d/registry.example.com/hosts.toml
 file {"3" * 64} /etc/pki/ca-trust/source/anchors/anchorline-blue-east-{"c" * 12}.crt
-foreign /etc/containerd/certs.d/docker io/hosts.toml
+foreign {words.encode("/etc/containerd/certs.d/docker io/hosts.toml")}
 marker ca {"b" * 64}
 hosts 192.0.2.10 registry.example.com # anchorline blue
 """.splitlines()

@@ -9,22 +9,22 @@
 : "${listen?}"
 : "${port?}"
 
-# The anchors in the folders $1, which are $whose: "certificate BODY PATH", without a body where the first 64 KiB of a file
-# hold none. Each is read by itself, and a user's by that user; a name can't make it another place.
+# held BASE PATTERN: the anchors in these folders, where BASE is $whose: "certificate BODY PATH", without a body where the
+# first 64 KiB of a file hold none. Each is read by itself, and a user's by that user; a name can't make it another place.
 held() {
     as "$whose" /dev/null '
-        IFS=
-        for each in $1/anchorline-"$2"-????????????.*; do
+        cd "$1" && IFS= || exit
+        for each in .$2/anchorline-"$3"-????????????.*; do
             [ -f "$each" ] && [ ! -L "$each" ] || continue
-            body=$(head -c 65536 "$each" | awk "$3")
-            echo "certificate ${body:--} $each"
+            body=$(head -c 65536 "$each" | awk "$4")
+            echo "certificate ${body:--} $1/${each#./}"
         done 2>/dev/null
-        echo end' "$1" "$site" "$pem"'certificate($0) { print BODY; exit }' | {
+        echo end' "$1" "$2" "$site" "$pem"'certificate($0) { print BODY; exit }' | {
         ended=
         while read -r word body path; do
             case $word,$path in
                 */../*) ;;
-                certificate,"${1%%/\**}"/*) tell certificate "$body" "$path" ;;
+                certificate,"$1"/*) tell certificate "$body" "$path" ;;
                 end,) ended=yes ;;
             esac
         done
@@ -43,12 +43,13 @@ printf '%s\n' "$places" | while read -r place; do
         *) printf '%s\n' "$place" ;;
     esac
 done | while read -r place; do
+    pattern=${place##*[!/*]} base=${place%/\*}
     # a folder that root can't look into (a home that another machine keeps) is its owner's to tell of
-    base=${place%%/\**}
-    while [ ! -e "$base" ] && [ "${base%/*}" ]; do base=${base%/*}; done
-    [ -d "${place%%/\**}" ] || { [ -d "$base" ] && [ ! -x "$base" ]; } || continue
-    whose "${place%%/\**}"
-    if [ -n "$whose" ]; then held "$place"; else not_read "$place" "others than root can change $blame"; fi
+    there=$base
+    while [ ! -e "$there" ] && [ -n "${there%/*}" ]; do there=${there%/*}; done
+    [ -d "$base" ] || { [ -d "$there" ] && [ ! -x "$there" ]; } || continue
+    whose "$base"
+    if [ -n "$whose" ]; then held "$base" "$pattern"; else not_read "$base" "others than root can change $blame"; fi
 done
 
 printf '%s\n' "$owned_files" | while read -r place; do
