@@ -109,17 +109,19 @@ def changing(
     stdin: str = "",
     timeout: int | None = None,
     then: Callable[[Answer], None] | None = None,
+    fix: str = "",
 ) -> FunctionCommand:
     """A command that changes its host with one script; where that fails, its cause is kept for the summary.
 
-    ``then`` gets the answer of a script that succeeded.
+    ``then`` gets the answer of a script that succeeded. ``fix`` is what to do about one that failed, where that isn't
+    the doctor's to tell.
     """
 
     def change(state: State, host: PyinfraHost) -> bool:  # noqa: ARG001 (as above)
         answer = ask(host, script, stdin=stdin, timeout=timeout)
         if not answer.ok:
             fleet = Run.of(host).fleet
-            fleet.fail(fleet.hosts[host.name], step, answer.problem)
+            fleet.fail(fleet.hosts[host.name], step, replace(answer.problem, fix=fix))
             for line in answer.stderr[-SAID:] or (answer.problem.cause,):
                 say(host, told(line))
             return False

@@ -122,7 +122,11 @@ class Site:
         return {
             LOOK: {"stdout": [*lines, LOOK]},
             "push_docker": {
-                "stdout": ["verification docker pulled ok 10", "verification curl pulled ok 9", "digest sha256:12"]
+                "stdout": [
+                    "verification docker pulled ok 10",
+                    "verification curl pulled ok 9",
+                    f"digest sha256:{'12' * 32}",
+                ]
             },
         }
 
