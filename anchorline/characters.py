@@ -27,6 +27,8 @@ _UNSHOWN = (
     "\ufdd0-\ufdef\ufffe\uffff"  # no characters (Unicode 23.7); XML 1.0 2.2 forbids the last two
 )
 _ALL = re.compile(f"[\x00-\x1f{_UNSHOWN}]")
+_UNTYPED = re.compile("[\0\ud800-\udc7f\udd00-\udfff]|\n\\Z")
+"""No bytes of a file's name; and a line feed at the end, which a substitution drops, so that another file is hit."""
 _BUT_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSHOWN}]")
 
 
@@ -59,9 +61,9 @@ def some(hosts: Iterable[str]) -> str:
 def quoted(word: str) -> str:
     """A word as any shell takes it, byte for byte, and as a terminal can show it: ``printf`` makes what can't be shown.
 
-    A line feed at its end is what no substitution keeps; such a word is none that can be typed, and names nothing.
+    What no shell can make, or no file can be called, is shown, and names nothing.
     """
-    if not _ALL.search(word) or word.endswith("\n"):
+    if not _ALL.search(word) or _UNTYPED.search(word):
         return shlex.quote(visible(word))
     octal = "".join(f"\\0{byte:03o}" for byte in word.encode("utf-8", "surrogateescape"))
     return f"\"$(printf %b '{octal}')\""

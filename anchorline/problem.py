@@ -14,8 +14,8 @@ from anchorline.characters import told, visible
 
 LONGEST_CAUSE = 2000
 """Characters of a cause: it tells of a few hosts what each said."""
-LONGEST_FIX = 8000
-"""Characters of a fix: it may hold a path, of up to 4,096 bytes, in a form that a shell takes."""
+LONGEST_FIX = 4000
+"""Characters of a fix: it may hold a long path, in a form that a shell takes."""
 
 
 class Health(StrEnum):

@@ -100,10 +100,12 @@ def changing(
     stdin: str = "",
     timeout: int | None = None,
     then: Callable[[Answer], None] | None = None,
+    fix: str = "",
 ) -> FunctionCommand:
     """A command that changes its host with one script; where that fails, its cause is kept for the summary.
 
-    ``then`` gets the answer of a script that succeeded.
+    ``then`` gets the answer of a script that succeeded. ``fix`` is what to do about one that failed, where that isn't
+    the doctor's to tell.
     """
 
     def change(state: State, host: PyinfraHost) -> bool:  # noqa: ARG001 (as above)
@@ -111,7 +113,7 @@ def changing(
         if not answer.ok:
             for line in answer.stderr[-SAID:] or (answer.problem.cause,):
                 say(host, told(line))
-            return failed(host, step, answer.problem)
+            return failed(host, step, replace(answer.problem, fix=fix))
         if then:
             return contained(lambda: then(answer) or True, lambda problem: failed(host, step, problem))
         return True

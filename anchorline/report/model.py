@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from anchorline.characters import told
 from anchorline.problem import Health, Problem
@@ -31,12 +31,14 @@ MOST = 200
 @dataclass(frozen=True)
 class Told:
     """Facts, of which some are what a host said: each is cleaned and shortened as it comes in, so that no form has to.
-    A ``name`` and a ``host`` are the inventory's, by which hosts are found again: each form shows them in its own way.
+    ``inventory`` is the field that has a host's name there, by which it is found again: each form shows it in its way.
     """
+
+    inventory: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            if each.name not in ("name", "host"):
+            if each.name != self.inventory:
                 object.__setattr__(self, each.name, _told(getattr(self, each.name)))
 
 
@@ -134,6 +136,7 @@ class HostReport(Told):
     what this one did. ``verification`` is what was pushed and pulled.
     """
 
+    inventory: ClassVar[str] = "name"
     name: str
     condition: Condition
     groups: tuple[str, ...] = ()
@@ -174,6 +177,7 @@ class RotationReport:
 class RegistryReport(Told):
     """The registry on its host. Sizes are in KiB; what couldn't be told is None or empty."""
 
+    inventory: ClassVar[str] = "host"
     host: str
     address: str
     mode: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pyinfra import host
 
+from anchorline.commands import without
 from anchorline.fleet import (
     Answer,
     Commands,
@@ -37,9 +38,10 @@ PATIENCE = 60
 
 @dataclass
 class Progress:
-    """How far the verification of a run is: what one client pushed for all, and who has made the trip."""
+    """How far the verification of a run is: what one client pushed for all, which one, and who has made the trip."""
 
     digest: str = ""
+    pusher: str = ""
     made: set[str] = field(default_factory=set)
 
 
@@ -79,11 +81,14 @@ def verify_host(*, pusher: bool) -> Commands:
     pushes = mode == "all" or (mode == "one" and not progress(fleet).digest)
     words = f"{fleet.spec.site} {here.name if mode == 'all' else 'all'}"
     reference = f"{declared.store_names[0]}/{REPOSITORY}"
+    pusher_of_all = progress(fleet).pusher
+    pulls = pusher_of_all and not pushes
 
     def keep(answer: Answer) -> None:
         verified, digest = read(answer.stdout)
         progress(fleet).made.add(here.name)
-        progress(fleet).digest = digest if mode == "one" else ""
+        if pushes and mode == "one":
+            progress(fleet).digest, progress(fleet).pusher = digest, here.name
         fleet.verified[here.name] = message(verified)
 
     if not host.state.is_executing:
@@ -108,6 +113,7 @@ def verify_host(*, pusher: bool) -> Commands:
         stdin=base64.encodebytes(archive(f"{reference}:{tag(words)}", words)).decode() if pushes else "",
         timeout=PATIENCE * 8,
         then=keep,
+        fix=f"if all fail so, look at {pusher_of_all}, which pushed: {without([pusher_of_all])}" if pulls else "",
     )
 
 

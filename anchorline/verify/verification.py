@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,6 +13,8 @@ from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ObservedTrust
 
 REPOSITORY = "anchorline/verify"
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+"""What one host pushed goes into the other hosts' commands."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ def read(lines: Sequence[str]) -> tuple[list[Verification], str]:
     verified, digest = [], ""
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "digest":
-            digest = rest.strip()
+        if word == "digest" and _DIGEST.fullmatch(rest):
+            digest = rest
         elif word == "verification":
             runtime, what, ok, milliseconds, *cause = rest.split(" ", 4)
             verified.append(Verification(runtime, what, ok == "ok", int(milliseconds), "".join(cause)))

@@ -123,7 +123,11 @@ class Site:
         return {
             LOOK: {"stdout": [*lines, END]},
             "push_docker": {
-                "stdout": ["verification docker pulled ok 10", "verification curl pulled ok 9", "digest sha256:12"]
+                "stdout": [
+                    "verification docker pulled ok 10",
+                    "verification curl pulled ok 9",
+                    f"digest sha256:{'12' * 32}",
+                ]
             },
         }
 

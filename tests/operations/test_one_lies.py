@@ -1,4 +1,4 @@
-"""One host of many lies: what its words can stop is refused with who says it, and the way on, which ends it."""
+"""One host of many lies: what it can stop is refused with who says what, and the way on, which ends it."""
 
 from __future__ import annotations
 
@@ -172,3 +172,26 @@ def test_more_fail_than_the_limits_allow(honest: Site) -> None:
     said = " ".join(honest.deploy().said.split())
     assert "they are @fake/b, @fake/c, @fake/liar" in said
     assert goes_on(honest, said).counts == {"registry": 1, "a": 1}
+
+
+@pytest.mark.parametrize("digest", [f"sha256:{'66' * 32}", "$(reboot)"], ids=["of nothing", "none at all"])
+def test_it_pushes_for_all_and_says_another_digest(site: Site, digest: str) -> None:
+    """The others fail by what it said, and say who pushed; what is no digest isn't taken over."""
+    site.settled("registry", "a", "b")
+    trip = site.answers["a"]["push_docker"]["stdout"]
+    site.answers["a"]["push_docker"]["stdout"] = [*trip[:2], f"digest {digest}"]
+    for host in ("a", "b"):
+        lines = site.answers[host][LOOK]["stdout"]
+        del lines[lines.index("=== verify") + 1]
+    site.answers["b"] = {f"pushed={digest}": {"stderr": ["manifest unknown"], "success": False}, **site.answers["b"]}
+    ran = site.deploy()
+    told = "".join(text for _, text in ran.commands["b"])
+    if digest.startswith("$"):
+        assert ran.code == 0, ran.said
+        assert digest not in told
+        return
+    assert ran.code == 1
+    said = " ".join(ran.err.split())
+    assert "verify: manifest unknown" in said
+    assert "look at @fake/a, which pushed: the same command with `--exclude @fake/a`" in said
+    assert goes_on(site, said).summary("b") == "@fake/b verified docker pulled; curl pulled (0.0 s)"

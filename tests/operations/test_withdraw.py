@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from hashlib import sha256
 from pathlib import Path
 
@@ -104,6 +106,21 @@ def test_unknown_digits(site: Site, old: Anchor) -> None:
     assert (again.code, again.counts) == (0, {"a": 1}), "what is gone already is well"
 
 
+@pytest.mark.usefixtures("own")
+def test_a_host_that_claims_a_ca_of_the_same_digits(site: Site, old: Anchor) -> None:
+    holds(site, "a", old)
+    holds(site, "liar")
+    claimed = f"{old.sha256[:63]}{'1' if old.sha256[63] == '0' else '0'}"
+    site.answers["liar"][LOOK]["stdout"].insert(-1, f"marker ca {claimed}")
+    ran = verb(site, old.sha256[:12])
+    assert (ran.code, ran.counts) == (1, {"a": 1, "liar": 1})
+    assert f"several CAs begin with {old.sha256[:12]}" in ran.said
+    assert f"{claimed} (@fake/liar)" in ran.said
+    assert "give more digits of the one that shall go, or all 64" in ran.said
+    whole = verb(site, old.sha256)
+    assert (whole.code, whole.counts) == (0, {"a": 2, "liar": 1}), whole.said
+
+
 def test_a_chain_that_is_served_holds_it(site: Site) -> None:
     staged = site.commit()
     [anchor] = staged.anchors
@@ -115,10 +132,15 @@ def test_a_chain_that_is_served_holds_it(site: Site) -> None:
     ran = verb(site, anchor.sha256)
     assert ran.code == 1
     assert "serves CN=registry.example.com, which ends in this CA, and @fake/a, @fake/registry trust it" in ran.said
+    (emergency,) = re.findall(r"in an emergency, pyinfra (.*)", ran.said)
+    anyway = site.run("-y", *shlex.split(emergency))
+    assert anyway.code == 0, f"that its certificate ends in it is what the registry's host says: {anyway.said}"
     holds(site, "registry", anchor)
     assert verb(site, anchor.sha256).code == 0, "the control: nothing that is served ends in it"
     site.answers["registry"] = {"down": {}}
-    assert "wasn't looked at, and what it serves may end in this CA" in verb(site, anchor.sha256).said
+    said = verb(site, anchor.sha256).said
+    assert "wasn't looked at, and what it serves may end in this CA" in said
+    assert re.findall(r"in an emergency, pyinfra (.*)", said) == [emergency]
 
 
 @pytest.fixture

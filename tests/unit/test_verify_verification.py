@@ -36,14 +36,19 @@ def test_reading_what_a_trip_printed() -> None:
             "noise",
             "verification docker pushed ok 1530 ",
             "verification podman pulled failed 20 x509: certificate signed by unknown authority",
-            "digest sha256:12",
+            f"digest sha256:{'12' * 32}",
         ]
     )
-    assert digest == "sha256:12"
+    assert digest == f"sha256:{'12' * 32}"
     assert verified == [
         Verification("docker", "pushed", True, 1530),
         Verification("podman", "pulled", False, 20, "x509: certificate signed by unknown authority"),
     ]
+
+
+@pytest.mark.parametrize("said", ["", "sha256:12", f"sha256:{'1' * 64} x", f"md5:{'1' * 32}", "$(reboot)", "x" * 9999])
+def test_what_is_no_digest_is_no_other_hosts_business(said: str) -> None:
+    assert read([f"digest {said}"]) == ([], "")
 
 
 def test_a_trip_that_printed_nothing_proves_nothing() -> None:

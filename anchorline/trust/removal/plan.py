@@ -49,7 +49,7 @@ class ObservedAnchors:
         full = {sha256(der).hexdigest() for path, der in self.certificates.items() if der and not _bans(path)}
         full |= {line.split()[1] for line in self.trust.marker if line.startswith(("ca ", "also "))}
         short = {_digest(path) for path in self.certificates if not _bans(path)}
-        return frozenset(full | {each for each in short if not any(sha.startswith(each) for sha in full)})
+        return frozenset(full | (short - {sha[:12] for sha in full}))
 
 
 def read(lines: Sequence[str], site: str) -> ObservedAnchors:
@@ -137,9 +137,9 @@ def choose(word: str, hosts: Mapping[str, ObservedAnchors], declared: Iterable[s
             known |= {sha: list(dict.fromkeys((*known[sha], *holders))) for sha in whole}
     alike = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
     # what a host knows by its first digits alone may be the one that another knows whole
-    found = [sha for sha in alike if not any(each != sha and each.startswith(sha) for each in alike)]
+    found = set(alike) - {sha[:12] for sha in alike if len(sha) > 12}
     if len(found) == 1:
-        return max(found[0], word, key=len)
+        return max(*found, word, key=len)
     if len(word) == 64 and not found:
         return word
     if not found:
