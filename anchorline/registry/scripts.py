@@ -21,6 +21,7 @@ _SHARED = (
     "fleet/shell/tls.sh",
     "registry/shell/digests.sh",
     "registry/shell/health.sh",
+    "registry/shell/data.sh",
 )
 
 
@@ -41,6 +42,7 @@ class OfInstance(Script):
     image: str
     data: str
     folder: str
+    before: str
     files: tuple[str, ...]
     host: str
     listen: str
@@ -55,6 +57,7 @@ class OfInstance(Script):
             image=instance.image,
             data=instance.data,
             folder=instance.folder,
+            before=instance.before,
             files=tuple(f"{'secret' if each.secret else 'told'} {each.name}" for each in instance.files),
             host=str(instance.health.host),
             listen=str(instance.health.nearby),
@@ -85,7 +88,7 @@ class Apply(OfInstance):
     site: str
     state: str
     lock: str
-    before: str
+    writable: str
     table: str
     steps: tuple[str, ...]
     archive: str
@@ -97,6 +100,7 @@ class Apply(OfInstance):
     patience: int
     sources = (
         VERBS,
+        "registry/shell/apart.sh",
         "fleet/shell/files.sh",
         "fleet/shell/clock.sh",
         *_SHARED,
@@ -111,7 +115,7 @@ class Apply(OfInstance):
             site=instance.site,
             state=state_folder(instance.site),
             lock=instance.lock,
-            before=instance.before,
+            writable=instance.writable,
             table=instance.table,
             steps=plan.steps,
             archive=archive,

@@ -58,7 +58,7 @@ def _ask(fleet: Fleet, here: Host) -> Question:
         SpaceProbe(
             places=("/etc", state_folder(fleet.spec.site)),
             container=ours.name if ours else "",
-            data=ours.data if ours else "",
+            data=ours.writable if ours else "",
         ).text
     )
 

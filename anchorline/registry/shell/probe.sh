@@ -1,6 +1,6 @@
 # What a host has of an instance: the runtime, the container and whose it is, the image, the port, the data folder, and
 # how its own files lie.
-# From control: $name, $image, $data, $listen (address), $port, $host, $tls, $folder, $files.
+# From control: $name, $image, $data, $listen (address), $port, $host, $tls, $folder, $files, $before.
 
 : "${name?}"
 : "${image?}"
@@ -8,6 +8,7 @@
 : "${port?}"
 : "${folder?}"
 : "${files?}"
+: "${before?}"
 
 runtime_there || { echo 'runtime missing'; exit 0; }
 said=$(runtime_version) || { echo "runtime down $(printf "%s\n" "$said" | grep . | tail -n 1)"; exit 0; }
@@ -24,15 +25,14 @@ if listening "$port" /proc/net; then
     echo "port $(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)".*/\1/p' | head -n 1)"
 fi
 
-if [ -e "$data" ]; then
-    if [ ! -d "$data" ]; then echo 'data file'
-    elif [ -f "$data/.anchorline" ]; then echo "data $(head -n 1 "$data/.anchorline")"
-    elif [ -n "$(ls -A "$data" 2>/dev/null)" ]; then echo 'data foreign'
-    fi
-fi
+echo "data $(whose_data)"
+[ ! -e "$noted" ] || echo noted
 echo "free $(left_at "$data")"
 sed '1s/^/started /' "$folder/started" 2>/dev/null
 sed -n '1s/^#.*/external/p' "$folder/ca.pem" 2>/dev/null
+for each in "$before" "$before.anchorline-new" "$folder.anchorline-new" "$folder"/*.anchorline-new; do
+    [ ! -e "$each" ] || { echo 'cut off'; break; }
+done
 printf '%s\n' "$files" | while read -r secrecy each; do
     state=$(state_of "$each")
     digest=''
