@@ -17,6 +17,9 @@
 # of before are there when their container starts
 undo() {
     code=$?
+    # bash has a subshell that a signal ends take this way as well
+    read -r self _ </proc/self/stat
+    [ "$self" = $$ ] || exit "$code"
     trap '' EXIT TERM INT
     [ -z "$well" ] || exit 0
     [ "$code" != 0 ] || code=1
@@ -26,6 +29,7 @@ undo() {
         "undo_$step"
     done
     release
+    rm -rf "$kept$fresh"
     cat "$story" "$story.cause" >&2 2>/dev/null
     rm -f "$story" "$story.cause"
     exit "$code"
@@ -84,6 +88,8 @@ main() {
         go_on
     done
     get_healthy
+    # nothing is undone any more
+    trap '' TERM INT
     begun='' well=yes
     note_data
     container_remove "$name-before" >/dev/null

@@ -25,10 +25,8 @@ lay_out() {
     if [ -e "$folder/started" ] && [ ! -d "$kept" ]; then
         # under another name until it is whole: what is kept is what `put_back` goes back to
         rm -rf "$kept$fresh"
-        if ! { said=$(cp -a "$folder" "$kept$fresh" 2>&1) && rm -f "$kept$fresh"/*"$fresh" && mv "$kept$fresh" "$kept"; }; then
-            rm -rf "$kept$fresh"
+        { said=$(cp -a "$folder" "$kept$fresh" 2>&1) && rm -f "$kept$fresh"/*"$fresh" && mv "$kept$fresh" "$kept"; } ||
             fall 'keeping the files of before' "${said##*: }"
-        fi
     fi
     mkdir -p "$folder" && chmod 700 "$folder"
     if ! grep -q '[0-9a-f]' "$folder/secret" 2>/dev/null; then

@@ -13,7 +13,10 @@ do_create() { make; }
 undo_create() { [ -z "$made" ] || container_remove "$name" >/dev/null; }
 
 do_replace() {
-    if container_exists "$name"; then
+    there=yes
+    container_exists "$name" || there=''
+    go_on
+    if [ -n "$there" ]; then
         container_rename "$name" "$name-before" >/dev/null || fall 'setting the old container aside' "it can't be renamed"
         set_aside=yes
         hold
@@ -62,10 +65,11 @@ make() {
     set -- $(printf '%s\n' "$create" | sed "/$without/d; s/:ro@Z\$/:ro${label:+,$label}/; s/@Z\$/${label:+:$label}/")
     unset IFS
     set +f
+    # a subshell that a signal ends would leave the runtime at work
+    said=$(trap '' TERM INT; container_create "$name" "$@") || fall 'creating the container' "$said"
     made=yes
-    said=$(container_create "$name" "$@") || fall 'creating the container' "$said"
     go_on
-    said=$(container_start "$name") || fall 'starting the container' "$said"
+    said=$(trap '' TERM INT; container_start "$name") || fall 'starting the container' "$said"
 }
 
 # what was cut off by a power failure: back to what was before a replacement; what else was kept stays until all is well
