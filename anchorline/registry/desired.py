@@ -19,11 +19,26 @@ SITE_LABEL = "anchorline.site"
 
 MARK = ".anchorline"
 """The file in a data folder that says whose it is."""
+IMAGES = "docker"
+"""What the container has of a data folder: the registry writes below ``docker/registry/v2``."""
 FILLED_IN = "@SECRET@"
 """Stands in a configuration for the secret that the host made and keeps."""
-MEMORY = ("secret", "started", "files")
+MEMORY = ("secret", "started", "files", "data")
 """What a host itself keeps beside an instance's files: the secret for ``FILLED_IN``; what the container last started
-with; and the digests of the files as they were written."""
+with; the digests of the files as they were written; and what tells the data folder from another in its place."""
+HARDENED = (
+    "--read-only",
+    "--cap-drop=ALL",
+    # root in the container writes images that were adopted from another user, and nothing else is in its reach
+    "--cap-add=DAC_OVERRIDE",
+    "--security-opt=no-new-privileges",
+    # a thread for each file that is being read counts too
+    "--pids-limit=4096",
+    # kept where the runtime's own log driver takes them (shell/swap.sh)
+    "--log-opt=max-size=10m",
+    "--log-opt=max-file=3",
+)
+"""What keeps a program in a container that has been taken over from its host."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,8 @@ class Instance:
 
     ``archive`` is a file here that has the image, below the spec's folder. ``folder`` on the host holds its files;
     ``configuration`` is the text of config.yml, with ``FILLED_IN`` in it. ``address`` is what clients type, ``listen``
-    the socket on the host, ``inside`` the port in the container. ``arguments`` come after the image.
+    the socket on the host, ``inside`` the port in the container. ``arguments`` come after the image. ``volatile`` is a
+    folder in the container where an image has a volume that nothing is to be kept in. ``data`` is root's on the host.
     ``certificate`` is the name of the one that it serves with. ``drain``: seconds that running transfers get at a
     stop; a runtime's own patience must be longer, or it kills them.
     """
@@ -90,6 +106,7 @@ class Instance:
     configuration: str
     files: tuple[OwnFile, ...]
     mounts: tuple[Mount, ...]
+    volatile: str
     environment: Mapping[str, str]
     arguments: tuple[str, ...]
     listen: Endpoint
@@ -103,6 +120,11 @@ class Instance:
     def tls(self) -> bool:
         """Whether it serves TLS. In local mode it is plain HTTP on the loopback interface."""
         return self.health.tls
+
+    @property
+    def writable(self) -> str:
+        """What the container writes to: all that it has of ``data``."""
+        return f"{self.data}/{IMAGES}"
 
     @property
     def publish(self) -> str:
@@ -119,8 +141,9 @@ class Instance:
             "image": self.image,
             "publish": self.publish,
             "environment": dict(self.environment),
-            "mounts": [*map(str, self.mounts)],
+            "mounts": [*map(str, self.mounts), self.volatile],
             "arguments": self.arguments,
+            "hardened": HARDENED,
         }
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -132,6 +155,8 @@ class Instance:
             f"--label={SPEC_LABEL}={self.digest}",
             f"--label={SITE_LABEL}={self.site}",
             f"--publish={self.publish}",
+            *HARDENED,
+            f"--tmpfs={self.volatile}:size=64k,mode=755",
             *(f"--volume={mount}" for mount in self.mounts),
             *(f"--env={name}={value}" for name, value in self.environment.items()),
             self.image,

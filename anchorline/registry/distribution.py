@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 
 from anchorline.fleet.scripts import state_folder
@@ -9,6 +11,7 @@ from anchorline.registry.desired import (
     CERTIFICATE,
     CONFIGURATION,
     FILLED_IN,
+    IMAGES,
     KEY,
     VOUCHING,
     HealthCheck,
@@ -46,9 +49,10 @@ def instance(site: str, registry: Registry) -> Instance:
         archive=registry.archive,
         address=registry.address,
         folder=folder,
-        configuration=configuration(site),
+        configuration=configuration(site, tls=tls),
         files=(CONFIGURATION, *served),
-        mounts=(Mount(registry.data, DATA), Mount(folder, FILES, read_only=True)),
+        mounts=(Mount(f"{registry.data}/{IMAGES}", f"{DATA}/{IMAGES}"), Mount(folder, FILES, read_only=True)),
+        volatile=DATA,
         environment=environment(tls=tls),
         arguments=(f"{FILES}/{CONFIGURATION.name}",),
         listen=registry.listen,
@@ -69,9 +73,9 @@ def environment(*, tls: bool) -> dict[str, str]:
     return variables
 
 
-def configuration(site: str) -> str:
-    """config.yml, of keys that 2.8 and 3 read alike."""
-    settings = {
+def configuration(site: str, *, tls: bool) -> str:
+    """config.yml, of keys that 2.7, 2.8 and 3 read alike."""
+    settings: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "info", "formatter": "text", "accesslog": {"disabled": True}},
         "storage": {
@@ -84,6 +88,7 @@ def configuration(site: str) -> str:
             # made once on its host and kept beside the key: uploads that are under way survive a restart
             "secret": FILLED_IN,
             "headers": {"X-Content-Type-Options": ["nosniff"]},
+            **({"tls": {"minimumtls": "tls1.2"}} if tls else {}),
         },
         "health": {"storagedriver": {"enabled": True, "interval": "10s", "threshold": 3}},
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from anchorline.fleet import words
 from anchorline.fleet.probe import number
 from anchorline.problem import Problem, ProblemError
 from anchorline.registry import daemon
@@ -20,6 +21,32 @@ class FoundContainer:
     id: str
     site: str
     digest: str
+
+
+class DataState(StrEnum):
+    """What the data folder is, by the mark in it (shell/data.sh)."""
+
+    FREE = "free"
+    """It is empty, or isn't there."""
+    FILE = "file"
+    """It is no folder."""
+    FOREIGN = "foreign"
+    """Something is in it, and nothing says whose it is."""
+    FORGED = "forged"
+    """Its mark isn't root's own plain file, or the folder isn't root's any more."""
+    ANOTHER = "another"
+    """It isn't the one that the container was given: its disk isn't mounted, or it was moved."""
+    OF = "of"
+    """Its mark names a site."""
+
+
+@dataclass(frozen=True)
+class FoundData:
+    """The data folder. ``site`` is whose it is; ``noted`` whether it would be told from another one in its place."""
+
+    state: DataState = DataState.FREE
+    site: str = ""
+    noted: bool = False
 
 
 class FileState(StrEnum):
@@ -56,10 +83,9 @@ class ObservedRegistry:
 
     ``runtime`` is the daemon's version, or empty with ``runtime_problem``. ``before`` is the container that a
     replacement has set aside; there is one after a replacement was cut off. ``port`` is who listens there (``?``
-    where that can't be told). ``data`` is ``""`` for a folder that is free, a site's name, ``foreign`` or ``file``.
-    ``at`` is when the container started, in the runtime's words. ``health`` is empty when it is well. ``served`` is
-    what it serves then, and ``external`` whether somebody else issued what it was last given. ``files`` are our own,
-    by name.
+    where that can't be told). ``at`` is when the container started, in the runtime's words. ``health`` is empty when it
+    is well. ``served`` is what it serves then, and ``external`` whether somebody else issued what it was last given.
+    ``cut_off`` is whether a change left its own files behind. ``files`` are our own, by name.
     """
 
     runtime: str = ""
@@ -68,13 +94,14 @@ class ObservedRegistry:
     before: FoundContainer | None = None
     image: str = ""
     port: str = ""
-    data: str = ""
+    data: FoundData = FoundData()
     free: int | None = None
     started: Started = Started()
     at: str = ""
     health: str = "no answer"
     served: str = ""
     external: bool = False
+    cut_off: bool = False
     files: Mapping[str, FoundFile] = field(default_factory=dict)
 
     @property
@@ -85,21 +112,13 @@ class ObservedRegistry:
 
 def read(lines: Sequence[str], instance: Instance) -> ObservedRegistry:
     """Read what probe.sh printed. Raises ValueError for an answer without its first line, or with another's words."""
-    said: dict[str, str] = {}
+    every = words.read(lines)
     containers: dict[str, FoundContainer] = {}
-    files: dict[str, FoundFile] = {}
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        if word == "container":
-            called, state, identity, *labels = rest.split(" ")
-            site, digest = [*labels, "", ""][:2]
-            containers[called.lstrip("/")] = FoundContainer(state, identity, site, digest)
-        elif word == "file":
-            how, _, rest = rest.partition(" ")
-            name, _, digest = rest.partition(" ")
-            files[name] = FoundFile(FileState(how), digest)
-        else:
-            said.setdefault(word, rest)
+    for called, state, identity, *labels in every.pop("container", ()):
+        site, digest = [*labels, "", ""][:2]
+        containers[called.lstrip("/")] = FoundContainer(state, identity, site, digest)
+    files = {name: FoundFile(FileState(how), "".join(digest)) for how, name, *digest in every.pop("file", ())}
+    said = {kind: words.first(found) for kind, found in every.items()}
     runtime, _, rest = said.get("runtime", "").partition(" ")
     if not runtime:
         raise ProblemError("the host's answer says nothing of its container runtime")
@@ -113,12 +132,19 @@ def read(lines: Sequence[str], instance: Instance) -> ObservedRegistry:
         before=containers.get(f"{instance.name}-before"),
         image=said.get("image", ""),
         port=(said["port"] or "?") if "port" in said else "",
-        data=said.get("data", ""),
+        data=_data(said.get("data", ""), noted="noted" in said),
         free=number(said.get("free", "")),
         started=Started(said.get("started", ""), said.get("configured", ""), said.get("started-at", "")),
         at=said.get("at", ""),
         health="" if healthy == "ok" else said.get("health", ""),
         served=served if healthy == "ok" else "",
         external="external" in said,
+        cut_off="cut" in said,
         files=files,
     )
+
+
+def _data(told: str, *, noted: bool) -> FoundData:
+    state, _, site = told.partition(" ")
+    found = DataState(state) if state else DataState.FREE
+    return FoundData(found if found is not DataState.OF or site else DataState.FOREIGN, site, noted)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from anchorline.problem import Problem
-from anchorline.registry.desired import CERTIFICATE, KEY, Instance, OwnFile, Presented
-from anchorline.registry.observed import FileState, ObservedRegistry
+from anchorline.registry.desired import CERTIFICATE, KEY, MARK, Instance, OwnFile, Presented
+from anchorline.registry.observed import DataState, FileState, ObservedRegistry
 
 ENOUGH = 64 * 1024
 """KiB that must be free where the images go; with less, even the registry's own image doesn't fit."""
@@ -86,25 +86,38 @@ def conflicts(has: ObservedRegistry, wanted: Instance) -> Iterator[Problem]:
             )
     # a container of ours that runs holds its port through the runtime's proxy
     ours = [each for each in (has.container, has.before) if each and each.site == wanted.site]
-    running = any(each.state == "running" for each in ours)
+    running = any(each.state in ("running", "paused") for each in ours)
     if has.port and not (running and has.port in (*runtime.proxies, "?")):
         holder = "another process" if has.port == "?" else has.port
         yield Problem(f"port {wanted.listen.port} is taken by {holder}", "stop it, or change registry: {listen: ...}")
-    if has.data == "file":
-        yield Problem(f"{wanted.data} is no folder", "move it, or change registry: {data: ...}")
-    elif has.data not in ("", wanted.site):
-        owner = "isn't anchorline's" if has.data == "foreign" else f"belongs to the site {has.data}"
-        yield Problem(
-            f"the data folder {wanted.data} {owner}",
-            f"adopt it with `echo {wanted.site} > {wanted.data}/.anchorline`, or change registry: {{data: ...}}",
-        )
+    yield from _about_data(has, wanted)
     if has.free is not None and has.free < ENOUGH:
         yield Problem(f"the disk of {wanted.data} has {has.free // 1024} MiB left", "make room")
 
 
+def _about_data(has: ObservedRegistry, wanted: Instance) -> Iterator[Problem]:
+    mark, noted = f"{wanted.data}/{MARK}", f"{wanted.folder}/data"
+    adopt = f"echo {wanted.site} > {mark}"
+    anew = f"adopt it with `mkdir -p {wanted.data} && rm -rf {mark} {noted} && {adopt}`"
+    match has.data.state:
+        case DataState.FILE:
+            yield Problem(f"{wanted.data} is no folder", "move it, or change registry: {data: ...}")
+        case DataState.FORGED:
+            cause = f"the mark {mark} isn't root's own file in a folder of root's: somebody else may have made it"
+            yield Problem(cause, f"look what lies there; {anew}")
+        case DataState.ANOTHER:
+            cause = f"the data folder {wanted.data} isn't the one that the registry was given"
+            again = f"{wanted.runtime.program} restart {wanted.name}"
+            yield Problem(cause, f"mount its disk ({again}); or, where you have moved it, {anew}")
+        case _ if has.data.site not in ("", wanted.site) or has.data.state is DataState.FOREIGN:
+            owner = f"belongs to the site {has.data.site}" if has.data.site else "isn't anchorline's"
+            cause = f"the data folder {wanted.data} {owner}"
+            yield Problem(cause, f"adopt it with `{adopt}`, or change registry: {{data: ...}}")
+
+
 def plan(has: ObservedRegistry, wanted: Instance, presented: Presented) -> InstancePlan:
     """What is to be done. What clients notice most is decided first; files are written whenever they differ."""
-    files = _files(has, wanted, presented)
+    files = wanted.files if has.cut_off else _files(has, wanted, presented)
     if has.before:  # its files are gone back to first, so that nothing is known of them
         return _of(InstanceStep.REPLACE, "a replacement was cut off", wanted.files)
     if has.container is None:
@@ -115,7 +128,7 @@ def plan(has: ObservedRegistry, wanted: Instance, presented: Presented) -> Insta
         return _of(InstanceStep.RESTART, "another certificate", files)
     if has.started.configured not in ("", wanted.configured):
         return _of(InstanceStep.RESTART, "another configuration", files)
-    lacks = "; ".join(_messages(has, files))
+    lacks = "a change was cut off" if has.cut_off else "; ".join(_messages(has, files))
     if has.container.state != "running":
         return _of(InstanceStep.START, _and(lacks, f"the container is {has.container.state}"), files)
     if has.health:
@@ -124,6 +137,8 @@ def plan(has: ObservedRegistry, wanted: Instance, presented: Presented) -> Insta
         return _of(InstanceStep.RESTART, _and(lacks, "it serves another certificate than the one on disk"), files)
     if has.restarted and any(each.loaded and _touched(has, each) for each in files):
         return _of(InstanceStep.RESTART, _and(lacks, "it may have started with that"), files)
+    if not lacks and not has.data.noted:
+        return InstancePlan((InstanceStep.WRITE,), "its data folder isn't noted yet")
     return _of(None, lacks, files)
 
 

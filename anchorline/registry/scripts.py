@@ -17,10 +17,12 @@ DEADLINE = 600
 
 VERBS = CONTAINER_RUNTIMES["docker"].verbs
 _SHARED = (
+    "fleet/shell/words.sh",
     "fleet/shell/port.sh",
     "fleet/shell/tls.sh",
     "registry/shell/digests.sh",
     "registry/shell/health.sh",
+    "registry/shell/data.sh",
 )
 
 
@@ -41,6 +43,7 @@ class OfInstance(Script):
     image: str
     data: str
     folder: str
+    before: str
     files: tuple[str, ...]
     host: str
     listen: str
@@ -55,6 +58,7 @@ class OfInstance(Script):
             image=instance.image,
             data=instance.data,
             folder=instance.folder,
+            before=instance.before,
             files=tuple(f"{'secret' if each.secret else 'told'} {each.name}" for each in instance.files),
             host=str(instance.health.host),
             listen=str(instance.health.nearby),
@@ -85,7 +89,7 @@ class Apply(OfInstance):
     site: str
     state: str
     lock: str
-    before: str
+    writable: str
     table: str
     steps: tuple[str, ...]
     archive: str
@@ -98,6 +102,7 @@ class Apply(OfInstance):
     sources = (
         VERBS,
         "fleet/shell/users.sh",
+        "registry/shell/apart.sh",
         "fleet/shell/files.sh",
         "fleet/shell/clock.sh",
         *_SHARED,
@@ -112,7 +117,7 @@ class Apply(OfInstance):
             site=instance.site,
             state=state_folder(instance.site),
             lock=instance.lock,
-            before=instance.before,
+            writable=instance.writable,
             table=instance.table,
             steps=plan.steps,
             archive=archive,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from anchorline.fleet import Fleet, Host, Probe, Question, Script, state_folder
+from anchorline.fleet import Fleet, Host, Probe, Question, Script, state_folder, words
 from anchorline.fleet.probe import number
 from anchorline.registry.probe import container
 
@@ -20,7 +20,7 @@ class SpaceProbe(Script):
     places: tuple[str, ...]
     container: str
     data: str
-    sources = ("fleet/shell/space.sh", "report/probe.sh")
+    sources = ("fleet/shell/words.sh", "fleet/shell/space.sh", "report/probe.sh")
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,12 @@ class ObservedSpace:
 
 def read(lines: Sequence[str]) -> ObservedSpace:
     """Read what probe.sh printed; what isn't a number couldn't be told."""
-    said: dict[str, str] = {}
     space: dict[str, int] = {}
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        if word == "left":
-            left, _, place = rest.partition(" ")
-            kib = number(left)
-            space |= {} if kib is None else {place: kib}
-        else:
-            said[word] = rest
+    every = words.read(lines)
+    for left, place in every.pop("left", ()):
+        kib = number(left)
+        space |= {} if kib is None else {place: kib}
+    said = {kind: words.first(found) for kind, found in every.items()}
     used, repositories, tags = (number(said.get(word, "")) for word in ("used", "repositories", "tags"))
     return ObservedSpace(space, said.get("version", ""), used, repositories, tags)
 
@@ -58,7 +54,7 @@ def _ask(fleet: Fleet, here: Host) -> Question:
         SpaceProbe(
             places=("/etc", state_folder(fleet.spec.site)),
             container=ours.name if ours else "",
-            data=ours.data if ours else "",
+            data=ours.writable if ours else "",
         ).text
     )
 

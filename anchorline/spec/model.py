@@ -41,6 +41,7 @@ from anchorline.spec.values import (
     PercentValue,
     ShareValue,
     SiteValue,
+    SocketValue,
     UserValue,
     parse_address,
     parse_duration,
@@ -101,8 +102,8 @@ class Registry(Model):
     """Other ways in, which the certificate covers and the stores know as well."""
     hosts_entry: AddressValue | None = None
     """The address to write beside the name into every host's /etc/hosts, where DNS doesn't know it."""
-    listen: EndpointValue = Field(default_factory=_listen)
-    """The socket. Left out: the port of `address`, on all IPv4 addresses, or in local mode on the loopback."""
+    listen: SocketValue = Field(default_factory=_listen)
+    """The socket, ADDRESS:PORT. Left out: the port of `address`, on all IPv4 addresses; in local mode on the loopback."""
     certificate: str | None = None
     """One of `certificates`. Needed in remote mode."""
     image: ImageValue = "registry:3"
@@ -112,7 +113,7 @@ class Registry(Model):
     name: ContainerValue = "registry"
     """The container's name."""
     data: Annotated[str, AfterValidator(remote_path)] = "/var/lib/anchorline/registry"
-    """The folder on the registry's host that holds the images."""
+    """The folder on the registry's host that holds the images; it becomes root's, and the container writes below."""
     runtime: Literal["docker"] = "docker"
     """What runs the container."""
 

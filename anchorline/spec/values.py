@@ -155,6 +155,16 @@ def parse_endpoint(value: Any) -> Endpoint:
     return Endpoint(name, parse_port(port) if port else None)
 
 
+def parse_socket(value: Any) -> Endpoint:
+    """Read where something listens: an address, with a port or without. Runtimes take no name there."""
+    socket = parse_endpoint(value)
+    if isinstance(socket.host, str):
+        port = f":{socket.port}" if socket.port else ""
+        address = "127.0.0.1" if socket.host == "localhost" else "0.0.0.0"  # noqa: S104 (an example)
+        raise ProblemError(f"{quote(value)}: a name is no address to listen on", f"write it like {address}{port}")
+    return socket
+
+
 def parse_port(value: Any) -> int:
     """Read a TCP port, 1 to 65535."""
     text = str(value)
@@ -244,6 +254,7 @@ DnsNameValue = Annotated[str, *_typed(parse_dns_name, "example.com")]
 AddressValue = Annotated[Any, *_typed(parse_address, "192.0.2.10")]
 NetworkValue = Annotated[Any, *_typed(parse_network, "192.0.2.0/24")]
 EndpointValue = Annotated[Endpoint, *_typed(parse_endpoint, "registry.example.com:5000")]
+SocketValue = Annotated[Endpoint, *_typed(parse_socket, "0.0.0.0:443")]
 PercentValue = Annotated[
     float,
     _single(parse_percent),

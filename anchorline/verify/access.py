@@ -58,7 +58,7 @@ class Denied:
         if not self._served or container is None:
             return f"restorecon -R {path}" if self.label else f"chmod o+{self.lacks} {path}"
         again = f"{container.runtime.program} restart {quoted(container.name)}"
-        root = next((each for each in (container.folder, container.data) if _within(self.path, each)), "")
+        root = next((each for each in (container.folder, container.writable) if _within(self.path, each)), "")
         if self.label:
             return f"chcon -R {quoted(self.label)} {quoted(root)} && {again}"
         return f"chown -R {quoted(self.reader)} {quoted(root)} && {again}" if root else f"chmod o+{self.lacks} {path}"

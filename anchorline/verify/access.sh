@@ -1,6 +1,6 @@
 # Who must read a file of ours, or the bundle, and is denied it: by a mode on the way to it, or by SELinux's label.
 # Changes nothing. From control: $guarded (a line each: WHOSE RIGHTS PATTERN; r is a file, l a file in a folder that must
-# be listed), $container, $folder and $data of the registry where it is this host's (else empty).
+# be listed), $container, $folder and $data (what it writes to) of the registry where it is this host's (else empty).
 : "${guarded?}"
 : "${container?}"
 : "${folder?}"

@@ -32,7 +32,7 @@ def _ask(fleet: Fleet, here: Host) -> Question:
             guarded=tuple(guarded(fleet.spec.site)),
             container=serves.name if serves else "",
             folder=serves.folder if serves else "",
-            data=serves.data if serves else "",
+            data=serves.writable if serves else "",
             name=str(registry.address.host) if registry else "",
             host=str(registry.address.bare) if registry else "",
             port=str(registry.port) if registry else "",

@@ -1,5 +1,5 @@
 # The stamp of the last round trip that this client passed. From control: $state.
 : "${state?}"
 
-cat "$state/verified" 2>/dev/null
+head -c 200 "$state/verified" 2>/dev/null
 true

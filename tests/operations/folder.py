@@ -62,14 +62,20 @@ class Folder:
     def __post_init__(self) -> None:
         (self.root / "bin").mkdir(parents=True, exist_ok=True)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its programs are given."""
+        return {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ROOT": str(self.root)}
+
     def tool(self, name: str, text: str = "") -> None:
         """A stand-in that comes before this machine's own."""
         executable(self.root / "bin" / name, text)
 
     def command(self, *words: str | Path, data: str = "", at: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a program with the host's tools."""
-        path = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ROOT": str(self.root)}
-        return subprocess.run(words, input=data, capture_output=True, text=True, env=path, timeout=60, cwd=at)
+        return subprocess.run(
+            words, input=data, capture_output=True, text=True, env=self.environment, timeout=60, cwd=at
+        )
 
     def run(self, text: str, data: str = "", *, before: str = "") -> subprocess.CompletedProcess[str]:
         """Run a script as a deploy does: as an argument, ``data`` on its standard input."""

@@ -24,7 +24,7 @@ from anchorline.fleet.fleet import Fleet, Host
 from anchorline.fleet.steps import Step
 from anchorline.problem import Problem
 from anchorline.registry import daemon, distribution
-from anchorline.registry.observed import FoundContainer, ObservedRegistry
+from anchorline.registry.observed import DataState, FoundContainer, FoundData, ObservedRegistry
 from anchorline.registry.plan import conflicts
 from anchorline.report.forms import form_of, require_writable
 from anchorline.report.hosts import unreachable
@@ -97,7 +97,8 @@ def nothing_was_changed(folder: Path) -> Said:
     script = "after() { [ \"$1\" != 'marker ca' ] || echo x; }; memory"
     yield called(script, "fleet/shell/files.sh", "trust/alone.sh", **dict.fromkeys(ExportedTrust.names(), "y"))
     theirs = FoundContainer("running", "abc", "red", "")
-    yield texts(conflicts(ObservedRegistry("28.0", container=theirs, port="nginx", data="foreign", free=1), wanted))
+    yield texts(conflicts(ObservedRegistry("28.0", container=theirs, port="nginx", free=1), wanted))
+    yield texts(each for state in DataState for each in conflicts(ObservedRegistry(data=FoundData(state)), wanted))
 
 
 def the_ca(folder: Path) -> Said:

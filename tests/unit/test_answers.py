@@ -102,7 +102,7 @@ def test_the_registrys_container(fleet: Fleet) -> None:
     assert wanted is not None
     assert has.container is not None
     assert (has.container.state, has.container.site, has.container.digest) == ("running", "production", wanted.digest)
-    assert (has.health, has.data, has.port, has.restarted) == ("", "production", "docker-proxy", False)
+    assert (has.health, has.data.site, has.port, has.restarted) == ("", "production", "docker-proxy", False)
     assert has.started.configured == wanted.configured
     assert {name: each.state for name, each in has.files.items()} == {
         each.name: FileState.KEPT for each in wanted.files

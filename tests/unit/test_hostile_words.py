@@ -229,7 +229,7 @@ def spoken(stderr: Sequence[str], monkeypatch: pytest.MonkeyPatch, folder: Path)
     PYINFRA.addHandler(handler)
     try:
         assert operations.changing(Step.TRUST, "false").function(None, host) is False
-        operations.failing(Problem("\n".join(stderr))).function(None, host)
+        failing(Problem("\n".join(stderr))).function(None, host)
     finally:
         PYINFRA.removeHandler(handler)
     return fleet, handler.lines

@@ -93,7 +93,15 @@ def test_the_arguments(make: Make) -> None:
         f"--label={SPEC_LABEL}={container.digest}",
         "--label=anchorline.site=blue",
         "--publish=0.0.0.0:443:5000",
-        "--volume=/var/lib/anchorline/registry:/var/lib/registry@Z",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--cap-add=DAC_OVERRIDE",
+        "--security-opt=no-new-privileges",
+        "--pids-limit=4096",
+        "--log-opt=max-size=10m",
+        "--log-opt=max-file=3",
+        "--tmpfs=/var/lib/registry:size=64k,mode=755",
+        "--volume=/var/lib/anchorline/registry/docker:/var/lib/registry/docker@Z",
         "--volume=/var/lib/anchorline/sites/blue/registry:/etc/anchorline:ro@Z",
         "--env=REGISTRY_HTTP_ADDR=:5000",
         "--env=OTEL_TRACES_EXPORTER=none",
@@ -124,7 +132,10 @@ def test_the_configuration(make: Make) -> None:
     assert configuration["http"]["secret"] == "@SECRET@"
     assert configuration["http"]["draintimeout"] == f"{DRAIN}s"
     assert configuration["storage"]["delete"]["enabled"] is True
-    assert "tls" not in configuration["http"], "variables say it, for registry 2 and 3 alike"
+    assert configuration["http"]["tls"] == {"minimumtls": "tls1.2"}, (
+        "variables say the rest, for registry 2 and 3 alike"
+    )
+    assert "tls" not in yaml.safe_load(make(LOCAL).configuration)["http"]
 
 
 def test_the_configuration_is_not_in_the_digest(make: Make) -> None:

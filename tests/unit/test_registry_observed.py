@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from anchorline.registry import daemon, distribution
-from anchorline.registry.observed import FileState, FoundContainer, FoundFile, ObservedRegistry, Started, read
+from anchorline.registry.observed import (
+    DataState,
+    FileState,
+    FoundContainer,
+    FoundData,
+    FoundFile,
+    ObservedRegistry,
+    Started,
+    read,
+)
 from anchorline.spec.model import Registry
 
 WANTED = distribution.instance("blue", Registry.model_validate({"address": "registry.example.com", "certificate": "s"}))
@@ -14,7 +23,8 @@ container /registry running abc blue 12
 image sha256:1
 at 2026-11-28T12:00:00Z
 port docker-proxy
-data blue
+data of blue
+noted
 free 9999
 started 34
 configured 56
@@ -33,7 +43,7 @@ def test_reading_a_host_that_serves() -> None:
         container=FoundContainer("running", "abc", "blue", "12"),
         image="sha256:1",
         port="docker-proxy",
-        data="blue",
+        data=FoundData(DataState.OF, "blue", noted=True),
         free=9999,
         started=Started("34", "56", "2026-11-28T12:00:00Z"),
         at="2026-11-28T12:00:00Z",
@@ -77,6 +87,20 @@ def test_a_site_of_a_version_that_noted_less() -> None:
             ["runtime up 1", "container /registry-before exited abc blue 12", "health x"],
             ObservedRegistry(runtime="1", before=FoundContainer("exited", "abc", "blue", "12"), health="x"),
         ),
+        (["runtime up 1", "cut off", "health x"], ObservedRegistry(runtime="1", cut_off=True, health="x")),
+        (
+            ["runtime up 1", "data forged", "noted", "health x"],
+            ObservedRegistry(runtime="1", data=FoundData(DataState.FORGED, noted=True), health="x"),
+        ),
+        (
+            ["runtime up 1", "data of file", "health x"],
+            ObservedRegistry(runtime="1", data=FoundData(DataState.OF, "file"), health="x"),
+        ),
+        # a mark that names no site
+        (
+            ["runtime up 1", "data of ", "health x"],
+            ObservedRegistry(runtime="1", data=FoundData(DataState.FOREIGN), health="x"),
+        ),
         (["runtime up 1", "container /another running a b c", "health x"], ObservedRegistry(runtime="1", health="x")),
     ],
 )
@@ -90,6 +114,7 @@ def test_an_answer_without_its_first_line_is_none(lines: list[str]) -> None:
         read(lines, WANTED)
 
 
-def test_a_state_that_no_probe_of_ours_tells_is_refused() -> None:
+@pytest.mark.parametrize("line", ["file perfect config.yml 12", "data perfect"])
+def test_a_state_that_no_probe_of_ours_tells_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="perfect"):
-        read(["runtime up 1", "file perfect config.yml 12"], WANTED)
+        read(["runtime up 1", line], WANTED)

@@ -8,7 +8,15 @@ import pytest
 from anchorline.problem import Problem
 from anchorline.registry import daemon, distribution
 from anchorline.registry.desired import Presented
-from anchorline.registry.observed import FileState, FoundContainer, FoundFile, ObservedRegistry, Started
+from anchorline.registry.observed import (
+    DataState,
+    FileState,
+    FoundContainer,
+    FoundData,
+    FoundFile,
+    ObservedRegistry,
+    Started,
+)
 from anchorline.registry.plan import ENOUGH, InstancePlan, InstanceStep, conflicts, plan
 from anchorline.spec.model import Registry
 
@@ -20,12 +28,13 @@ DIGESTS = PRESENTED.digests(WANTED)
 FILES = {each.name: FoundFile(FileState.KEPT, DIGESTS.get(each.name, "")) for each in WANTED.files}
 STARTED = Started(PRESENTED.chain, WANTED.configured, "noon")
 OURS = FoundContainer("running", "abc", "blue", WANTED.digest)
+OURS_TOO = FoundData(DataState.OF, "blue", noted=True)
 WELL = ObservedRegistry(
     runtime="28.0",
     container=OURS,
     image="sha256:1",
     port="docker-proxy",
-    data="blue",
+    data=OURS_TOO,
     free=ENOUGH * 10,
     started=STARTED,
     at="noon",
@@ -55,6 +64,8 @@ def found(has: ObservedRegistry = WELL, **states: FileState) -> ObservedRegistry
         WELL,
         replace(WELL, port="?"),  # no ss on the host
         replace(WELL, container=replace(OURS, state="exited"), port=""),
+        replace(WELL, container=replace(OURS, state="paused")),  # it holds its port
+        replace(FREE, data=FoundData(DataState.OF, "blue")),
         replace(WELL, container=replace(OURS, digest="another")),
         # a replacement that was cut off: what listens is the new one
         replace(FREE, before=OURS, port="docker-proxy"),
@@ -99,16 +110,27 @@ def test_nothing_stands_in_the_way(has: ObservedRegistry) -> None:
         (replace(FREE, port="docker-proxy"), "port 443 is taken by docker-proxy", "stop it"),
         (replace(WELL, port="nginx"), "port 443 is taken by nginx", "stop it"),
         (replace(WELL, container=replace(OURS, state="exited")), "port 443 is taken by docker-proxy", "stop it"),
-        (replace(FREE, data="file"), "/var/lib/anchorline/registry is no folder", "move it"),
+        (replace(FREE, data=FoundData(DataState.FILE)), "/var/lib/anchorline/registry is no folder", "move it"),
         (
-            replace(FREE, data="foreign"),
+            replace(FREE, data=FoundData(DataState.FOREIGN)),
             "the data folder /var/lib/anchorline/registry isn't anchorline's",
             "adopt it with `echo blue > /var/lib/anchorline/registry/.anchorline`",
         ),
         (
-            replace(FREE, data="green"),
+            replace(FREE, data=FoundData(DataState.OF, "green")),
             "the data folder /var/lib/anchorline/registry belongs to the site green",
             "adopt it",
+        ),
+        (
+            replace(WELL, data=FoundData(DataState.FORGED)),
+            "the mark /var/lib/anchorline/registry/.anchorline isn't root's own file in a folder of root's: somebody "
+            "else may have made it",
+            "look what lies there; adopt it with `mkdir -p /var/lib/anchorline/registry && rm -rf ",
+        ),
+        (
+            replace(WELL, data=FoundData(DataState.ANOTHER, noted=True)),
+            "the data folder /var/lib/anchorline/registry isn't the one that the registry was given",
+            "mount its disk (docker restart registry); or, where you have moved it, adopt it with `mkdir -p ",
         ),
         (replace(FREE, free=ENOUGH - 1), "the disk of /var/lib/anchorline/registry has 63 MiB left", "make room"),
     ],
@@ -120,7 +142,7 @@ def test_what_stands_in_the_way(has: ObservedRegistry, cause: str, fix: str) -> 
 
 
 def test_all_conflicts_come_at_once() -> None:
-    has = replace(FREE, container=replace(OURS, site="green"), port="nginx", data="foreign", free=0)
+    has = replace(FREE, container=replace(OURS, site="green"), port="nginx", data=FoundData(DataState.FOREIGN), free=0)
     assert len([*conflicts(has, WANTED)]) == 4
 
 
@@ -148,6 +170,14 @@ CHANGED, MISSING, UNKNOWN = FileState.CHANGED, FileState.MISSING, FileState.UNKN
         (replace(WELL, started=Started()), (WRITE, RESTART), "another certificate"),
         (replace(WELL, started=replace(STARTED, configured="3")), (RESTART,), "another configuration"),
         (replace(WELL, container=replace(OURS, state="exited")), (START,), "the container is exited"),
+        (replace(WELL, container=replace(OURS, state="paused")), (START,), "the container is paused"),
+        (replace(WELL, data=replace(OURS_TOO, noted=False)), (WRITE,), "its data folder isn't noted yet"),
+        (replace(WELL, cut_off=True), (WRITE,), "a change was cut off"),
+        (
+            replace(WELL, cut_off=True, health="no answer"),
+            (WRITE, RESTART),
+            "a change was cut off; not healthy: no answer",
+        ),
         (replace(WELL, health="no answer"), (RESTART,), "not healthy: no answer"),
         (replace(WELL, served="3" * 64), (RESTART,), "it serves another certificate than the one on disk"),
         # what is worse comes first

@@ -92,7 +92,7 @@ FITTING: dict[str, list[Any]] = {
     "address": ["a.example.com", "192.0.2.10:5000", "localhost", "[::1]:5000"],
     "aliases": [["192.0.2.10"], ["b.example.com", "b.example.com"], []],
     "hosts_entry": ["192.0.2.10"],
-    "listen": ["0.0.0.0:443", "127.0.0.1", "192.0.2.10:5000", "a.example.com"],
+    "listen": ["0.0.0.0:443", "127.0.0.1", "192.0.2.10:5000", "[::]:443"],
     "image": ["registry:3"],
     "archive": ["x.tar", "ca.config"],
     "name": ["registry"],

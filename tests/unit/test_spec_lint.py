@@ -88,7 +88,6 @@ FOUND: list[tuple[str, Changes, list[str]]] = [
     ("ANC123", [("x.apps", "apps")], ["registry.aliases[1]"]),
     ("ANC123", [("aliases: [192.0.2.10", "aliases: [192.0.2.11")], ["registry.aliases[0]"]),
     ("ANC124", [("listen: 0.0.0.0:443", "listen: 192.0.2.9:443")], ["registry.listen"]),
-    ("ANC124", [("listen: 0.0.0.0:443", "listen: hub.example.com:443")], ["registry.listen"]),
     ("ANC125", [("listen: 0.0.0.0:443", "listen: 0.0.0.0:5000")], [
         "registry.address", "registry.aliases[0]", "registry.aliases[1]"]),
     ("ANC125", [("[192.0.2.10, x.apps", "['192.0.2.10:80', x.apps")], ["registry.aliases[0]"]),
@@ -114,6 +113,21 @@ FOUND: list[tuple[str, Changes, list[str]]] = [
         ["signing.profiles.server.usages[1]"]),
     ("ANC221", [(f"registry@{DIGEST}", "registry:3")], ["registry.image"]),
     ("ANC128", [("  mode: remote\n", "  archive: anchorline.yml\n")], ["registry.image"]),
+    *[
+        ("ANC129", [("  mode: remote\n", f"  mode: remote\n  data: {data}\n")], ["registry.data"])
+        for data in (
+            "/var/lib/anchorline",
+            "/var/lib/anchorline/sites",
+            "/var/lib/anchorline/sites/lab/registry",
+            "/etc/anchorline",
+            "/run/anchorline/images",
+            "/var/lib",
+            "/var/lib/docker/volumes",
+            "/usr",
+            "/tmp/images",
+            "/etc/images",
+        )
+    ],
     ("ANC222", LOCAL[:5], ["registry.certificate"]),
     ("ANC223", [("address: registry.example.com", "address: localhost"), ("hosts: [", "hosts: [localhost, ")],
         ["registry.address"]),
@@ -139,6 +153,9 @@ QUIET: dict[str, Changes] = {
     "a client without a permitted name": [(CERTIFICATES, CERTIFICATES + "  c: {profile: client}\n")],
     "a CN that a wildcard covers": [("CN: registry.", "CN: y.apps.")],
     "a profile that nobody uses and says nothing": [("client: {usages: [signing, client auth]}", "client: {}")],
+    "images in a folder beside the sites'": [("  mode: remote\n", "  data: /var/lib/anchorline/sites-images\n")],
+    "images on a disk": [("  mode: remote\n", "  data: /mnt/etc/registry\n")],
+    "images in a folder of /usr/local": [("  mode: remote\n", "  data: /usr/local/registry\n")],
     "a file that is there": [("also: []", "also: [anchorline.yml]")],
 }  # fmt: skip
 

@@ -87,6 +87,13 @@ WRONG: list[tuple[str, int, str, str]] = [
     ("registry: {name: -x}", 3, "registry.name", "letters, digits and"),
     ("registry: {archive: ~/x.tar}", 3, "registry.archive", "'~' isn't expanded"),
     ("registry: {runtime: podman}", 3, "registry.runtime", "isn't known here"),
+    (
+        "registry: {listen: 'a.b:444'}",
+        3,
+        "registry.listen",
+        "a name is no address to listen on; write it like 0.0.0.0:444",
+    ),
+    ("registry: {listen: localhost}", 3, "registry.listen", "write it like 127.0.0.1"),
     ("registry: {hosts_entry: a.b}", 3, "registry.hosts_entry", "is no IP address"),
     ("trust: {stores: system}", 3, "trust.stores", "write [ONE, ANOTHER]"),
     ("trust: {stores: [dokcer]}", 3, "trust.stores[0]", "did you mean `docker`?"),

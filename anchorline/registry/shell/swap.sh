@@ -13,11 +13,16 @@ do_create() { make; }
 undo_create() { [ -z "$made" ] || container_remove "$name" >/dev/null; }
 
 do_replace() {
-    if container_exists "$name"; then
+    there=yes
+    container_exists "$name" || there=''
+    go_on
+    if [ -n "$there" ]; then
         container_rename "$name" "$name-before" >/dev/null || fall 'setting the old container aside' "it can't be renamed"
         set_aside=yes
         hold
+        stopped=yes
         container_stop "$name-before" $((drain + 5)) >/dev/null
+        go_on
     fi
     make
     [ -z "$set_aside" ] || reopen
@@ -27,7 +32,8 @@ undo_replace() {
     [ -n "$set_aside" ] || return 0
     hold
     container_rename "$name-before" "$name" >/dev/null
-    container_start "$name" >/dev/null
+    # which also waits for a stop that goes on without us
+    [ -z "$stopped" ] || container_restart "$name" $((drain + 5)) >/dev/null
     printf 'undone: the container that was there before serves again; ' >>"$story"
 }
 
@@ -47,22 +53,28 @@ do_start() { container_start "$name" >/dev/null; }
 undo_start() { :; }
 
 make() {
-    label=''
+    take_data
+    label='' without='^--log-opt='
     case $(getenforce 2>/dev/null) in Enforcing | Permissive) label=Z ;; esac
+    # other drivers refuse these options
+    case $(log_driver) in json-file | local) without='^$' ;; esac
     set -f
     IFS='
 '
     # shellcheck disable=SC2046  # a word for each line, with neither patterns nor blanks as separators
-    set -- $(printf '%s\n' "$create" | sed "s/:ro@Z\$/:ro${label:+,$label}/; s/@Z\$/${label:+:$label}/")
+    set -- $(printf '%s\n' "$create" | sed "/$without/d; s/:ro@Z\$/:ro${label:+,$label}/; s/@Z\$/${label:+:$label}/")
     unset IFS
     set +f
+    # a subshell that a signal ends would leave the runtime at work
+    said=$(trap '' TERM INT; container_create "$name" "$@") || fall 'creating the container' "$said"
     made=yes
-    said=$(container_create "$name" "$@") || fall 'creating the container' "$said"
-    said=$(container_start "$name") || fall 'starting the container' "$said"
+    go_on
+    said=$(trap '' TERM INT; container_start "$name") || fall 'starting the container' "$said"
 }
 
-# a replacement that was cut off by a power failure: back to what was before it
+# what was cut off by a power failure: back to what was before a replacement; what else was kept stays until all is well
 heal() {
+    sweep
     container_exists "$name-before" || return 0
     container_remove "$name" >/dev/null
     container_rename "$name-before" "$name" >/dev/null

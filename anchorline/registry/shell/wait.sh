@@ -12,8 +12,9 @@
 # curl's exit code for a certificate that nobody vouches for, and healthy's: it doesn't get better by itself
 untrusted=60
 
-# whether the time is over, or the container ends again and again ($status tells its state)
+# whether there is no use in waiting: a signal has come, the time is over, or the container ends again and again ($status tells its state)
 hopeless() {
+    [ -z "$ended" ] || return 0
     # shellcheck disable=SC2046  # the state and the number are two words
     set -- $(container_state "$name")
     status=$1
@@ -23,6 +24,7 @@ hopeless() {
 get_healthy() {
     deadline=$(($(date +%s) + patience))
     while :; do
+        go_on
         health=$(healthy)
         came=$?
         if [ "$came" = 0 ]; then
@@ -58,6 +60,7 @@ cause() {
 
 # end here: $1 failed, and $2 is what was said of it; the log of a container that we began goes before the cause
 fall() {
+    go_on
     said=$2
     if [ -n "$ran" ] && container_exists "$name"; then
         log=$(container_logs "$name" 15)

@@ -118,6 +118,39 @@ def pointless_hosts_entry(spec: Spec) -> Iterator[Finding]:
         yield Finding(loc, f"`address` is an IP address, {spec.registry.address.host}: no name to resolve", "remove it")
 
 
+OURS = ("/etc/anchorline", "/run/anchorline", "/var/lib/anchorline/sites")
+THEIRS = ("/var/lib/containerd", "/var/lib/docker")
+SYSTEM = (
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/sbin",
+)
+SHARED = ("/run", "/tmp", "/var/lock", "/var/log", "/var/run", "/var/tmp")  # noqa: S108 (they are refused)
+"""What `data` may neither be, nor lie in, nor contain. Others write to what is shared, or a boot empties it."""
+
+
+@rule("ANC129")
+def data_in_the_way(spec: Spec) -> Iterator[Finding]:
+    """`data` is, lies in or contains a folder of anchorline's own or of the system's."""
+    if spec.registry is None:
+        return
+    data = spec.registry.data
+    for folder in (*OURS, *THEIRS, *SYSTEM, *SHARED):
+        if f"{data}/".startswith(f"{folder}/") or f"{folder}/".startswith(f"{data}/"):
+            what = f"{data} and {folder} lie in each other, and that isn't for images"
+            yield Finding(("registry", "data"), what, "give a folder of its own, such as /srv/registry")
+            return
+
+
 @rule("ANC221")
 def unpinned(spec: Spec) -> Iterator[Finding]:
     """The registry's image has no digest and no `archive`: what its tag means may change."""

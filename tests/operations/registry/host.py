@@ -27,6 +27,7 @@ there=$ROOT/containers
 case "$1 $2" in
     'image inspect' | 'image load' | 'image pull') [ ! -e "$ROOT/no-image" ] || exit 1; echo sha256:1; exit 0 ;;
     'version --format') echo 28.0; exit 0 ;;
+    'info --format') cat "$ROOT/log-driver" 2>/dev/null || echo json-file; exit 0 ;;
     'container inspect')
         for name; do :; done
         [ -f "$there/$name" ] || exit 1
@@ -47,9 +48,12 @@ case $1 in
     create)
         digest=$(printf '%s\n' "$@" | sed -n 's/--label=anchorline.spec=//p')
         printf 'created\n-\n%s\n' "$digest" >"$there/$3" ;;
-    start) [ ! -e "$ROOT/no-start" ] || { echo 'port is already allocated' >&2; exit 1; }; begin "$2" ;;
+    start)
+        ! grep -q paused "$there/$2" || { echo 'cannot start a paused container' >&2; exit 1; }
+        [ ! -e "$ROOT/no-start" ] || { echo 'port is already allocated' >&2; exit 1; }; begin "$2" ;;
     restart) begin "$4" ;;
     stop) sed -i '1s/.*/exited/' "$there/$4" ;;
+    unpause) sed -i '1s/.*/running/' "$there/$2" ;;
     rename) [ ! -e "$ROOT/no-rename" ] || exit 1; mv "$there/$2" "$there/$3" ;;
     rm) rm -f "$there/$3" ;;
     logs) echo 'what the container said' ;;

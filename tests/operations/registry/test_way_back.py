@@ -82,7 +82,7 @@ class TestWayBack:
             assert asked == ["restart", "restart"]
         if REPLACE in steps:
             assert "undone: the container that was there before serves again" in done.stderr
-            assert asked == ["rename", "stop", "create", "start", "rename", "start"]
+            assert asked == ["rename", "stop", "create", "start", "rename", "restart"]
             assert "log: what the container said" in done.stderr
         if steps == (WRITE,):
             assert asked == []
