@@ -46,13 +46,17 @@ def reencrypt(spec: Spec, old: Passphrase, new: str | None) -> list[Path]:
     return [store.path(file) for file in files]
 
 
-def plain_in_git(spec: Spec) -> Iterator[Problem]:
-    """A key that isn't encrypted and that git has, or would take with the next ``git add``."""
+def unguarded(spec: Spec) -> tuple[Problem, ...]:
+    """What in a site's folder, or above it, is open to other users: every run would stop there."""
     try:
         Store(spec.pki).require_guarded()
     except StoreError as error:
-        yield from error.problems
-        return
+        return error.problems
+    return ()
+
+
+def plain_in_git(spec: Spec) -> Iterator[Problem]:
+    """A key that isn't encrypted and that git has, or would take with the next ``git add``."""
     plain = [file for file in key_files(spec.pki) if _is_plain(spec.pki / file)]
     if not plain or not shutil.which("git"):
         return

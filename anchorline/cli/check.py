@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from anchorline.authority.check import check as check_brought
-from anchorline.authority.custody import plain_in_git
+from anchorline.authority.custody import plain_in_git, unguarded
 from anchorline.characters import visible
 from anchorline.cli.base import Command, SpecPath
 from anchorline.cli.expiry import ending
@@ -41,7 +41,7 @@ def _ending(path: Path, expiry: str) -> Iterable[Problem]:
 
 def _check_keys(path: Path) -> Iterable[Problem]:
     spec = check_spec(path).spec
-    return plain_in_git(spec) if spec else ()
+    return (*unguarded(spec), *plain_in_git(spec)) if spec else ()
 
 
 def _check_host_keys(path: Path) -> Iterable[Problem]:

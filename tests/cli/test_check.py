@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .sites import PkiSite, run
+
 ROOT = Path(__file__).parents[2]
 ANCHORLINE = Path(sys.executable).with_name("anchorline")
 SOUND = "version: 1\nsite: lab\nregistry: {mode: local, image: registry@sha256:0}\n"
@@ -98,3 +100,12 @@ def test_what_is_brought_is_looked_at(tmp_path: Path) -> None:
     assert done.stdout.startswith(
         f"anchorline.yml:3: authority.certificate: {tmp_path}/root.pem: no certificate in PEM\n"
     )
+
+
+def test_a_folder_that_others_can_write_is_an_error(pki: PkiSite) -> None:
+    pki("issue")
+    assert run("check", cwd=pki.folder)[0] == 0
+    pki.pki.chmod(0o777)
+    code, said = run("check", cwd=pki.folder)
+    assert code == 1
+    assert f"{pki.pki}: other users can write to it (mode 0777); chmod -R go-w {pki.pki}\n" in said

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from anchorline.authority import issued, owners, sightings, stage, survey
-from anchorline.authority.custody import plain_in_git
+from anchorline.authority.custody import unguarded
 from anchorline.authority.export import exported
 from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError, StoreError
@@ -355,9 +355,9 @@ def test_a_certificate_that_the_spec_names_is_writable_by_its_owner_alone(site: 
 
 
 def test_check_says_it_without_a_run(site: Spec) -> None:
-    assert list(plain_in_git(site)) == []
+    assert unguarded(site) == ()
     site.pki.chmod(0o777)
-    said = [str(problem) for problem in plain_in_git(site)]
+    said = [str(problem) for problem in unguarded(site)]
     assert said == [f"{site.pki}: other users can write to it (mode 0777); chmod -R go-w '{site.pki}'"]
 
 

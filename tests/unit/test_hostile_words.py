@@ -11,6 +11,7 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,12 +35,12 @@ from anchorline.errors import AnchorlineError, SpecError
 from anchorline.fleet import operations
 from anchorline.fleet.failed import Failed, remember
 from anchorline.fleet.fleet import MOST_NOTES, Fleet, Host
-from anchorline.fleet.run import MOST_REASONS, Run
+from anchorline.fleet.run import MOST_REASONS, Run, failing
 from anchorline.fleet.ssh import Answer
 from anchorline.fleet.steps import Step
 from anchorline.problem import LONGEST_CAUSE, LONGEST_FIX, Health, Place, Problem, ProblemError, Where
 from anchorline.registry import daemon, distribution
-from anchorline.registry.observed import FoundContainer, ObservedRegistry
+from anchorline.registry.observed import DataState, FoundContainer, FoundData, ObservedRegistry
 from anchorline.registry.plan import conflicts
 from anchorline.report.forms import FORMS
 from anchorline.report.model import MOST, CertificateReport, Condition, HostReport, Kind, RegistryReport, Report
@@ -199,7 +200,8 @@ def test_every_error(said: str) -> None:
 def test_the_registrys_host(said: str) -> None:
     wanted = distribution.instance("blue", Registry(mode="local"))
     theirs = FoundContainer(said, said, said, said)
-    has = ObservedRegistry(said, container=theirs, before=theirs, port=said, data=said, free=1, health=said)
+    has = ObservedRegistry(said, container=theirs, before=theirs, port=said, free=1, health=said)
+    has = replace(has, data=FoundData(DataState.OF, said))
     found = [*conflicts(has, wanted)]
     assert len(found) >= 3
     assert not [each for each in found if harm(str(each))]
