@@ -13,6 +13,7 @@ from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ANCHOR, ObservedTrust, read
 from anchorline.trust.plan import TrustPlan, difference
 from anchorline.trust.scripts import TrustProbe
+from anchorline.trust.stores.runtimes import in_a_home
 
 
 @once
@@ -106,7 +107,8 @@ def unknown_cas(fleet: Fleet) -> dict[str, list[str]]:
 def _remembered(trust: ObservedTrust, site: str) -> set[str]:
     marked = {line.removeprefix("ca ") for line in trust.marker if line.startswith("ca ")}
     also = {line.removeprefix("also ")[:12] for line in trust.marker if line.startswith("also ")}
-    found = (ANCHOR.search(path) for path in trust.files)
+    # what lies in a home is its user's word alone
+    found = (ANCHOR.search(path) for path in trust.files if not in_a_home(path))
     anchors = {match["digest"] for match in found if match and match["site"] == site} - also
     return marked | {digest for digest in anchors if not any(full.startswith(digest) for full in marked)}
 

@@ -88,7 +88,7 @@ def joe(site: Site, *digests: str) -> Iterator[None]:
         yield
         assert "active" in site.lab.exec(HOST, "systemctl is-active joe").stdout.split(), "or nobody was at work"
     finally:
-        site.lab.exec(HOST, "systemctl kill -s KILL joe; systemctl stop joe")
+        site.lab.exec(HOST, "systemctl kill -s KILL joe; systemctl stop joe; systemctl reset-failed joe; true")
 
 
 @pytest.mark.drill
