@@ -16,6 +16,7 @@ from anchorline.trust.desired import DesiredTrust
 from anchorline.trust.observed import ANCHOR, ObservedTrust, read
 from anchorline.trust.plan import TrustPlan, difference
 from anchorline.trust.scripts import TrustProbe
+from anchorline.trust.stores.runtimes import in_a_home
 
 DIGITS = 12
 """Of a CA's SHA-256 in its file's name: by so many it is known."""
@@ -130,11 +131,11 @@ def _known(fleet: Fleet) -> frozenset[str]:
 
 
 def _remembered(trust: ObservedTrust, site: str) -> frozenset[str]:
-    """The first digits of each CA that a host knows as the site's."""
+    """The first digits of each CA that a host knows as the site's. What lies in a home is its user's word alone."""
     marked = {kind: set[str]() for kind in ("ca", "also")}
     for kind, _, digest in (line.partition(" ") for line in trust.marker):
         marked.setdefault(kind, set()).add(digest[:DIGITS])
-    found = (ANCHOR.search(path) for path in trust.files)
+    found = (ANCHOR.search(path) for path in trust.files if not in_a_home(path))
     anchors = {match["digest"] for match in found if match and match["site"] == site}
     return frozenset(marked["ca"] | (anchors - marked["also"]))
 

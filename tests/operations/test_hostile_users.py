@@ -256,7 +256,7 @@ class TestJava:
         ]
         assert trust(lines).passed == ()
 
-    @pytest.mark.parametrize("way", ["joes", "joes library", "open folder", "open file", "linked", "above"])
+    @pytest.mark.parametrize("way", ["joes", "joes library", "open folder", "open file", "linked", "above", "another"])
     def test_what_others_can_change_is_not_run(self, host: Host, way: str) -> None:
         home = host.root / "opt/idea"
         told = jdk(host, home, JOE if way == "joes" else 0)
@@ -269,6 +269,12 @@ class TestJava:
         elif way == "linked":
             home.rename(host.home / "idea")
             home.symlink_to(host.home / "idea")
+        elif way == "another":
+            other = jdk(host, host.root / "usr/jdk")
+            assert not other.exists()
+            (home / "bin/keytool").unlink()
+            (home / "bin/keytool").symlink_to(host.root / "usr/jdk/bin/keytool")
+            host.give(host.root / "usr/jdk/lib/security/cacerts")
         elif way == "above":
             home.parent.chmod(0o777)
         lines = looks(host, jvms=f"{host.root}/opt/*")

@@ -110,6 +110,16 @@ def test_another_sites_anchors_are_no_memory_of_ours(tmp_path: Path, site: str) 
     assert ours.refusals() == []
 
 
+def test_a_users_file_is_no_memory_of_ours(tmp_path: Path) -> None:
+    """Or a name in a home would stop the whole fleet."""
+    ours = fleet(tmp_path)
+    path = f"/home/joe/.config/docker/certs.d/r/anchorline-blue-{STRANGE[:12]}.crt"
+    ours.fleet.observations = {"a": sees(files=(path,))}
+    assert ours.refusals() == []
+    ours.fleet.observations = {"a": sees(files=(path.replace("/home/joe/.config", "/etc"),))}
+    assert len(ours.refusals()) == 1, "the control"
+
+
 def test_a_ca_of_others_is_no_memory_of_ours(tmp_path: Path) -> None:
     """One that stood in trust.also once: the marker says so, and its file is ours."""
     ours = fleet(tmp_path)

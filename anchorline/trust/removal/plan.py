@@ -24,7 +24,7 @@ from anchorline.trust.plan import SYSTEM
 from anchorline.trust.stores import merged
 from anchorline.trust.stores.families import FAMILIES
 from anchorline.trust.stores.merging import MergeError
-from anchorline.trust.stores.runtimes import RUNTIMES, Runtime
+from anchorline.trust.stores.runtimes import RUNTIMES, in_a_home, runtime_of
 from anchorline.trust.stores.third_party import OWNED_FILES, bundle
 
 _WORD = re.compile(r"[0-9a-f]{12,64}")
@@ -187,7 +187,7 @@ def removal(has: ObservedAnchors, site: str, sha: str, ban: str = "") -> Removal
     gone = sorted(path for path in ours if _digest(path) == sha[:12])
     others = {path: _digest(path) for path in ours if _digest(path) != sha[:12]}
     # what a user lays there is no other CA of the site's, unless the host's memory has it
-    last = bool(gone) and not any(not _is_users(path) or _remembers(has, word) for path, word in others.items())
+    last = bool(gone) and not any(not in_a_home(path) or _remembers(has, word) for path, word in others.items())
     what = [SYSTEM] if family and family.path(name) in gone else []
     parts = [_folders(has, site, gone), _bundles(has, site, sha, last=last)]
     entries = merged.StoresRemoval()
@@ -235,7 +235,7 @@ def _folders(has: ObservedAnchors, site: str, going: Sequence[str]) -> _Part:
     """The hosts.toml beside the anchors that go: without them, or not at all."""
     files, gone, what = [], [], []
     for folder in dict.fromkeys(path.rpartition("/")[0] for path in going):
-        runtime = _runtime_of(folder)
+        runtime = runtime_of(folder)
         if runtime is None:
             continue
         what.append(runtime.kept_as)
@@ -247,16 +247,6 @@ def _folders(has: ObservedAnchors, site: str, going: Sequence[str]) -> _Part:
         elif toml in has.trust.files:
             gone.append(toml)
     return _Part(tuple(files), tuple(gone), tuple(what))
-
-
-def _runtime_of(folder: str) -> Runtime | None:
-    """The runtime that reads a folder of a registry's name."""
-    return next((row for row in RUNTIMES.values() if row.is_at(folder.rpartition("/")[0])), None)
-
-
-def _is_users(path: str) -> bool:
-    runtime = _runtime_of(path.rpartition("/")[0])
-    return bool(runtime and runtime.of_users)
 
 
 def _bundles(has: ObservedAnchors, site: str, sha: str, *, last: bool) -> _Part:

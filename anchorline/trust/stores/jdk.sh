@@ -5,8 +5,11 @@ keeper() {
     whose "$1"
     keeper=$whose
     if [ "$keeper" = root ]; then
-        # its libraries run as well
-        blame=$(find -H "${1%/bin/*}" ! -type l \( ! -user 0 ! -user "$(stat -Lc %u /proc/self)" -o -perm -002 \
+        # its libraries run as well, and a link to it leads to those of another JDK
+        jdk=$(readlink -f "$1")
+        jdk=${jdk%/bin/*}
+        [ -d "$jdk/lib/security" ] || jdk=${1%/bin/*}
+        blame=$(find -H "${1%/bin/*}" "$jdk" ! -type l \( ! -user 0 ! -user "$(stat -Lc %u /proc/self)" -o -perm -002 \
             -o -perm -020 ! -group 0 \) -print 2>/dev/null | head -n 1)
         [ -z "$blame" ] || keeper=
     fi

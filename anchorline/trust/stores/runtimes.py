@@ -99,6 +99,17 @@ RUNTIMES = {
 }
 
 
+def runtime_of(folder: str) -> Runtime | None:
+    """The runtime that reads a folder which bears a registry's name."""
+    return next((row for row in RUNTIMES.values() if row.is_at(folder.rpartition("/")[0])), None)
+
+
+def in_a_home(path: str) -> bool:
+    """Whether a file of a runtime's lies where a user can write what he likes."""
+    runtime = runtime_of(path.rpartition("/")[0])
+    return bool(runtime and runtime.of_users)
+
+
 def rows() -> list[str]:
     """The table as probe.sh reads it: a line for each row, its fields parted by spaces, ``-`` for an empty one."""
     return [f"{row.name} {row.folder} {','.join(row.used)} {row.socket or '-'}" for row in RUNTIMES.values()]
