@@ -103,7 +103,7 @@ class Registry(Model):
     hosts_entry: AddressValue | None = None
     """The address to write beside the name into every host's /etc/hosts, where DNS doesn't know it."""
     listen: SocketValue = Field(default_factory=_listen)
-    """The socket, ADDRESS:PORT. Left out: the port of `address` on all IPv4 addresses, local mode: on the loopback."""
+    """The socket, ADDRESS:PORT. Left out: the port of `address`, on all IPv4 addresses (local mode: the loopback)."""
     certificate: str | None = None
     """One of `certificates`. Needed in remote mode."""
     image: ImageValue = "registry:3"

@@ -123,7 +123,6 @@ FOUND: list[tuple[str, Changes, list[str]]] = [
             "/run/anchorline/images",
             "/var/lib",
             "/var/lib/docker/volumes",
-            "/usr",
             "/tmp/images",
             "/etc/images",
         )
