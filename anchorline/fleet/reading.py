@@ -54,8 +54,9 @@ def _instead(read: Callable[..., CommandOutput]) -> Callable[..., CommandOutput]
                 while channel is not None and not channel.exit_status_ready():
                     gevent.sleep(0.01)
         except BaseException:
-            if channel is not None:
-                channel.close()
+            for each in (channel, stdout_buffer, stderr_buffer):  # who prints on is told that nobody reads
+                if each is not None:
+                    each.close()
             raise
         return CommandOutput(reader.lines)
 
@@ -67,14 +68,23 @@ class _Reading:
         self.prefix, self.shown = prefix, shown
         self.lines: list[OutputLine] = []
         self.bytes = 0
+        self.error: Exception | None = None
 
     def read(self, stdout: Any, stderr: Any) -> None:
-        """Read both to their ends. Raises TooMuchError."""
-        readers = [gevent.spawn(self._read, *each) for each in (("stdout", stdout), ("stderr", stderr))]
+        """Read both to their ends. Raises TooMuchError, and whatever a connection raises."""
+        readers = [gevent.spawn(self._try, *each) for each in (("stdout", stdout), ("stderr", stderr))]
         try:
-            gevent.joinall(readers, raise_error=True)
+            for _ in gevent.iwait(readers):
+                if self.error:
+                    raise self.error
         finally:
             gevent.killall(readers)
+
+    def _try(self, name: str, buffer: Any) -> None:
+        try:
+            self._read(name, buffer)
+        except Exception as error:
+            self.error = error  # gevent would show its traceback
 
     def _read(self, name: str, buffer: Any) -> None:
         while line := buffer.readline(LONGEST + 1):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from anchorline.fleet.machines import MachineProbe
 from anchorline.fleet.probe import Question
-from anchorline.fleet.scripts import PRELUDE, Script
+from anchorline.fleet.scripts import PRELUDE, Script, source
 
 CLOCK, MACHINE = "clock", "machine"
 LARGEST, LONGEST, MOST = 4 << 20, 64 << 10, 100_000
@@ -40,7 +40,11 @@ def join(questions: Mapping[str, Question], frame: str, seconds: int) -> tuple[s
 
     What it has begun on the host ends with it, after so many seconds at the latest.
     """
-    parts = [PRELUDE, 'read -r frame\ndata=$(cat)\nframed() { printf \'=== %s %s\\n\' "$frame" "$1"; }\n']
+    # what encloses it has set the PATH
+    parts = [
+        source("fleet/shell/places.sh"),
+        'read -r frame\ndata=$(cat)\nframed() { printf \'=== %s %s\\n\' "$frame" "$1"; }\n',
+    ]
     for name, question in questions.items():
         own = question.script.removeprefix(PRELUDE)
         parts.append(f"framed {name}\n(\n{own}) </dev/null\n")
