@@ -23,9 +23,13 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import StateStage
 from pyinfra.connectors import util as connector
 
+from anchorline.characters import shortened, visible_lines
 from anchorline.fleet import failed
 from anchorline.fleet.run import hide_our_line, is_about
+from anchorline.problem import LONGEST_CAUSE, LONGEST_FIX
 
+LONGEST_LINE = LONGEST_CAUSE + LONGEST_FIX
+"""Characters of a line of pyinfra's log."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -90,6 +94,7 @@ def install_hooks(ending: Ending) -> Mapping[str, object] | None:
         connector.getpass = _no_password
     errors = ConnectErrors()
     logging.getLogger("pyinfra").addHandler(errors)
+    logging.getLogger("pyinfra").addFilter(clean)
     context.call_on_close(_ending(options, errors, ending))
     return options
 
@@ -132,6 +137,14 @@ def folder_inventory(file: Path) -> dict[str, CodeType]:
     folder = str(file.parent)
     names = (folder, f"./{folder}", str(file.parent.absolute()))
     return dict.fromkeys([*names, *(f"{name}/" for name in names)], code)
+
+
+def clean(record: logging.LogRecord) -> bool:
+    """Clean a line of pyinfra's log but for its own colours: why a host isn't reached may be its server's words."""
+    words = re.split(f"({_COLOURS.pattern})", record.getMessage())
+    shown = "".join(each if _COLOURS.fullmatch(each) else visible_lines(each) for each in words)
+    record.msg, record.args = "\n".join(shortened(line, LONGEST_LINE) for line in shown.split("\n")), ()
+    return True
 
 
 class ConnectErrors(logging.Handler):

@@ -53,8 +53,9 @@ def watch(connector: Any) -> None:
         return plain_put(self, filename, remote, *args, **kwargs)
 
     def connect(self: Any) -> Any:
-        if "down" in ANSWERS[self.host.name.removeprefix("@fake/")]:
-            raise ConnectError("no route to host")
+        answers = ANSWERS[self.host.name.removeprefix("@fake/")]
+        if "down" in answers:
+            raise ConnectError(why if isinstance(why := answers["down"], str) else "no route to host")
         return plain_connect(self)
 
     connector.run_shell_command, connector.put_file, connector.connect = run, put, connect

@@ -165,6 +165,17 @@ def test_it_never_comes_to_trust_the_next_ca(site: Site) -> None:
     assert (site.pki / "blue/previous/ca.pem").exists()
 
 
+def test_a_servers_words_before_anybody_logged_in(honest: Site) -> None:
+    """As paramiko tells them, and pyinfra's own log."""
+    why = f'Indecipherable protocol version "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e{"x" * 100_000}"'
+    honest.answers["liar"] = {"down": why}
+    ran = honest.deploy()
+    assert ran.code == 1
+    assert "Indecipherable protocol version" in ran.err
+    assert not [each for each in "\x1b\x07\x9b\u202e" if each in ran.said]
+    assert max(map(len, ran.err.splitlines())) < 8000
+
+
 def test_more_fail_than_the_limits_allow(honest: Site) -> None:
     for host in FLEET[2:]:
         honest.says(host, stdout=[], stderr=["no"], success=False)

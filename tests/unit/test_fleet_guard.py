@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
+import click
 import pytest
 from pyinfra.api.exceptions import PyinfraError
 
+from anchorline.fleet import guard
 from anchorline.fleet.guard import check_options, folder_inventory
 from anchorline.fleet.limits import FEWEST, too_many
 
@@ -74,3 +77,16 @@ def test_the_folder_stands_for_its_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_no_file_no_folder(tmp_path: Path) -> None:
     assert folder_inventory(tmp_path / "inventory/hosts.py") == {}
+
+
+def test_pyinfras_log_keeps_its_colours_and_nothing_else() -> None:
+    red = click.style("[a] ", "red")
+    record = logging.LogRecord("pyinfra", logging.ERROR, "", 0, "%sno:\n\x1b[2J%s", (red, "\x07" + "x" * 100_000), None)
+    assert guard.clean(record)
+    first, second = record.getMessage().split("\n")
+    assert first == f"{red}no:"
+    assert second.startswith("␛[2J␇xxx")
+    assert len(second) == guard.LONGEST_LINE
+    plain = logging.LogRecord("pyinfra", logging.INFO, "", 0, "all of %d", (5,), None)
+    assert guard.clean(plain)
+    assert plain.getMessage() == "all of 5"
