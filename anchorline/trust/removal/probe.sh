@@ -18,14 +18,16 @@ held() {
             [ -f "$each" ] && [ ! -L "$each" ] || continue
             echo "certificate $(head -c 65536 "$each" | awk "$4") $1/${each#./}"
         done 2>/dev/null
-        echo end' "$1" "$2" "$site" "$pem"'certificate($0) { print BODY; exit }' | {
+        echo end' "$1" "${2-}" "$site" "$pem"'certificate($0) { print BODY; exit }' | {
+        ended=
         while IFS= read -r line; do
             case $line in
                 */../*) ;;
+                end) ended=yes ;;
                 "certificate "*" $1/"*) printf '%s\n' "$line" ;;
             esac
         done
-        [ "$line" = end ] || not_read "$1" 'more than can be read in 20 s, or beyond 64 KiB'
+        [ -n "$ended" ] || not_read "$1" 'more than can be read in 20 s, or beyond 64 KiB'
     }
 }
 
@@ -46,7 +48,16 @@ done | while read -r place; do
     while [ ! -e "$there" ] && [ -n "${there%/*}" ]; do there=${there%/*}; done
     [ -d "$base" ] || { [ -d "$there" ] && [ ! -x "$there" ]; } || continue
     whose "$base"
-    if [ -n "$whose" ]; then held "$base" "$pattern"; else not_read "$base" "others than root can change $blame"; fi
+    case $whose,$pattern in
+        ,*) not_read "$base" "others than root can change $blame" ;;
+        # each of them may be somebody else's
+        root,?*) for each in "$base"/*; do
+            [ -d "$each" ] || continue
+            whose "$each"
+            if [ -n "$whose" ]; then held "$each"; else not_read "$each" "others than root can change $blame"; fi
+        done ;;
+        *) held "$base" "$pattern" ;;
+    esac
 done
 
 printf '%s\n' "$owned_files" | while read -r place; do

@@ -21,6 +21,10 @@ whole() {
 
 printf '%s\n' "$configurations" | while read -r store path tells; do
     used "$tells" || continue
+    surely "$path" || {
+        printf 'passed %s %s: others than root can change %s\n' "$store" "$path" "$blame"
+        continue
+    }
     [ ! -e "$path" ] || [ -f "$path" ] || { printf 'foreign %s\n' "$path" && continue; }
     if [ -f "$path" ]; then
         printf 'config %s %s %s %s\n' "$store" "$(stat -c %a "$path")" "$path" "$(whole "$path")"
