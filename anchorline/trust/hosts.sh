@@ -5,7 +5,7 @@
 : "${site?}"
 
 hosts_entry() {
-    only_ours "$hosts"
+    surely "$hosts" || not_ours "$hosts"
     etc_hosts=$(readlink -f "$hosts")
     from=/dev/null
     [ ! -e "$etc_hosts" ] || from=$etc_hosts

@@ -66,17 +66,18 @@ done
 
 homes=$(homes_of "$users")
 
-# what is ours in a folder of a user's own, as that user sees it; a name can't make it another place
+# theirs BASE PATTERN: what is ours in these folders of a user's own, as that user sees it; a name can't make it another place
 theirs() {
     as "$whose" /dev/null '
-        for each in "$1"/*/anchorline-"$2"-*.crt "$1"/*/hosts.toml; do
+        cd "$1" && IFS= || exit
+        for each in .$2/anchorline-"$3"-*.crt .$2/hosts.toml; do
             [ -f "$each" ] || continue
-            case $each in *.toml) [ "$(head -c 4096 "$each" | head -n 1)" = "# anchorline $2" ] || continue ;; esac
-            echo "$(head -c 65536 "$each" | sha256sum | cut -d " " -f 1) $each"
-        done' "$1" "$site" | while read -r digest path; do
+            case $each in *.toml) [ "$(head -c 4096 "$each" | head -n 1)" = "# anchorline $3" ] || continue ;; esac
+            echo "$(head -c 65536 "$each" | sha256sum | cut -d " " -f 1) $1/${each#./}"
+        done' "$1" "${2-}" "$site" | while read -r digest path; do
         case $path in
             */../*) ;;
-            "$1"/*/*) tell file "$digest" "$path" ;;
+            "$1"/*) tell file "$digest" "$path" ;;
         esac
     done
 }
@@ -100,11 +101,18 @@ done | while read -r runtime folder tells socket; do
     [ -d "$folder" ] || continue
     whose "$folder"
     case $whose in
-        root)
-            for each in "$folder"/*/anchorline-"$site"-*.crt; do file "$each"; done
-            for each in "$folder"/*/hosts.toml; do ours "$each"; done
-            ;;
-        ?*) theirs "$folder" ;;
+        root) for each in "$folder"/*; do
+            [ -d "$each" ] || continue
+            whose "$each"
+            case $whose in
+                root)
+                    for anchor in "$each"/anchorline-"$site"-*.crt; do file "$anchor"; done
+                    ours "$each/hosts.toml"
+                    ;;
+                ?*) theirs "$each" ;;
+            esac
+        done ;;
+        ?*) theirs "$folder" '/*' ;;
     esac
 done
 # what lies among the anchors as a link was made by an update; what users can't read isn't as it should be

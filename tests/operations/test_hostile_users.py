@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from anchorline.fleet.scripts import REMEMBERED, script, stdin
+from anchorline.fleet import scripts, words
+from anchorline.fleet.scripts import REMEMBERED, File, script, source, stdin
 from anchorline.trust.observed import ObservedTrust, read
 from anchorline.trust.plan import difference
 from anchorline.trust.processes.stale import Stamps
@@ -25,6 +26,15 @@ from tests.shellcheck import every_script, raw
 NAME = ".config/docker/certs.d/r.example.com"
 ANCHOR = "anchorline-blue-0123456789ab.crt"
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+JAVA = ("trust/stores/jdk.sh", "trust/stores/keystores.sh")
+# a database holds an anchor where it has the file
+CERTUTIL = """
+case $1 in
+    -A) cat >"${3#sql:}/has" ;;
+    -D) rm "${3#sql:}/has" ;;
+    -L) [ -e "${3#sql:}/has" ] && echo "anchorline-blue-0123456789ab  C,," ;;
+esac
+"""
 PROBE = AnchorsProbe(
     site="blue",
     state="/nonexistent",
@@ -57,9 +67,9 @@ def held(host: Host, probe: AnchorsProbe = PROBE) -> list[str]:
 class TestWhatIsHeld:
     def test_in_a_home(self, host: Host) -> None:
         file = certificate(host, host.folder(NAME))
-        assert f"certificate AAAA {file}" in held(host)
+        assert held(host) == [f"certificate AAAA {file}"]
         file.unlink()
-        assert not [line for line in held(host) if "AAAA" in line]
+        assert held(host) == []
 
     def test_a_home_that_is_closed_and_has_odd_letters(self, host: Host) -> None:
         odd = host.home.with_name("joe * [x] $y")
@@ -151,7 +161,7 @@ def withdrawal(host: Host, gone: Sequence[Path | str], *, made: Sequence[Path | 
         "summary": "a test",
     }
     done = host.run(script(*Withdraw.sources, **inputs), stdin([]))
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, words.decode(done.stdout), done.stderr
 
 
 class TestWithdrawal:
@@ -246,6 +256,62 @@ def trust(lines: Sequence[str]) -> ObservedTrust:
     return read(lines, "blue")
 
 
+def keystores(host: Host, tasks: str) -> tuple[int, str, str]:
+    """Do these tasks, as a change does."""
+    sources = (*(f"fleet/shell/{each}.sh" for each in ("words", "users", "files", "pem")), *JAVA)
+    inputs = {"tasks": tasks, "pems": f"{ANCHOR} AAAA", "nicknames": f"{ANCHOR} AB:CD", "update": ""}
+    done = host.run(script(*sources, state=f"{host.root}/state", **inputs) + "keystores\n")
+    return done.returncode, words.decode(done.stdout), done.stderr
+
+
+def short_of_patience(name: str) -> str:
+    """Shell of ours that waits for a user 1 s in the place of 20."""
+    return source(name).replace("timeout -k 2 20", "timeout -k 1 1").replace("timeout 25", "timeout 3")
+
+
+class TestAFolderOfOneName:
+    """In root's folder of runtimes one may belong to a user: an admin gave it away."""
+
+    @pytest.fixture
+    def given(self, host: Host) -> Path:
+        folder = host.root / "etc/docker/certs.d/r"
+        folder.mkdir(parents=True)
+        certificate(host, folder)
+        (host.secret / ANCHOR).write_text(PEM)
+        host.give(folder)
+        return folder
+
+    @pytest.mark.parametrize("what", ["file", "link", "pipe"])
+    def test_it_is_read_as_the_user(self, host: Host, given: Path, what: str) -> None:
+        if what != "file":
+            (given / ANCHOR).unlink()
+        if what == "link":
+            (given / ANCHOR).symlink_to(host.secret / ANCHOR)
+        if what == "pipe":
+            os.mkfifo(given / ANCHOR)
+        lines = [f"certificate AAAA {given / ANCHOR}"] if what == "file" else []
+        probe = replace(PROBE, places=(f"{given.parent}/*",))
+        assert [line for line in held(host, probe) if "docker/certs.d/r" in line] == lines
+        seen = trust(looks(host, runtimes=f"docker {given.parent} / -"))
+        assert list(seen.files) == ([str(given / ANCHOR)] if what == "file" else [])
+        before = host.secrets()
+        assert host.puts(File(str(given / ANCHOR), "one\n")) == (0, "", "")
+        assert ((given / ANCHOR).read_text(), (given / ANCHOR).stat().st_uid) == ("one\n", JOE)
+        assert host.secrets() == before
+
+    def test_a_configuration_that_a_user_says_which_it_is(self, host: Host) -> None:
+        path = host.root / "etc/registries.yaml"
+        path.parent.mkdir()
+        (host.home / "leads").symlink_to(host.secret / "file")
+        path.symlink_to(host.home / "leads")
+        seen = trust(looks(host, configurations=f"k3s {path} /"))
+        assert seen.merged_stores.texts == {}
+        assert seen.passed == (("k3s", f"{path}: others than root can change {host.home}"),)
+        path.unlink()
+        path.symlink_to(host.secret / "file")
+        assert list(trust(looks(host, configurations=f"k3s {path} /")).merged_stores.texts) == [str(path)]
+
+
 class TestJava:
     def test_roots_own_is_asked(self, host: Host) -> None:
         told = jdk(host, host.root / "opt/jdk")
@@ -302,20 +368,6 @@ class TestJava:
         [(store, _)] = trust(looks(host, java="java")).passed
         assert (store, told.exists()) == ("java", False)
 
-    def keystores(self, host: Host, task: str) -> tuple[int, str, str]:
-        sources = ("users", "files", "pem")
-        text = script(
-            *(f"fleet/shell/{each}.sh" for each in sources),
-            *("trust/stores/jdk.sh", "trust/stores/keystores.sh"),
-            state=f"{host.root}/state",
-            tasks=task,
-            pems=f"{ANCHOR} AAAA",
-            nicknames=f"{ANCHOR} AB:CD",
-            update="",
-        )
-        done = host.run(text + "keystores\n")
-        return done.returncode, done.stdout, done.stderr
-
     def test_a_change_runs_none_of_theirs_as_root(self, host: Host) -> None:
         """It became theirs since the look; and an older version has put the CA there."""
         home = host.root / "opt/idea"
@@ -324,15 +376,15 @@ class TestJava:
         (home / "lib/security/cacerts.anchorline-new").symlink_to(host.secret / "file")
         before = host.secrets()
         for kind in ("java", "system"):
-            code, out, _ = self.keystores(host, f"add {kind} {home}/bin/keytool {ANCHOR} {keystore}")
+            code, out, _ = keystores(host, f"add {kind} {home}/bin/keytool {ANCHOR} {keystore}")
             assert (code, out.startswith(f"passed {keystore}: ")) == (0, True)
-        code, out, _ = self.keystores(host, f"drop java {home}/bin/keytool {ANCHOR} {keystore}")
+        code, out, _ = keystores(host, f"drop java {home}/bin/keytool {ANCHOR} {keystore}")
         assert (code, out) == (0, ""), "by its owner"
         assert keystore.stat().st_uid == JOE
         assert not told.exists()
         assert host.secrets() == before
         home.parent.chmod(0o777)
-        code, out, _ = self.keystores(host, f"drop java {home}/bin/keytool {ANCHOR} {keystore}")
+        code, out, _ = keystores(host, f"drop java {home}/bin/keytool {ANCHOR} {keystore}")
         assert (code, out.startswith(f"passed {keystore}: ")) == (0, True), "nobody's"
 
     def test_a_keystore_that_is_a_pipe_holds_up_nobody(self, host: Host) -> None:
@@ -342,7 +394,7 @@ class TestJava:
         keystore.unlink()
         os.mkfifo(keystore)
         for action in ("add", "drop"):
-            assert self.keystores(host, f"{action} java {home}/bin/keytool {ANCHOR} {keystore}")[0] == 0
+            assert keystores(host, f"{action} java {home}/bin/keytool {ANCHOR} {keystore}")[0] == 0
 
 
 class TestNss:
@@ -382,15 +434,31 @@ class TestNss:
 
     @pytest.mark.parametrize("action", ["add", "drop"])
     def test_a_database_that_is_broken_is_told(self, host: Host, action: str) -> None:
-        place = self.database(host)
-        host.tool("certutil", 'case $1 in -L) ;; *) echo "certutil: bad database" >&2; exit 255 ;; esac')
-        code, out, _ = TestJava().keystores(host, f"{action} nss joe {ANCHOR} {place}")
-        assert (code, out) == (0, f"passed {place}: certutil: bad database\n")
-        host.tool("certutil", f"cat >>{host.home}/got; printf '{self.LISTED}\\n'")
-        assert TestJava().keystores(host, f"{action} nss joe {ANCHOR} {place}")[:2] == (0, "")
-        assert ("BEGIN CERTIFICATE" in (host.home / "got").read_text()) == (action == "add"), (
-            "it comes on standard input"
-        )
+        place, whole = self.database(host), self.database(host, ".mozilla/firefox/a b")
+        broken = 'case $3 in *nssdb) [ $1 = -L ] || { echo "certutil: bad database" >&2; exit 255; } ;; esac'
+        host.tool("certutil", f"{broken}\n{CERTUTIL}")
+        if action == "drop":
+            for each in (place / "has", whole / "has"):
+                each.touch()
+                host.give(each)
+        tasks = "\n".join(f"{action} nss joe {ANCHOR} {each}" for each in (place, whole))
+        code, out, err = keystores(host, tasks)
+        assert (code, out, err) == (0, f"passed {place}: certutil: bad database\n", "")
+        assert (whole / "has").exists() == (action == "add"), "the other one is looked after"
+        assert action == "drop" or "BEGIN CERTIFICATE" in (whole / "has").read_text(), "it comes on standard input"
+        host.tool("certutil", "[ $1 != -L ]" if action == "add" else "exit 0")
+        _, out, _ = keystores(host, f"{action} nss joe {ANCHOR} {place}")
+        said = "does not hold {} afterwards" if action == "add" else "holds {} still"
+        assert out == f"passed {place}: it {said.format(ANCHOR.removesuffix('.crt'))}\n"
+
+    def test_databases_that_hang_are_waited_for_once(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scripts, "source", short_of_patience)
+        host.tool("certutil", "sleep 9")
+        tasks = "\n".join(f"add nss joe {ANCHOR} {self.database(host, f'profile-{number}')}" for number in range(9))
+        began = time.monotonic()
+        code, out, _ = keystores(host, tasks)
+        assert (code, out) == (0, "passed the NSS databases of joe: they took longer than 20 s\n")
+        assert time.monotonic() - began < 8
 
 
 class TestTheLook:

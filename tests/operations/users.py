@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from anchorline.fleet import words
 from anchorline.fleet.scripts import File, script, stdin
 from anchorline.trust.desired import DesiredTrust
 from tests.operations.folder import Folder, executable
@@ -73,9 +74,9 @@ class Host(Folder):
 
     def puts(self, *files: File) -> tuple[int, str, str]:
         """A change that brings these files, as every change does."""
-        text = script("fleet/shell/users.sh", "fleet/shell/files.sh") + "receive\nplace\n"
+        text = script("fleet/shell/words.sh", "fleet/shell/users.sh", "fleet/shell/files.sh") + "receive\nplace\n"
         done = self.run(text, stdin(files))
-        return done.returncode, done.stdout, done.stderr
+        return done.returncode, words.decode(done.stdout), done.stderr
 
     def program(self, path: Path, owner: int = 0) -> Path:
         """A program that tells, by a file, that root ran it. Returns the file."""

@@ -84,12 +84,6 @@ passed() {
     tell passed "$1: $(printf '%s\n' "$2" | tail -n 1)"
 }
 
-# only_ours PATH: fails where another could say which file this is, by a folder on its way or by a link
-only_ours() {
-    whose "$1"
-    [ "$whose" = root ] || [ "$blame" = "$(readlink -f "$1")" ] || not_ours "$1"
-}
-
 not_ours() {
     fail "$1: others than root can change $blame: chown root and chmod go-w it, and run again"
 }

@@ -7,6 +7,12 @@ whose() {
     case $blame in '') whose=root ;; *) whose=${blame%% *} blame=${blame#* } ;; esac
 }
 
+# surely PATH: whether root alone can say which file this is, by the folders on its way and by links; whoever owns the file
+surely() {
+    whose "$1"
+    [ "$whose" = root ] || [ "$blame" = "$(readlink -f "$1")" ]
+}
+
 # every step of a path that is there, its links followed, a line each: UID GID MODE PATH
 steps() {
     at='' rest=$1 hops=0

@@ -19,7 +19,7 @@ held() {
             body=$(head -c 65536 "$each" | awk "$4")
             echo "certificate ${body:--} $1/${each#./}"
         done 2>/dev/null
-        echo end' "$1" "$2" "$site" "$pem"'certificate($0) { print BODY; exit }' | {
+        echo end' "$1" "${2-}" "$site" "$pem"'certificate($0) { print BODY; exit }' | {
         ended=
         while read -r word body path; do
             case $word,$path in
@@ -49,7 +49,16 @@ done | while read -r place; do
     while [ ! -e "$there" ] && [ -n "${there%/*}" ]; do there=${there%/*}; done
     [ -d "$base" ] || { [ -d "$there" ] && [ ! -x "$there" ]; } || continue
     whose "$base"
-    if [ -n "$whose" ]; then held "$base" "$pattern"; else not_read "$base" "others than root can change $blame"; fi
+    case $whose,$pattern in
+        ,*) not_read "$base" "others than root can change $blame" ;;
+        # each of them may be somebody else's
+        root,?*) for each in "$base"/*; do
+            [ -d "$each" ] || continue
+            whose "$each"
+            if [ -n "$whose" ]; then held "$each"; else not_read "$each" "others than root can change $blame"; fi
+        done ;;
+        *) held "$base" "$pattern" ;;
+    esac
 done
 
 printf '%s\n' "$owned_files" | while read -r place; do

@@ -84,17 +84,40 @@ drop_system() {
     drop_java "$@"
 }
 
-add_nss() {
-    pem_of "$2" >"$scratch/pem"
-    said=$(as "$1" "$scratch/pem" 'certutil -A -d "sql:$2" -n "$1" -t C,, || exit
-        certutil -L -d "sql:$2" | grep -q "^$1 *C," && echo added || echo "it does not hold $1 afterwards"' "${2%.crt}" "$3")
-    case $said in *added) ;; *) passed "$3" "$said" ;; esac
-}
-
-drop_nss() {
-    said=$(as "$1" /dev/null '! certutil -L -d "sql:$2" -n "$1" >/dev/null 2>&1 || certutil -D -d "sql:$2" -n "$1" &&
-        echo dropped' "${2%.crt}" "$3")
-    case $said in *dropped) ;; *) passed "$3" "$said" ;; esac
+# all tasks for the databases of one user, by that user: what hangs there is waited for once
+of_user() {
+    printf '%s\n' "$tasks" | while read -r action kind who name path; do
+        body=$(printf '%s\n' "$pems" | awk -v name="$name" '$1 == name { print $2; exit }')
+        [ "$kind $who" != "nss $1" ] || printf '%s %s %s %s\n' "$action" "${name%.crt}" "${body:--}" "$path"
+    done >"$scratch/tasks"
+    as "$1" "$scratch/tasks" '
+        add() {
+            printf "%s\n" "-----BEGIN CERTIFICATE-----" "$1" "-----END CERTIFICATE-----" |
+                certutil -A -d "sql:$path" -n "$name" -t C,, || return
+            certutil -L -d "sql:$path" | grep -q "^$name *C," || says_no "it does not hold $name afterwards"
+        }
+        drop() {
+            ! certutil -L -d "sql:$path" -n "$name" || certutil -D -d "sql:$path" -n "$name" || return
+            ! certutil -L -d "sql:$path" -n "$name" || says_no "it holds $name still"
+        }
+        says_no() {
+            echo "$1" >&2
+            return 1
+        }
+        while read -r action name body path; do
+            [ -e "$path" ] || continue
+            said=$("$action" "$body" </dev/null 2>&1 >/dev/null && echo well)
+            [ "${said##*
+}" = well ] || printf "%s: %s\n" "$path" "$(printf "%s\n" "$said" | tail -n 1)"
+        done
+        echo end' | {
+        count=0
+        while IFS= read -r line && [ "$line" != end ]; do
+            count=$((count + 1))
+            [ "$count" -gt 9 ] || printf 'passed %s\n' "$line"
+        done
+        [ "$line" = end ] || passed "the NSS databases of $1" 'they took longer than 20 s'
+    }
 }
 
 keystores() {
@@ -103,8 +126,9 @@ keystores() {
     # what is about to be put somewhere is remembered before, so that whoever takes it out again finds it
     noted "$(printf '%s\n' "$tasks" | grep '^add ')" - || fail "can't write $state/keystores"
     printf '%s\n' "$tasks" | while read -r action kind who name path; do
-        [ ! -e "$path" ] || "${action}_$kind" "$who" "$name" "$path"
+        [ "$kind" = nss ] || [ ! -e "$path" ] || "${action}_$kind" "$who" "$name" "$path"
     done || { rm -rf "$scratch" && exit 1; }
+    printf '%s\n' "$tasks" | awk '$2 == "nss" && !seen[$3]++ { print $3 }' | while read -r who; do of_user "$who"; done
     rm -rf "$scratch"
     noted "$tasks" || fail "can't write $state/keystores"
 }

@@ -5,7 +5,7 @@
 as_they_were() {
     printf '%s\n' "$unchanged" | while read -r digest path; do
         [ -n "$path" ] || continue
-        only_ours "$path"
+        surely "$path" || not_ours "$path"
         case $digest in
             -) [ ! -e "$path" ] ;;
             *) [ "$(sha256sum <"$path" 2>/dev/null | cut -d ' ' -f 1)" = "$digest" ] ;;

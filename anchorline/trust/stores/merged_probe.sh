@@ -28,6 +28,7 @@ large() {
 
 printf '%s\n' "$configurations" | while read -r store path tells; do
     used "$tells" || continue
+    surely "$path" || { tell passed "$store" "$path: others than root can change $blame" && continue; }
     [ ! -e "$path" ] || [ -f "$path" ] || { tell foreign "$path" && continue; }
     if large "$path" 2>/dev/null; then tell large "$path" && continue; fi
     if [ -f "$path" ]; then

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from signal import SIG_DFL, SIGINT
+from signal import signal as handle
 from zlib import crc32
 
 import pytest
@@ -82,7 +84,13 @@ def run(host: Host, *steps: InstanceStep) -> subprocess.CompletedProcess[str]:
         env=host.environment,
         timeout=60,
         start_new_session=True,
+        preexec_fn=takes_interrupts,
     )
+
+
+def takes_interrupts() -> None:
+    """Who runs the tests in the background has SIGINT ignored, and a shell can't trap what was ignored when it began."""
+    handle(SIGINT, SIG_DFL)
 
 
 def points(host: Host, step: InstanceStep) -> int:
