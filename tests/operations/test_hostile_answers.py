@@ -143,11 +143,7 @@ def harmless(world: World, verb: str, lie: Lie) -> None:
 
 
 by_each_verb = pytest.mark.parametrize("verb", RUNS)
-each_alike = {
-    "deadline": None,
-    "derandomize": True,
-    "suppress_health_check": [*HealthCheck],
-}
+each_alike = settings(deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
 
 
 @pytest.fixture
@@ -156,7 +152,7 @@ def fleet(site: Site, verb: str) -> World:
 
 
 @by_each_verb
-@settings(max_examples=20, **each_alike)
+@settings(each_alike, max_examples=20)
 @given(LIES)
 def test_it_harms_nobody_else(fleet: World, verb: str, lie: Lie) -> None:
     harmless(fleet, verb, lie)
@@ -164,7 +160,7 @@ def test_it_harms_nobody_else(fleet: World, verb: str, lie: Lie) -> None:
 
 @pytest.mark.drill
 @by_each_verb
-@settings(max_examples=400, **each_alike)
+@settings(each_alike, max_examples=400)
 @given(LIES)
 def test_it_harms_nobody_else_often(fleet: World, verb: str, lie: Lie) -> None:
     harmless(fleet, verb, lie)

@@ -34,7 +34,8 @@ def said(shell: list[str], script: str, stdin: str = "") -> str:
 
 def given_to(shell: list[str], script: str, *arguments: str) -> str:
     """With arguments as their bytes are: a name on a host comes to a script without having travelled."""
-    command = [*shell, "-c", f"export LC_ALL=C\n{script}", "sh", *map(os.fsencode, arguments)]
+    text = f"export LC_ALL=C\n{script}"
+    command = [*map(os.fsencode, [*shell, "-c", text, "sh", *arguments])]
     return subprocess.run(command, capture_output=True, check=True).stdout.decode("ascii")
 
 

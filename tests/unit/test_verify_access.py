@@ -15,7 +15,7 @@ BUNDLE = Denied(frozenset({"debian", "ubuntu"}), "/etc/ssl/certs/ca-certificates
 KEY = Denied(
     frozenset({"registry"}), "/var/lib/anchorline/sites/blue/registry/server-key.pem", "600 of root", "r", "7:8"
 )
-DATA = Denied(frozenset({"registry"}), "/srv/the images", "755 of root", "w", "7:8")
+DATA = Denied(frozenset({"registry"}), "/srv/the images/docker", "755 of root", "w", "7:8")
 
 
 def test_who_is_kept_from_what_they_must_read(well: Case) -> None:
@@ -44,8 +44,8 @@ def test_the_registry_is_given_what_is_its_own(well: Case) -> None:
         f"chown -R 7:8 {folder} && docker restart registry",
     )
     assert found(sees(case, denied=(DATA,))) == on_the_host(
-        "the registry (user 7:8) can't write to /srv/the images, mode 755 of root",
-        "chown -R 7:8 '/srv/the images' && docker restart registry",
+        "the registry (user 7:8) can't write to /srv/the images/docker, mode 755 of root",
+        "chown -R 7:8 '/srv/the images/docker' && docker restart registry",
     )
     reachability = replace(KEY, path="/var/lib/anchorline", lacks="x")
     assert found(sees(case, denied=(reachability,))).fix == "chmod o+x /var/lib/anchorline"

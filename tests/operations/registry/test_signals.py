@@ -89,7 +89,7 @@ def run(host: Host, *steps: InstanceStep) -> subprocess.CompletedProcess[str]:
 
 
 def takes_interrupts() -> None:
-    """Who runs the tests in the background has SIGINT ignored, and a shell can't trap what was ignored when it began."""
+    """Who runs the tests in the background has SIGINT ignored; what was ignored when a shell began it can't trap."""
     handle(SIGINT, SIG_DFL)
 
 

@@ -194,4 +194,4 @@ def test_the_scripts_are_short_arguments(many: DesiredTrust) -> None:
     )
     for text in (everything, registry, apply, script(*RoundTrip.sources)):
         # sudo and sh -c quote it once more: each quote becomes five characters
-        assert len(text.replace("'", "'\"'\"'")) < ARGUMENT / 4
+        assert len(text.replace("'", "'\"'\"'")) < ARGUMENT / 3
