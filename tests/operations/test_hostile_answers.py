@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from base64 import b64encode
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -179,3 +181,57 @@ def test_without_a_lie_all_are_well(fleet: World, verb: str) -> None:
         ran, report = fleet.run()
         assert ran.code == (2 if verb == "status" else 1)
         assert {host["health"] for host in report["hosts"] if host["name"] == "@fake/h05"} <= {"bad", "unknown"}
+
+
+def config(store: str, path: str, text: str) -> list[str]:
+    return [f"config {store} 600 {path}", f"content {path} {b64encode(text.encode()).decode()}"]
+
+
+BUILDKIT = ("buildkit", "/etc/buildkit/buildkitd.toml")
+RUNNER = ("gitlab-runner", "/etc/gitlab-runner/config.toml")
+K3S = ("k3s", "/etc/rancher/k3s/registries.yaml")
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in pairwise("abcdefghi")
+)
+SAMPLES = {
+    "a CA that is no list": config(*BUILDKIT, '[registry."registry.example.com"]\nca = "x"\n'),
+    "volumes that are no list": config(*RUNNER, '[[runners]]\n[runners.docker]\nvolumes = "x"\n'),
+    "volumes of numbers": config(*RUNNER, "[[runners]]\n[runners.docker]\nvolumes = [1]\n"),
+    "runners that are a table": config(*RUNNER, "[runners]\n[runners.docker]\n"),
+    "a date that is none": config(*K3S, "mirrors: 2024-99-99\n"),
+    "a number that is none": config(*K3S, "mirrors: !!int x\n"),
+    "a control character": config(*K3S, "a: \x01\n"),
+    "nested maps": config(*K3S, "".join(f"{' ' * depth}a:\n" for depth in range(500))),
+    "a YAML bomb": config(*K3S, BOMB),
+    "half a keystore": ["keystore java"],
+    "another runtime": ["runtime evil /etc/x"],
+    "a file without a path": ["file 00"],
+    "base64 that is none": ["config k3s 600 /x", "content /x ?"],
+    "a process that is none": ["stale x add host go / app"],
+}
+
+
+@pytest.mark.parametrize("verb", ["deploy"])
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_it_fails_alone(fleet: World, sample: str) -> None:
+    said = [*fleet.honest]
+    said[1:1] = SAMPLES[sample]
+    fleet.site.answers[LIAR] = {LOOK: {"stdout": said}}
+    ran, report = fleet.run()
+    assert (ran.code, "Traceback" in ran.said) == (1, False), ran.said
+    conditions = {host["name"]: host["condition"] for host in report["hosts"]}
+    assert conditions.pop(f"@fake/{LIAR}") == "failed"
+    assert set(conditions.values()) <= {"as declared", "changed", "verified"}, conditions
+
+
+@pytest.mark.parametrize("verb", ["doctor"])
+@pytest.mark.parametrize("url", ["http://proxy:port", "http://[", "//", "http://u:Secr3t@p:1/x", "p"])
+def test_a_proxy_that_is_no_url_fails_its_host_alone(fleet: World, url: str) -> None:
+    said = [*fleet.honest]
+    said.insert(said.index("=== doctor") + 2, f"proxy - {url} -")
+    fleet.site.answers[LIAR] = {LOOK: {"stdout": said}}
+    ran, report = fleet.run()
+    assert (ran.code, "Traceback" in ran.said) == (1, False), ran.said
+    assert "who logs in asks the proxy" in ran.summary(LIAR)
+    assert "Secr3t" not in ran.said + json.dumps(report)
+    assert {host["health"] for host in report["hosts"] if host["name"] != f"@fake/{LIAR}"} == {"good"}
