@@ -387,7 +387,8 @@ class TestJava:
         code, out, _ = keystores(host, f"drop java {home}/bin/keytool {ANCHOR} {keystore}")
         assert (code, out.startswith(f"passed {keystore}: ")) == (0, True), "nobody's"
 
-    def test_a_keystore_that_is_a_pipe_holds_up_nobody(self, host: Host) -> None:
+    def test_a_keystore_that_is_a_pipe_holds_up_nobody(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scripts, "source", short_of_patience)
         home = host.root / "opt/idea"
         jdk(host, home, JOE)
         keystore = home / "lib/security/cacerts"

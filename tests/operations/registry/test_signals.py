@@ -133,7 +133,7 @@ def tried(host: Host, signal: Signal, at: int, step: InstanceStep) -> str:
     return "undone"
 
 
-FEW = [6, pytest.param(0, marks=pytest.mark.drill)]
+FEW = [4, pytest.param(0, marks=pytest.mark.drill)]
 SIGNALS = [Signal(name, whom, again) for name in ENDED for whom in ("", "-") for again in (False, True)]
 
 
