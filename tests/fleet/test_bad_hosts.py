@@ -31,7 +31,7 @@ class TestFirstDeploy:
         say_of(site, "debian12", ssh_user="oncall", _sudo=True)
         say_of(site, "fedora-layout", ssh_user="ops")
         anchors = "/etc/ca-certificates/trust-source/anchors"
-        site.lab.exec("arch-layout", f"mount -t tmpfs -o size=4k,mode=755 none {anchors}; cat /dev/zero >{anchors}/full")
+        site.lab.exec("arch-layout", f"mount -t tmpfs -o size=4k,mode=755 x {anchors}; cat /dev/zero >{anchors}/full")
         bad = {
             "debian": ("unreachable", "Authentication error"),
             "debian12": ("failed", "probe: ", "password"),
