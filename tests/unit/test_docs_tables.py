@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from anchorline.fleet.scripts import REMEMBERED, state_folder
+from anchorline.fleet.scripts import LOCK, REMEMBERED, state_folder
 from anchorline.registry import distribution
 from anchorline.registry.desired import SITE_LABEL, SPEC_LABEL
 from anchorline.report.forms import SUFFIXES
@@ -45,6 +45,7 @@ def written() -> set[str]:
         DesiredTrust("SITE", (), frozenset(), (), (), (), "").marker_file,
         *distribution.instance("SITE", registry).paths,
         *(f"{state}/{name}" for name in REMEMBERED),
+        LOCK,
         f"{STAMPS}/SITE/changed",
         f"{STAMPS}/SITE.sh",
     }
