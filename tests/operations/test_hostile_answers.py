@@ -18,6 +18,7 @@ from anchorline.authority import Anchor, stage
 from anchorline.fleet import words
 from anchorline.spec import load
 from anchorline.trust.stores.families import FAMILIES
+from tests.of_the_day import rounds
 
 from .site import END, LOOK, Ran, Site
 
@@ -161,8 +162,9 @@ def test_it_harms_nobody_else(fleet: World, verb: str, lie: Lie) -> None:
 
 
 @pytest.mark.drill
+@pytest.mark.timeout(1800)
 @by_each_verb
-@settings(each_alike, max_examples=400)
+@settings(each_alike, max_examples=80 * len(rounds(5)))
 @given(LIES)
 def test_it_harms_nobody_else_often(fleet: World, verb: str, lie: Lie) -> None:
     harmless(fleet, verb, lie)
