@@ -42,6 +42,7 @@ class OfInstance(Script):
     name: str
     image: str
     data: str
+    writable: str
     folder: str
     before: str
     files: tuple[str, ...]
@@ -57,6 +58,7 @@ class OfInstance(Script):
             name=instance.name,
             image=instance.image,
             data=instance.data,
+            writable=instance.writable,
             folder=instance.folder,
             before=instance.before,
             files=tuple(f"{'secret' if each.secret else 'told'} {each.name}" for each in instance.files),
@@ -89,7 +91,6 @@ class Apply(OfInstance):
     site: str
     state: str
     lock: str
-    writable: str
     table: str
     steps: tuple[str, ...]
     archive: str
@@ -117,7 +118,6 @@ class Apply(OfInstance):
             site=instance.site,
             state=state_folder(instance.site),
             lock=instance.lock,
-            writable=instance.writable,
             table=instance.table,
             steps=plan.steps,
             archive=archive,

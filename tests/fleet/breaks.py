@@ -128,8 +128,8 @@ BREAKS = {
         "the disk of /var/lib/anchorline/registry has 32 MiB left",
         "make room",
         1,
-        on("registry", "mount -t tmpfs -o size=32m none /var/lib/anchorline/registry"),
-        on("registry", "umount /var/lib/anchorline/registry"),
+        on("registry", "mount -t tmpfs -o size=32m none /var/lib/anchorline/registry/docker"),
+        on("registry", "umount /var/lib/anchorline/registry/docker"),
     ),
     "a rotation is blocked": Break(
         "debian12",

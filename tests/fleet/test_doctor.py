@@ -138,11 +138,11 @@ def test_a_registry_that_may_not_read_its_key(deployed: Site) -> None:
             assert where == "on the host"
             assert deployed.lab.exec("registry", command).returncode == 0, command
         assert f"the registry (user 65534:0) can't list {served.folder}, mode 700 of root" in causes[0]
-        assert f"can't write to {served.data}, mode 755 of root" in causes[1]
+        assert f"can't write to {served.writable}, mode 755 of root" in causes[1]
         eventually(lambda: deployed.lab.exec("registry", f"curl -sS https://{NAME}/v2/").returncode == 0)
         look(deployed).ok()
     finally:
-        back = f"docker rm -f registry; chown -R 0:0 {served.folder} {served.data}"
+        back = f"docker rm -f registry; chown -R 0:0 {served.folder} {served.writable}"
         deployed.lab.exec("registry", back)
         deployed.deploy().ok()
 

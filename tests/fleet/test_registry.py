@@ -38,7 +38,7 @@ def broken_image(site: Site) -> str:
     on_registry(
         site,
         "docker create --name bad registry:2.8.3 && docker commit --change "
-        '\'ENTRYPOINT ["/bin/sh", "-c", "echo it is broken >&2; exit 7"]\' bad broken:1 && docker rm bad',
+        '\'ENTRYPOINT ["/bin/sh", "-c", "echo it is broken >&2; exit 7"]\' bad broken:1 && docker rm -v bad',
     )
     return "broken:1"
 
@@ -79,7 +79,7 @@ class TestLife:
         on_registry(
             deployed,
             "docker create --name bad --entrypoint /bin/sh registry:2.8.3 && docker commit --change "
-            '\'ENTRYPOINT ["/bin/sh", "-c", "while sleep 1; do :; done"]\' bad mute:1 && docker rm bad',
+            '\'ENTRYPOINT ["/bin/sh", "-c", "while sleep 1; do :; done"]\' bad mute:1 && docker rm -v bad',
         )
         deployed.declare(registry={"image": "mute:1"})
         process = deployed.lab.popen(
@@ -127,6 +127,82 @@ class TestLife:
         ).stdout
         body = (deployed.pki / "server.pem").read_text().split("-----")[2]
         assert body in served
+        assert not deployed.deploy().ok().changed
+
+
+VOLUMES = "docker volume ls -q"
+# the root of a container that has the whole folder, as an older version gave it
+TURN = "docker run --rm -v /var/lib/anchorline/registry:/there --entrypoint /bin/sh registry:2.8.3 -c '{}'"
+BOUNDS = (
+    "docker inspect --format '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} "
+    '{{index .HostConfig.LogConfig.Config "max-size"}}\' registry'
+)
+
+
+class TestApart:
+    """What the container has of its host."""
+
+    def test_no_volume_is_left_behind(self, deployed: Site) -> None:
+        """The image has one at /var/lib/registry, of which the container gets a folder below alone."""
+        name = push(deployed)
+        assert on_registry(deployed, VOLUMES) == ""
+        spec = (deployed.folder / "anchorline.yml").read_text()
+        deployed.declare(registry={"image": broken_image(deployed)})
+        deployed.deploy().failed("the container that was there before serves again")
+        assert on_registry(deployed, VOLUMES) == "", "after a replacement that was undone"
+        (deployed.folder / "anchorline.yml").write_text(spec)
+        on_registry(deployed, "docker tag registry:2.8.3 again:1")
+        deployed.declare(registry={"image": "again:1"})
+        deployed.deploy().ok()
+        assert on_registry(deployed, VOLUMES) == "", "after one that was kept"
+        (deployed.folder / "anchorline.yml").write_text(spec)
+        deployed.deploy().ok()
+        assert pulls(deployed, name)
+        on_registry(deployed, "docker rm -f registry")
+        assert on_registry(deployed, VOLUMES) == ""
+        deployed.deploy().ok()
+
+    def test_it_is_kept_from_its_host(self, deployed: Site) -> None:
+        assert on_registry(deployed, BOUNDS) == "true [ALL] [no-new-privileges] 10m"
+        inside = "touch /x; touch /etc/anchorline/x; ls -A /var/lib/registry; grep CapEff /proc/1/status"
+        told = on_registry(deployed, f"docker exec registry /bin/sh -c '{inside}' 2>&1")
+        assert told.count("Read-only file system") == 2
+        assert told.splitlines()[-2:] == ["docker", "CapEff:\t0000000000000002"], "no mark, and CAP_DAC_OVERRIDE"
+        assert on_registry(deployed, "stat -c '%U %a' /var/lib/anchorline/registry/.anchorline") == "root 644"
+
+    def test_only_tls_1_2_and_above(self, deployed: Site) -> None:
+        for version, spoken in (("-tls1_1", False), ("-tls1_2", True)):
+            ask = ["openssl", "s_client", version, "-cipher", "ALL:@SECLEVEL=0", "-connect", "192.0.2.10:443"]
+            done = deployed.lab.run(ask, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            assert (done.returncode == 0) == spoken, done.stderr
+
+    def test_a_mark_that_the_container_has_turned(self, deployed: Site) -> None:
+        """As an older version's container could: neither is the link's target told, nor is it written to."""
+        before = on_registry(deployed, "sha256sum /etc/shadow")
+        on_registry(deployed, TURN.format("cd /there && mv .anchorline was && ln -s /etc/shadow .anchorline"))
+        told = said(deployed)
+        assert "isn't root's own file" in told
+        assert "root:" not in told
+        deployed.deploy().failed("isn't root's own file in a folder of root's")
+        assert on_registry(deployed, "sha256sum /etc/shadow") == before
+        on_registry(deployed, TURN.format("cd /there && mv was .anchorline"))
+        assert not deployed.deploy().ok().changed
+
+    def test_its_disk_is_not_mounted(self, deployed: Site) -> None:
+        data = "/var/lib/anchorline/registry"
+        on_registry(deployed, f"mv {data} {data}.away && mkdir {data}")
+        try:
+            deployed.deploy().failed(f"the data folder {data} isn't the one that the registry was given")
+        finally:
+            on_registry(deployed, f"rmdir {data} && mv {data}.away {data}")
+        assert not deployed.deploy().ok().changed
+
+    def test_one_that_was_paused_goes_on(self, deployed: Site) -> None:
+        before = container(deployed)
+        on_registry(deployed, "docker pause registry")
+        assert "the container is paused" in said(deployed)
+        deployed.deploy().ok()
+        assert container(deployed) == before
         assert not deployed.deploy().ok().changed
 
 

@@ -150,6 +150,9 @@ def registry(folder: Path) -> Said:
     full = f"ran= story={story}; cp() {{ echo full >&2; return 1; }}; (lay_out); cat {story}.cause"
     files = ("fleet/shell/files.sh", "registry/shell/wait.sh", "registry/shell/files.sh")
     yield called(full, *files, **told)
+    yield called(f"ended=143 story={story}; (go_on); cat {story}.cause", *files, **told)
+    nowhere = told | {"data": f"{folder}/of/started/data"}
+    yield called(f"story={story}; (take_data); cat {story}.cause", *files, "registry/shell/data.sh", **nowhere)
     held = f"exec 7<>{folder}/lock; flock -n 7; alone"
     yield called(held, "fleet/shell/files.sh", "registry/shell/apply.sh", **told)
     image = "image_exists() { false; }; image_load() { :; }; image_names() { echo x; }"

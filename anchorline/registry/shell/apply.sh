@@ -41,11 +41,6 @@ mind_signals() {
     trap 'ended=143' TERM
     trap 'ended=130' INT
 }
-go_on() {
-    [ -n "$ended" ] || return 0
-    echo 'a signal ended it' >"$story.cause"
-    exit "$ended"
-}
 
 # before there is anything to undo: that would be the other run's. One that was cut off from control goes on to its end
 alone() {

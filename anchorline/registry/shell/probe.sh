@@ -1,10 +1,10 @@
 # What a host has of an instance: the runtime, the container and whose it is, the image, the port, the data folder, and
 # how its own files lie.
-# From control: $name, $image, $data, $listen (address), $port, $host, $tls, $folder, $files, $before.
+# From control: $name, $image, $data, $writable, $listen (address), $port, $host, $tls, $folder, $files, $before.
 
 : "${name?}"
 : "${image?}"
-: "${data?}"
+: "${writable?}"
 : "${port?}"
 : "${folder?}"
 : "${files?}"
@@ -27,7 +27,7 @@ fi
 
 whose_data | tell_lines data
 [ ! -e "$noted" ] || echo noted
-echo "free $(left_at "$data")"
+echo "free $(left_at "$writable")"
 sed '1s/^/started /' "$folder/started" 2>/dev/null | tell_each
 sed -n '1s/^#.*/external/p' "$folder/ca.pem" 2>/dev/null
 for each in "$before" "$before.anchorline-new" "$folder.anchorline-new" "$folder"/*.anchorline-new; do

@@ -12,6 +12,13 @@
 # curl's exit code for a certificate that nobody vouches for, and healthy's: it doesn't get better by itself
 untrusted=60
 
+# end here, where a signal has left word
+go_on() {
+    [ -n "$ended" ] || return 0
+    echo 'a signal ended it' >"$story.cause"
+    exit "$ended"
+}
+
 # whether there is no use in waiting: a signal has come, the time is over, or the container ends again and again ($status tells its state)
 hopeless() {
     [ -z "$ended" ] || return 0
