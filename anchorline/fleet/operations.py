@@ -23,7 +23,7 @@ from anchorline.fleet.wire import CLOCK, MACHINE, begins, join, new_frame, split
 from anchorline.problem import Problem
 
 _EARLIER = 5
-"""Seconds."""
+"""Seconds before control's own limit at which a host ends its look."""
 SAID = 100
 """Lines of what a failed script said, its last ones: a container's log is among them."""
 Commands = Generator[FunctionCommand, None, None]
@@ -59,7 +59,6 @@ def probe_host(run: Run, here: Host, probes: Sequence[Probe[object]]) -> Problem
     asked = [(probe, question) for probe in probes if (question := probe.ask(fleet, here))]
     frame, host = new_frame(), run.host(here.name)
     seconds = patience(host)
-    # the host ends the look by itself, before control gives it up
     script, data = join({probe.name: question for probe, question in asked}, frame, max(1, seconds - _EARLIER))
     answer = ask(host, script, stdin=data, timeout=seconds, quiet=True)
     problem = contained(lambda: _read(fleet, here, answer, frame, asked), lambda problem: problem)

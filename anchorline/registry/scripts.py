@@ -105,6 +105,7 @@ class Apply(OfInstance):
         "fleet/shell/users.sh",
         "registry/shell/apart.sh",
         "fleet/shell/files.sh",
+        "fleet/shell/lock.sh",
         "fleet/shell/clock.sh",
         *_SHARED,
         *(f"registry/shell/{name}.sh" for name in ("wait", "image", "files", "hold", "swap", "legacy", "apply")),

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.tools import lacking
+
 _CONFIG = """\
 ListenAddress 127.0.0.1
 Port {port}
@@ -65,8 +67,7 @@ class Sshd:
     @contextmanager
     def up(self) -> Iterator[None]:
         program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-        if not program:
-            pytest.skip("sshd isn't here: apt-get install openssh-server")
+        program = program or lacking("sshd isn't here: apt-get install openssh-server")
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
         keys = "\n".join(f"HostKey {self.key(kind)}" for kind in self.kinds)

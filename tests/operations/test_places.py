@@ -12,10 +12,7 @@ from pathlib import Path
 import pytest
 
 from anchorline.fleet.scripts import File, script
-from tests.operations.users import JOE, KEPT, MARY, Host, a_host
-
-NAME = ".config/docker/certs.d/r.example.com"
-ANCHOR = "anchorline-blue-0123456789ab.crt"
+from tests.operations.users import ANCHOR, JOE, KEPT, MARY, NAME, Host, a_host
 
 
 @pytest.fixture

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from anchorline.fleet import words
-from anchorline.fleet.scripts import File, script, stdin
+from anchorline.fleet.scripts import File, script, source, stdin
 from anchorline.trust.desired import DesiredTrust
-from tests.operations.folder import Folder, executable
+from anchorline.trust.observed import ObservedTrust, read
+from anchorline.trust.scripts import TrustProbe
+from tests.operations.folder import NOTHING_ELSE, Folder, executable
 from tests.unit.tools import lacking
 
+NAME = ".config/docker/certs.d/r.example.com"
+ANCHOR = "anchorline-blue-0123456789ab.crt"
+PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 JOE, MARY = 54321, 54322
 """Users whom no file of this machine knows; a ``getent`` of the host's may."""
 KEPT = "root's own\n"
@@ -89,3 +94,27 @@ class Host(Folder):
 def wanted_of(stores: tuple[str, ...]) -> DesiredTrust:
     """A site that wants these stores, and no CA in them."""
     return DesiredTrust("blue", (), frozenset(), (), stores, (), "")
+
+
+def certificate(host: Host, place: Path, name: str = ANCHOR, text: str = PEM) -> Path:
+    """An anchor as it lies in a user's folder."""
+    file = place / name
+    file.write_text(text)
+    host.give(file)
+    return file
+
+
+def looks(host: Host, text: str = "", **values: str) -> list[str]:
+    given = TrustProbe.of("blue").values() | NOTHING_ELSE
+    given |= {"runtimes": "", "families": "", "release": "/nonexistent", "hosts": "/nonexistent"}
+    given |= {"nicknames": f"{ANCHOR} AB:CD", "state": f"{host.root}/state", "data": ""} | values
+    return host.says(script(*TrustProbe.sources, **given) + text).splitlines()
+
+
+def trust(lines: Sequence[str]) -> ObservedTrust:
+    return read(lines, "blue")
+
+
+def short_of_patience(name: str) -> str:
+    """Shell of ours that waits for a user 1 s in the place of 20."""
+    return source(name).replace("timeout -k 2 20", "timeout -k 1 1").replace("timeout 25", "timeout 3")

@@ -153,8 +153,8 @@ def registry(folder: Path) -> Said:
     yield called(f"ended=143 story={story}; (go_on); cat {story}.cause", *files, **told)
     nowhere = told | {"data": f"{folder}/of/started/data"}
     yield called(f"story={story}; (take_data); cat {story}.cause", *files, "registry/shell/data.sh", **nowhere)
-    held = f"exec 7<>{folder}/lock; flock -n 7; alone"
-    yield called(held, "fleet/shell/files.sh", "registry/shell/apply.sh", **told)
+    held = f"exec 7<>{folder}/lock; flock -n 7; main"
+    yield called(held, "fleet/shell/files.sh", "fleet/shell/lock.sh", "registry/shell/apply.sh", **told)
     image = "image_exists() { false; }; image_load() { :; }; image_names() { echo x; }"
     loaded = f"ran= story={story}; {image}; (get_image); cat {story}.cause"
     sources = ("registry/shell/wait.sh", "registry/shell/image.sh")

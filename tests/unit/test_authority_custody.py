@@ -23,6 +23,7 @@ from anchorline.errors import PassphraseError, StoreError
 from anchorline.spec.model import Spec
 from tests.unit.disk import escaping, full_at_each_call, killed_at
 from tests.unit.sites import NOW, assert_pairs, declare, snapshot
+from tests.unit.tools import as_root
 
 ENDS = ("", "_FILE", "_COMMAND")
 
@@ -271,9 +272,6 @@ def test_the_look_at_git_through_a_link(spec: Spec) -> None:
     assert list(plain_in_git(spec)) == []
     (spec.pki / ".gitignore").unlink()
     assert len(list(plain_in_git(spec))) == 2
-
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
 
 @as_root

@@ -23,9 +23,9 @@ from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.spec.model import Spec
 from tests.unit.sites import NOW, declare, snapshot
+from tests.unit.tools import as_root
 
 STRANGER = 65534
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 Damage = Callable[[Path], None]
 
 

@@ -20,6 +20,7 @@ from anchorline.authority.store import Contents, Store
 from anchorline.errors import AuthorityError, StoreError
 from anchorline.spec.model import Key, Renewal, Spec
 from tests.unit.sites import NOW, declare, snapshot
+from tests.unit.tools import as_root
 
 LATER = NOW + timedelta(days=80)  # when the certificates are due
 
@@ -120,9 +121,6 @@ def other_kind_of_key(path: Path) -> None:
 
 def leaf(path: Path) -> None:
     shutil.copyfile(path.with_name("server.pem"), path)
-
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
 
 @pytest.mark.parametrize("file", ["ca.pem", "server.pem"])

@@ -14,6 +14,8 @@ from typing import NoReturn
 
 import pytest
 
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
 
 def lacking(what: str) -> NoReturn:
     """Leave the test out with the reason, or fail it under ``DEMAND_LAB``, as CI sets it."""

@@ -42,24 +42,12 @@ mind_signals() {
     trap 'ended=130' INT
 }
 
-# before there is anything to undo: that would be the other run's. One that was cut off from control goes on to its end
-alone() {
-    { mkdir -p "$state" && (umask 077; : >>"$lock") && exec 9<"$lock" 8<"$state"; } ||
-        fail "can't make the folder $state"
-    waited=0
-    ! command -v flock >/dev/null || until flock -n 9 && { flock -n 8 || ! older_runs; }; do
-        [ "$waited" -lt $((drain + 2 * patience)) ] ||
-            fail "another run is changing the registry of this host, for $waited s now"
-        sleep 1
-        waited=$((waited + 1))
-    done
-}
-
 main() {
     trap '' HUP PIPE
     begun='' ran='' holding='' set_aside='' stopped='' made='' ended='' well=''
     umask 022
-    alone
+    # before there is anything to undo: that would be the other run's. One that was cut off from control goes on to its end
+    locked "$lock" "$state" $((drain + 2 * patience)) 'another run is changing the registry of this host'
     scratch=$(mktemp -d) || fail "can't make a temporary folder"
     story=$scratch/story
     trap undo EXIT

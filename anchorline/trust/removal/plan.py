@@ -131,15 +131,13 @@ def choose(word: str, hosts: Mapping[str, ObservedAnchors], declared: Iterable[s
         for sha in observed.digests:
             known.setdefault(sha, []).append(host)
     # a name's 12 digits on one host are the CA that another one tells in full
-    for short in [each for each in known if len(each) < 64]:
-        if whole := [sha for sha in known if len(sha) == 64 and sha.startswith(short)]:
-            holders = known.pop(short)
-            known |= {sha: list(dict.fromkeys((*known[sha], *holders))) for sha in whole}
-    alike = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
-    # what a host knows by its first digits alone may be the one that another knows whole
-    found = set(alike) - {sha[:12] for sha in alike if len(sha) > 12}
+    for sha in [each for each in known if len(each) > 12]:
+        known[sha] = list(dict.fromkeys((*known[sha], *known.get(sha[:12], ()))))
+    for short in {sha[:12] for sha in known if len(sha) > 12}:
+        known.pop(short, None)
+    found = [sha for sha in known if sha.startswith(word) or word.startswith(sha)]
     if len(found) == 1:
-        return max(*found, word, key=len)
+        return max(found[0], word, key=len)
     if len(word) == 64 and not found:
         return word
     if not found:

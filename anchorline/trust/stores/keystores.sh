@@ -114,7 +114,7 @@ of_user() {
         count=0
         while IFS= read -r line && [ "$line" != end ]; do
             count=$((count + 1))
-            [ "$count" -gt 9 ] || printf 'passed %s\n' "$line"
+            [ "$count" -gt 9 ] || tell passed "$line"
         done
         [ "$line" = end ] || passed "the NSS databases of $1" 'they took longer than 20 s'
     }

@@ -14,10 +14,10 @@ from anchorline.problem import Problem
 from anchorline.registry.observed import DataState, FoundData
 from anchorline.registry.plan import conflicts
 from tests.operations.registry.host import CREATE, REPLACE, WRITE, Host
+from tests.unit.tools import as_root
 
 SECRET = "blue\n"
 OURS = FoundData(DataState.OF, "blue")
-root = pytest.mark.skipif(os.geteuid() != 0, reason="chown")
 
 
 def mark(host: Host) -> Path:
@@ -84,7 +84,7 @@ class TestMark:
         assert {each: each.read_bytes() for each in before} == before
         assert not Path("/nowhere").exists()
 
-    @root
+    @as_root
     def test_one_of_another_user(self, older: Host) -> None:
         mark(older).unlink()
         given_away(older)
@@ -113,7 +113,7 @@ class TestFolder:
         assert empty.look().data == FoundData(DataState.OF, "blue", noted=True)
         assert (empty.root / "data/docker").is_dir()
 
-    @root
+    @as_root
     def test_it_is_taken_over_with_what_is_in_it(self, older: Host) -> None:
         data = older.root / "data"
         data.chmod(0o777)
