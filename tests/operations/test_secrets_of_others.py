@@ -6,7 +6,12 @@ from base64 import b64encode
 
 import pytest
 
-from .site import LOOK, Site
+from anchorline.authority import stage
+from anchorline.spec import load
+from anchorline.trust.stores.families import FAMILIES
+from anchorline.trust.stores.third_party import bundle
+
+from .site import END, LOOK, Site
 
 SECRET = "NewS3cret"
 K3S, BUILDKIT = ("k3s", "/etc/rancher/k3s/registries.yaml"), ("buildkit", "/etc/buildkit/buildkitd.toml")
@@ -38,3 +43,30 @@ def test_no_password_of_others_is_told(site: Site, kind: str, entry: str) -> Non
     for each in told:
         assert SECRET not in each
         assert body[:20] not in each
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "distrust"])
+@pytest.mark.parametrize("kind", FILES)
+def test_nor_by_a_ca_that_goes(site: Site, tmp_path_factory: pytest.TempPathFactory, kind: str, verb: str) -> None:
+    """It goes with our entries in these files, so that each is read, and written anew or given back."""
+    store, path, text, _ = FILES[kind]
+    old = tmp_path_factory.mktemp("old") / "anchorline.yml"
+    old.write_text("version: 1\nsite: blue\nauthority: {CN: Old CA}\n")
+    (anchor,) = stage(load(old)).anchors
+    site.write("version: 1\nsite: blue\nauthority: {CN: Blue CA}\n")
+    site.commit()
+    ours = f"configs:\n  registry.example.com:\n    tls: {{ca_file: {bundle('blue')}}}\n" if store == "k3s" else ""
+    body, der = b64encode((ours * (kind == "nothing wrong") + text).encode()).decode(), anchor.pem.split("-----")[2]
+    held = [f"certificate {''.join(der.split())} {FAMILIES[0].path(anchor.name)}", f"marker ca {anchor.sha256}"]
+    held += [f"bundle {bundle('blue')}", f"bundle {bundle('blue')} {''.join(der.split())}"]
+    read = [f"config {store} 600 {path}", f"content {path} {body}"]
+    site.says("registry", stdout=["=== withdrawal", "os debian", "family debian", *held, *read, END])
+    before = {*site.folder.rglob("*")}
+    options = ("--data", "form=json", "--data", "report=said.json", "--data", f"ca={anchor.sha256}")
+    ran = site.run("-y", "-vvv", *options, "inventory", f"anchorline.trust.{verb}")
+    written = [file for file in {*site.folder.rglob("*")} - before if file.suffix == ".json"]
+    told = [ran.said, *(file.read_text() for file in written if file.name != "answers.json")]
+    assert "@fake/registry" in ran.said
+    for each in told:
+        assert SECRET not in each
+    assert (ran.code == 0) == (ran.counts == {"registry": 2}), ran.said
