@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
+from pathlib import Path
 
-from pyinfra.api import FunctionCommand, State
+import gevent
+from pyinfra.api import FileUploadCommand, FunctionCommand, State
 from pyinfra.api import Host as PyinfraHost
+from pyinfra.api.arguments import ConnectorArguments
 
 from anchorline.characters import told
 from anchorline.errors import AnchorlineError
@@ -17,13 +20,15 @@ from anchorline.fleet.contain import contained
 from anchorline.fleet.fleet import Fleet, Host
 from anchorline.fleet.probe import Probe, Question
 from anchorline.fleet.run import Run, failing, operation, say
-from anchorline.fleet.ssh import Answer, ask, patience
+from anchorline.fleet.ssh import PATIENCE, Answer, ask, patience
 from anchorline.fleet.steps import Step
 from anchorline.fleet.wire import CLOCK, MACHINE, begins, join, new_frame, split
 from anchorline.problem import Problem
 
 _EARLIER = 5
 """Seconds before control's own limit at which a host ends its look."""
+SLOWEST = 100_000
+"""Bytes a second, at least, of an upload."""
 SAID = 100
 """Lines of what a failed script said, its last ones: a container's log is among them."""
 Commands = Generator[FunctionCommand, None, None]
@@ -118,6 +123,25 @@ def changing(
         return True
 
     return FunctionCommand(change, (), {})
+
+
+class Uploading(FileUploadCommand):
+    """A command that brings a file to its host. pyinfra has no limit for it: a host that takes nothing would hold the
+    run for ever, and one that breaks off end it."""
+
+    def __init__(self, step: Step, source: Path, target: str) -> None:
+        super().__init__(str(source), target)
+        self.step, self.seconds = step, PATIENCE + source.stat().st_size // SLOWEST
+
+    def execute(self, state: State, host: PyinfraHost, connector_arguments: ConnectorArguments) -> bool:
+        """Whether it is there. Whatever the connection does fails the host alone."""
+        try:
+            with gevent.Timeout(self.seconds, TimeoutError(f"not all of it within {self.seconds} s")):
+                return bool(super().execute(state, host, connector_arguments))
+        except Exception as error:  # as in ssh.py
+            problem = Problem(f"can't upload {self.dest}: {told(str(error) or type(error).__name__)}")
+            say(host, str(problem))
+            return failed(host, self.step, problem)
 
 
 def failed(host: PyinfraHost, step: Step, problem: Problem) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from pyinfra import host
-from pyinfra.api import FileUploadCommand, FunctionCommand
+from pyinfra.api import FunctionCommand
 
 from anchorline.authority.operations import serving
 from anchorline.fleet import Answer, File, Fleet, Run, Step, changing, failing, operation, stdin
+from anchorline.fleet.operations import Uploading
 from anchorline.problem import Problem
 from anchorline.registry.desired import CERTIFICATE, CONFIGURATION, KEY, VOUCHING, Instance, OwnFile
 from anchorline.registry.plan import InstancePlan
@@ -22,7 +23,7 @@ _WINDOWS = {
 
 
 @operation
-def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
+def serve() -> Generator[FunctionCommand | Uploading, None, None]:
     """Run the registry as the spec says: take the steps of its plan, where there are any.
 
     What doesn't get healthy is undone, and the run fails with the container's log and the probable cause.
@@ -61,7 +62,7 @@ def serve() -> Generator[FunctionCommand | FileUploadCommand, None, None]:
             return
         archive = wanted.unloaded
         yield changing(Step.REGISTRY, MakeFolder(folder=archive.rpartition("/")[0]).text)
-        yield FileUploadCommand(str(source), archive)
+        yield Uploading(Step.REGISTRY, source, archive)
     yield changing(
         Step.REGISTRY,
         Apply.of(wanted, due, presented(fleet, wanted), archive).text,

@@ -92,6 +92,24 @@ def test_a_registry_host_that_is_down(site: Site) -> None:
         site.lab.power_on("registry")
 
 
+@pytest.mark.drill
+def test_answers_without_an_end(site: Site) -> None:
+    """Whoever logs in there has a shell that says too much, or nothing."""
+    site.declare(limits={"failed": "100%"})
+    shells = {"debian": "exec yes", "arch-layout": "exec cat /dev/zero", "debian12": "exec sleep 90"}
+    for host, shell in shells.items():
+        made = f"printf '#!/bin/sh\\n{shell}\\n' >/bin/odd && chmod 755 /bin/odd && useradd -m -s /bin/odd odd"
+        done = site.lab.exec(host, made)
+        assert done.returncode == 0, done.stderr
+        say_of(site, host, ssh_user="odd", _timeout=5)
+    bad = {
+        "debian": ("failed", "its answer is too long (more than 100000 lines)"),
+        "arch-layout": ("failed", "its answer is too long (a line of more than 64 KiB)"),
+        "debian12": ("failed", "no answer within 5 s"),
+    }
+    alone(site.deploy(), bad)
+
+
 def test_round_trips(site: Site, counting: Path) -> None:
     """One exec for a host with nothing to do, two for a client at its first rollout: as root, and through sudo."""
 

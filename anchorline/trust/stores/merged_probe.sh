@@ -37,7 +37,7 @@ printf '%s\n' "$configurations" | while read -r store path tells; do
     else
         tell config "$store" - "$path"
     fi
-    if [ -f "$path.anchorline-backup" ]; then
+    if [ -f "$path.anchorline-backup" ] && ! large "$path.anchorline-backup"; then
         tell backup "$path"
         whole before "$path" "$path.anchorline-backup"
     fi
