@@ -1,7 +1,8 @@
 # What a step does (do_STEP), and its way back (undo_STEP); what a power failure left is healed first.
-# From control: $name, $create (the arguments that make the container, a line each), $drain, $patience.
+# From control: $name, $site, $create (the arguments that make the container, a line each), $drain, $patience.
 
 : "${name?}"
+: "${site?}"
 : "${create?}"
 : "${drain?}"
 : "${patience?}"
@@ -9,8 +10,13 @@
 do_write() { lay_out; }
 undo_write() { put_back; }
 
-do_create() { make; }
-undo_create() { [ -z "$made" ] || container_remove "$name" >/dev/null; }
+# since the look a run that control was cut off from may have made it: then it is replaced
+do_create() {
+    # shellcheck disable=SC2046  # NAME STATE ID SITE DIGEST
+    set -- $(container_labels "$name")
+    if [ "${4-}" = "$site" ]; then do_replace; else make; fi
+}
+undo_create() { undo_replace; }
 
 do_replace() {
     there=yes
@@ -28,7 +34,7 @@ do_replace() {
     [ -z "$set_aside" ] || reopen
 }
 undo_replace() {
-    undo_create
+    [ -z "$made" ] || container_remove "$name" >/dev/null
     [ -n "$set_aside" ] || return 0
     hold
     container_rename "$name-before" "$name" >/dev/null

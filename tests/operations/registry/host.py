@@ -33,7 +33,7 @@ case "$1 $2" in
         [ -f "$there/$name" ] || exit 1
         { read -r state; read -r at; read -r digest; } <"$there/$name"
         case $4 in
-            *Labels*) echo "/$name $state id blue $digest" ;;
+            *Labels*) echo "/$name $state id $(cat "$ROOT/whose" 2>/dev/null || echo blue) $digest" ;;
             *RestartCount*) echo "$state 0" ;;
             *StartedAt*) echo "$at" ;;
             *Pid*) echo $PPID ;;
@@ -46,6 +46,7 @@ n=$(wc -l <"$ROOT/asked")
 begin() { sed -i "1s/.*/running/; 2s/.*/$n/" "$there/$1"; }
 case $1 in
     create)
+        [ ! -e "$there/$3" ] || { echo "Conflict. The container name /$3 is already in use" >&2; exit 1; }
         digest=$(printf '%s\n' "$@" | sed -n 's/--label=anchorline.spec=//p')
         printf 'created\n-\n%s\n' "$digest" >"$there/$3" ;;
     start)

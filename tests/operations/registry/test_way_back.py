@@ -39,6 +39,26 @@ class TestWayBack:
         assert files(mute.folder) == BEFORE
         assert files(before) == {"server.pem": "older\n"}
 
+    def test_what_another_run_has_made_since_the_look_is_replaced(self, empty: Host) -> None:
+        """Control was cut off from it; it went on to its end, while the next run looked and waited."""
+        due = empty.due()
+        empty.carries_out(due)
+        empty.asked()
+        empty.carries_out(due)
+        assert empty.asked() == ["rename", "stop", "create", "start"]
+        assert not empty.due()
+        assert empty.containers() == {"registry": "running"}
+
+    def test_and_what_is_somebody_elses_is_not(self, empty: Host) -> None:
+        due = empty.due()
+        (empty.root / "whose").write_text("green")
+        empty.shows()
+        done = empty.apply(*due.steps, files=tuple(each.name for each in due.files))
+        assert done.returncode == 1
+        assert "creating the container" in done.stderr
+        assert empty.asked() == ["create"]
+        assert empty.containers() == {"registry": "running"}
+
     def test_a_run_of_an_old_version_is_waited_for(self, mute: Host) -> None:
         """It has locked the site's folder, as its descriptor 9; root's is waited for, and another one's isn't."""
         holds = ["sh", "-c", 'exec 9<"$1"; flock 9; echo held; exec sleep 2', "-", str(mute.root / "state")]
